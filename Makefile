@@ -1,0 +1,52 @@
+# Two commands: `make app` opens the app, `make test` runs every check. Both make .venv first
+# and reinstall only when pyproject.toml has changed.
+
+PYTHON ?= python3
+APP_ARGS ?=
+TEST_ARGS ?=
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: app test clean
+.DELETE_ON_ERROR:
+
+app: .venv/.installed
+	@echo "Opening Meaning Space (Ctrl-C ends it)"
+	@$(BIN)/meaning-space app $(APP_ARGS)
+
+test: .venv/.installed-for-tests
+	@echo "Checking the style (ruff)"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@echo "Checking the types (mypy)"
+	@$(BIN)/mypy
+	@echo "Running the tests (pytest)"
+	@$(BIN)/python -m pytest $(TEST_ARGS)
+
+.venv/.installed: pyproject.toml
+	$(make_venv)
+	@echo "Installing Meaning Space and its libraries into .venv (minutes, the first time only)"
+	@$(PIP) install --editable .
+	@touch $@
+
+.venv/.installed-for-tests: pyproject.toml
+	$(make_venv)
+	@echo "Installing Meaning Space, its libraries and the test tools into .venv (minutes, the first time only)"
+	@$(PIP) install --editable ".[test]"
+	@touch .venv/.installed $@
+
+clean:
+	@echo "Removing .venv, caches and what was built"
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage build dist
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# pip is asked for, not only the folder: a system without ensurepip leaves half a .venv behind.
+define make_venv
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	found=$$($(PYTHON) --version 2>/dev/null) || found="no $(PYTHON)"; \
+	echo "found $$found; expected Python 3.11 or newer: install one, then" \
+	"\`make $(firstword $(MAKECMDGOALS) app) PYTHON=/path/to/python3.11\`" >&2; exit 1; }
+@$(BIN)/python -m pip --version >/dev/null 2>&1 || { \
+	echo "Making .venv with $$($(PYTHON) --version)"; $(PYTHON) -m venv .venv; }
+endef

@@ -1,0 +1,26 @@
+"""Meaning Space: the entry point that Streamlit runs."""
+
+import streamlit as st
+
+from core.ui.chrome import chrome
+from core.ui.sidebar import sidebar
+from core.ui.state import runner
+
+st.set_page_config(
+    page_title="Meaning Space",
+    page_icon=":material/bubble_chart:",
+    layout="wide",
+    initial_sidebar_state="expanded",
+)
+runner()  # the worker warms up while the first page is read
+page = st.navigation(
+    [
+        st.Page("pages/home.py", title="Start", icon=":material/explore:", default=True),
+        st.Page("pages/map.py", title="Map", icon=":material/bubble_chart:", url_path="map"),
+        st.Page("pages/paths.py", title="Paths", icon=":material/route:", url_path="paths"),
+        st.Page("pages/axes.py", title="Axes", icon=":material/straighten:", url_path="axes"),
+    ]
+)
+chrome()
+sidebar(page.url_path)
+page.run()

@@ -1,0 +1,515 @@
+// The stage: one or two Plotly pictures, their labels, search, and the player that moves along a path.
+// It runs in two places: as a Streamlit component (the default export) and inside an exported HTML
+// file (mountStage). Texts that people typed reach the page through textContent only.
+
+const blobs = new Map(); // URL -> promise of a typed array or of a list of strings
+const stages = new WeakMap(); // element -> Stage
+const ARRAYS = { f4: Float32Array, f8: Float64Array, i4: Int32Array, i2: Int16Array, i1: Int8Array, u1: Uint8Array, u2: Uint16Array, u4: Uint32Array };
+const MORPH_MS = 550;
+const LABELS_WHOLE = 26; // labels at once on the whole map, and when zoomed in
+const LABELS_ZOOMED = 40;
+const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
+
+function element(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name === "class") node.className = value;
+    else if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (value !== null && value !== undefined && value !== false) node.setAttribute(name, value === true ? "" : value);
+  }
+  node.append(...children.filter((child) => child !== null));
+  return node;
+}
+
+async function read({ $blob: url, dtype }) {
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`The picture's data did not arrive (${response.status}). Reload the page.`);
+  if (dtype === "str") return (await response.text()).split("\x1f");
+  return new ARRAYS[dtype](await response.arrayBuffer());
+}
+
+function blob(reference) {
+  if (!blobs.has(reference.$blob)) {
+    const promise = read(reference);
+    promise.catch(() => blobs.delete(reference.$blob));
+    blobs.set(reference.$blob, promise);
+    if (blobs.size > 60) blobs.delete(blobs.keys().next().value);
+  }
+  return blobs.get(reference.$blob);
+}
+
+async function resolved(value) {
+  if (Array.isArray(value)) return Promise.all(value.map(resolved));
+  if (value === null || typeof value !== "object") return value;
+  if (value.$blob) return blob(value);
+  const entries = await Promise.all(Object.entries(value).map(async ([key, inner]) => [key, await resolved(inner)]));
+  return Object.fromEntries(entries);
+}
+
+let plotlyLoading = null;
+function loadPlotly(url) {
+  if (window.Plotly) return Promise.resolve(window.Plotly);
+  plotlyLoading ??= new Promise((done, failed) => {
+    const script = element("script", { src: url });
+    script.onload = () => done(window.Plotly);
+    script.onerror = () => { plotlyLoading = null; failed(new Error("plotly.js did not load. Reload the page.")); };
+    document.head.append(script);
+  });
+  return plotlyLoading;
+}
+
+const ruler = document.createElement("canvas").getContext("2d");
+function textWidth(text, font) {
+  ruler.font = font;
+  return ruler.measureText(text).width;
+}
+
+// ------------------------------------------------------------------------------ one picture
+class Picture {
+  constructor(stage) {
+    this.stage = stage;
+    this.title = element("span", { class: "ms-title" });
+    this.tag = element("span", { class: "ms-tag" });
+    this.plot = element("div", { class: "ms-plot" });
+    this.labels = element("div", { class: "ms-labels", "aria-hidden": "true" });
+    this.hover = element("div", { class: "ms-hover", hidden: true });
+    this.root = element("section", { class: "ms-picture" },
+      element("header", {}, this.title, this.tag),
+      element("div", { class: "ms-frame" }, this.plot, this.labels, this.hover));
+    this.observer = new ResizeObserver(() => this.resize());
+    this.observer.observe(this.plot);
+    this.drawing = Promise.resolve();
+  }
+
+  resize() {
+    if (!this.plot._fullLayout || !this.plot.offsetWidth) return;
+    window.Plotly.Plots.resize(this.plot).then(() => this.placeLabels());
+  }
+
+  draw(spec) {
+    this.drawing = this.drawing.catch(() => {}).then(() => this.redraw(spec));
+    return this.drawing;
+  }
+
+  async redraw(spec) {
+    const Plotly = window.Plotly;
+    const before = this.spec;
+    this.spec = spec;
+    this.title.textContent = spec.title ?? "";
+    this.title.title = spec.hint ?? "";
+    this.tag.textContent = spec.tag ?? "";
+    this.tag.dataset.kind = spec.tag ?? "";
+    this.tag.title = spec.tag_help ?? "";
+    this.root.style.flexGrow = spec.grow ?? 1;
+    this.plot.style.height = `${spec.height}px`;
+    this.plot.setAttribute("role", "img");
+    this.plot.setAttribute("aria-label", spec.alt ?? spec.title ?? "");
+    const { data, layout, config } = spec.figure;
+    const from = before && before.space === spec.space && this.morphable(before, spec) ? before : null;
+    if (from && !calm()) await this.morph(from, spec);
+    await Plotly.react(this.plot, data, layout, config);
+    if (spec.figure.frames?.length) {
+      const known = Object.keys(this.plot._transitionData?._frameHash ?? {});
+      if (known.length) await Plotly.deleteFrames(this.plot);
+      await Plotly.addFrames(this.plot, spec.figure.frames);
+    }
+    this.listen();
+    this.placeLabels();
+  }
+
+  itemsIndex(spec) {
+    return spec.figure.data.findIndex((trace) => trace.meta?.role === "items");
+  }
+
+  morphable(before, after) {
+    const [a, b] = [before.figure.data[this.itemsIndex(before)], after.figure.data[this.itemsIndex(after)]];
+    return a && b && a.type === "scattergl" && b.type === "scattergl" && a.x.length === b.x.length && a.x !== b.x;
+  }
+
+  async morph(before, after) {
+    const Plotly = window.Plotly;
+    const index = this.itemsIndex(after);
+    const [a, b] = [before.figure.data[this.itemsIndex(before)], after.figure.data[index]];
+    const [ranges, goal] = [before.figure.layout, after.figure.layout];
+    const n = b.x.length;
+    this.labels.replaceChildren();
+    const mixed = (u, from, to) => from.map((value, i) => value + (to[i] - value) * u);
+    await Plotly.react(this.plot, [{ ...b, x: a.x, y: a.y }], { ...goal, xaxis: { ...goal.xaxis, range: ranges.xaxis.range }, yaxis: { ...goal.yaxis, range: ranges.yaxis.range } }, after.figure.config);
+    const start = performance.now();
+    for (let u = 0; u < 1;) {
+      await new Promise(requestAnimationFrame);
+      u = Math.min(1, (performance.now() - start) / MORPH_MS);
+      const eased = u * u * (3 - 2 * u);
+      const [x, y] = [new Float32Array(n), new Float32Array(n)];
+      for (let i = 0; i < n; i++) {
+        x[i] = a.x[i] + (b.x[i] - a.x[i]) * eased;
+        y[i] = a.y[i] + (b.y[i] - a.y[i]) * eased;
+      }
+      await Plotly.update(this.plot, { x: [x], y: [y] }, {
+        "xaxis.range": mixed(eased, ranges.xaxis.range, goal.xaxis.range),
+        "yaxis.range": mixed(eased, ranges.yaxis.range, goal.yaxis.range),
+      }, [0]);
+    }
+  }
+
+  listen() {
+    if (this.listening) return;
+    this.listening = true;
+    const row = (point) => {
+      const trace = this.spec.figure.data[point.curveNumber];
+      if (trace?.meta?.role === "items") return point.pointNumber;
+      return trace?.meta?.rows?.[point.pointNumber] ?? null;
+    };
+    this.plot.on("plotly_hover", ({ points, event }) => this.showHover(row(points[0]), event));
+    this.plot.on("plotly_unhover", () => { this.hover.hidden = true; });
+    this.plot.on("plotly_click", ({ points }) => {
+      const chosen = row(points[0]);
+      if (chosen !== null) this.stage.choose({ row: chosen });
+    });
+    this.plot.on("plotly_selected", (event) => {
+      if (!event) return;
+      const index = this.itemsIndex(this.spec);
+      this.stage.lasso(event.points.filter((point) => point.curveNumber === index).map((point) => point.pointNumber));
+    });
+    this.plot.on("plotly_deselect", () => this.stage.lasso([]));
+    const soon = () => { this.pending ??= requestAnimationFrame(() => { this.pending = null; this.placeLabels(); }); };
+    this.plot.on("plotly_relayout", soon);
+    this.plot.on("plotly_relayouting", soon);
+  }
+
+  showHover(row, event) {
+    const items = this.stage.items;
+    if (row === null || !items?.texts || !event) return;
+    const near = items.near ? [0, 1, 2].map((k) => items.texts[items.near[3 * row + k]]).filter((text) => text !== undefined) : [];
+    this.hover.replaceChildren(
+      element("strong", {}, items.texts[row]),
+      element("span", { class: "ms-quiet" }, items.details?.[row] ?? ""),
+      near.length ? element("span", {}, `near: ${near.join(", ")}`) : element("span", { class: "ms-quiet" }, items.near ? "" : "neighbours are being computed"));
+    const frame = this.plot.getBoundingClientRect();
+    const [x, y] = [event.clientX - frame.left, event.clientY - frame.top];
+    this.hover.hidden = false;
+    this.hover.style.left = `${clamp(x + 14, 4, Math.max(4, frame.width - this.hover.offsetWidth - 4))}px`;
+    this.hover.style.top = `${clamp(y + 14, 4, Math.max(4, frame.height - this.hover.offsetHeight - 4))}px`;
+  }
+
+  // Greedy placement: what matters most goes first, and what would touch a placed label stays away.
+  placeLabels() {
+    const layout = this.plot._fullLayout;
+    if (!layout?.xaxis?.l2p || !this.spec) { this.labels.replaceChildren(); return; }
+    const { xaxis, yaxis } = layout;
+    const size = layout._size;
+    const at = (x, y) => [xaxis.l2p(x) + size.l, yaxis.l2p(y) + size.t];
+    const [width, height] = [size.l + size.w, size.t + size.h];
+    const full = this.spec.figure.layout;
+    const whole = full.xaxis?.range ? Math.abs(xaxis.range[1] - xaxis.range[0]) > 0.7 * Math.abs(full.xaxis.range[1] - full.xaxis.range[0]) : true;
+    const limit = whole ? LABELS_WHOLE : LABELS_ZOOMED;
+    const candidates = [...(this.spec.labels ?? []), ...this.itemLabels(at, width, height)];
+    const taken = [];
+    const placed = [];
+    for (const label of candidates) {
+      if (placed.length >= limit) break;
+      const [x, y] = at(label.x, label.y);
+      if (x < size.l || x > width || y < size.t || y > height) continue;
+      const px = label.px ?? 12;
+      const w = textWidth(label.text, `600 ${px}px system-ui`) + 6;
+      const above = label.above ? px : 0;
+      const box = [clamp(x - w / 2, size.l, width - w), clamp(y - px / 2 - 2 - above, size.t, height - px - 4), w, px + 5];
+      const gap = label.force ? 0 : whole ? 7 : 3;
+      if (taken.some((other) => box[0] < other[0] + other[2] + gap && other[0] < box[0] + box[2] + gap && box[1] < other[1] + other[3] + gap && other[1] < box[1] + box[3] + gap)) continue;
+      taken.push(box);
+      const node = element("span", { class: `ms-label ms-${label.kind ?? "region"}` });
+      node.textContent = label.text;
+      node.style.cssText = `left:${box[0]}px;top:${box[1]}px;font-size:${px}px`;
+      placed.push(node);
+    }
+    this.labels.replaceChildren(...placed);
+  }
+
+  // Deep in the map every visible item carries its own name.
+  itemLabels(at, width, height) {
+    const index = this.itemsIndex(this.spec);
+    const texts = this.stage.items?.texts;
+    if (index < 0 || !texts) return [];
+    const { x, y } = this.spec.figure.data[index];
+    const { xaxis, yaxis } = this.plot._fullLayout;
+    const [x0, x1] = [...xaxis.range].sort((a, b) => a - b);
+    const [y0, y1] = [...yaxis.range].sort((a, b) => a - b);
+    const seen = [];
+    for (let i = 0; i < x.length; i++) {
+      if (x[i] > x0 && x[i] < x1 && y[i] > y0 && y[i] < y1) {
+        seen.push({ text: texts[i].slice(0, 40), x: x[i], y: y[i], px: 11, kind: "item", above: true });
+        if (seen.length > 120) return [];
+      }
+    }
+    return seen;
+  }
+
+  frame(step, milliseconds) {
+    if (!this.spec?.figure.frames?.length) return Promise.resolve();
+    return window.Plotly.animate(this.plot, [String(step)], {
+      mode: "immediate",
+      transition: { duration: milliseconds, easing: "linear" },
+      frame: { duration: milliseconds, redraw: false },
+    }).catch(() => {}); // a newer step interrupts the older one
+  }
+
+  showMatches(rows) {
+    const index = this.spec?.figure.data.findIndex((trace) => trace.meta?.role === "matches") ?? -1;
+    if (index < 0) return;
+    const items = this.spec.figure.data[this.itemsIndex(this.spec)];
+    const update = { x: [rows.map((row) => items.x[row])], y: [rows.map((row) => items.y[row])] };
+    window.Plotly.restyle(this.plot, update, [index]);
+  }
+
+  close() {
+    this.observer.disconnect();
+    if (this.plot._fullLayout) window.Plotly.purge(this.plot);
+    this.root.remove();
+  }
+}
+
+// ------------------------------------------------------------------------------ search
+class Search {
+  constructor(stage) {
+    this.stage = stage;
+    this.rows = [];
+    this.active = -1;
+    const id = `ms-list-${Math.random().toString(36).slice(2)}`;
+    this.input = element("input", {
+      type: "search", class: "ms-search", role: "combobox", autocomplete: "off", spellcheck: "false", maxlength: "20000",
+      "aria-expanded": "false", "aria-controls": id, "aria-autocomplete": "list", "aria-label": "Find a word, or type any text",
+      oninput: () => this.typed(), onkeydown: (event) => this.key(event), onblur: () => setTimeout(() => this.shut(), 150),
+    });
+    this.list = element("ul", { class: "ms-list", role: "listbox", id, hidden: true });
+    this.root = element("div", { class: "ms-searchbox" }, this.input, this.list);
+  }
+
+  matches(query) {
+    const texts = this.stage.items?.texts ?? [];
+    const wanted = query.toLocaleLowerCase();
+    const [exact, prefix, inside] = [[], [], []];
+    for (let row = 0; row < texts.length && prefix.length + inside.length < 4000; row++) {
+      const place = texts[row].toLocaleLowerCase().indexOf(wanted);
+      if (place < 0) continue;
+      (texts[row].length === query.length ? exact : place === 0 ? prefix : inside).push(row);
+    }
+    return [...exact, ...prefix, ...inside];
+  }
+
+  typed() {
+    clearTimeout(this.waiting);
+    this.waiting = setTimeout(() => {
+      const query = this.input.value.trim();
+      const all = query ? this.matches(query) : [];
+      this.rows = all.slice(0, 8);
+      this.active = -1;
+      this.show(query, all.length);
+      this.stage.pictures[0]?.showMatches(query.length > 1 ? all.slice(0, 400) : []);
+    }, 70);
+  }
+
+  show(query, total) {
+    const texts = this.stage.items?.texts ?? [];
+    const options = this.rows.map((row, k) => element("li", { role: "option", "aria-selected": k === this.active, id: `${this.list.id}-${k}`, onmousedown: (event) => { event.preventDefault(); this.choose({ row }); } }, texts[row].slice(0, 120)));
+    const exact = this.rows.some((row) => texts[row].toLocaleLowerCase() === query.toLocaleLowerCase());
+    if (query && !exact) {
+      options.push(element("li", { role: "option", class: "ms-new", "aria-selected": this.active === this.rows.length, id: `${this.list.id}-${this.rows.length}`, onmousedown: (event) => { event.preventDefault(); this.choose({ text: query }); } }, `Place “${query.slice(0, 60)}” on the map`));
+    }
+    if (total > this.rows.length) options.push(element("li", { class: "ms-quiet", role: "presentation" }, `${total >= 4000 ? "over 4,000" : total} matches, marked on the map`));
+    this.list.replaceChildren(...options);
+    this.list.hidden = !options.length;
+    this.input.setAttribute("aria-expanded", String(!this.list.hidden));
+    this.input.setAttribute("aria-activedescendant", this.active >= 0 ? `${this.list.id}-${this.active}` : "");
+  }
+
+  key(event) {
+    const query = this.input.value.trim();
+    const last = this.list.querySelectorAll("[role=option]").length - 1;
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      event.preventDefault();
+      this.active = clamp(this.active + (event.key === "ArrowDown" ? 1 : -1), -1, last);
+      this.show(query, this.rows.length);
+    } else if (event.key === "Enter" && query) {
+      const texts = this.stage.items?.texts ?? [];
+      clearTimeout(this.waiting);
+      const row = this.active >= 0 ? this.rows[this.active] : this.matches(query).find((match) => texts[match].toLocaleLowerCase() === query.toLocaleLowerCase());
+      this.choose(row === undefined ? { text: query } : { row });
+    } else if (event.key === "Escape") {
+      this.input.value = "";
+      this.typed();
+    }
+    event.stopPropagation(); // Streamlit's own shortcuts stay out of the text
+  }
+
+  choose(what) {
+    this.shut();
+    this.input.value = "";
+    this.stage.pictures[0]?.showMatches([]);
+    this.stage.choose(what);
+  }
+
+  shut() {
+    this.list.hidden = true;
+    this.input.setAttribute("aria-expanded", "false");
+  }
+}
+
+// ------------------------------------------------------------------------------ player
+class Player {
+  constructor(stage) {
+    this.stage = stage;
+    this.step = 0;
+    this.button = element("button", { type: "button", class: "ms-play", onclick: () => this.toggle() }, "Play");
+    this.range = element("input", { type: "range", min: 0, step: 1, value: 0, class: "ms-range", "aria-label": "Step along the path", oninput: () => { this.pause(); this.go(Number(this.range.value), 0); } });
+    this.where = element("output", { class: "ms-where" }, "0.00");
+    this.speed = element("select", { class: "ms-speed", "aria-label": "Speed" }, ...[0.5, 1, 2, 4].map((speed) => element("option", { value: speed, selected: speed === 1 }, `${speed}×`)));
+    this.strips = element("div", { class: "ms-strips" });
+    this.transcript = element("ol", { class: "ms-transcript" });
+    this.details = element("details", { class: "ms-details" }, element("summary", {}, "Read the path as text"), this.transcript);
+    this.root = element("div", { class: "ms-player" }, this.strips,
+      element("div", { class: "ms-controls" }, this.button, this.range, this.where, this.speed), this.details);
+  }
+
+  update(data) {
+    const fresh = JSON.stringify(data.t) + JSON.stringify(data.strips);
+    const same = fresh === this.fresh;
+    this.fresh = fresh;
+    this.data = data;
+    this.range.max = data.t.length - 1;
+    this.strips.replaceChildren(...data.strips.map((strip) => this.strip(strip)));
+    this.transcript.replaceChildren(...data.transcript.map((line) => element("li", {}, line)));
+    if (!same) this.pause();
+    this.go(same ? this.step : 0, 0);
+  }
+
+  strip({ name, color, runs }) {
+    const cells = runs.map((run) => {
+      const cell = element("button", { type: "button", class: run.off ? "ms-word ms-off" : "ms-word", title: `${run.text}: steps ${run.start} to ${run.stop - 1}${run.off ? ", off the data" : ""}`, "data-start": run.start, "data-stop": run.stop, onclick: () => { this.pause(); this.go(run.start, 0); } }, element("span", {}, run.text));
+      cell.style.flexGrow = run.stop - run.start;
+      return cell;
+    });
+    const row = element("div", { class: "ms-strip", role: "group", "aria-label": `Words along the ${name} path` }, ...cells);
+    const label = element("span", { class: "ms-stripname" }, name);
+    label.style.setProperty("--ms-kind", color);
+    return element("div", { class: "ms-striprow" }, label, row);
+  }
+
+  go(step, milliseconds) {
+    this.step = clamp(step, 0, this.data.t.length - 1);
+    this.range.value = this.step;
+    this.where.textContent = this.data.t[this.step].toFixed(2);
+    this.range.setAttribute("aria-valuetext", this.data.transcript[this.step] ?? "");
+    for (const word of this.strips.querySelectorAll(".ms-word")) {
+      word.classList.toggle("ms-now", Number(word.dataset.start) <= this.step && this.step < Number(word.dataset.stop));
+    }
+    this.stage.root.dataset.step = this.step;
+    return Promise.all(this.stage.pictures.map((picture) => picture.frame(this.step, calm() ? 0 : milliseconds)));
+  }
+
+  toggle() {
+    if (this.playing) this.pause();
+    else this.play();
+  }
+
+  async play() {
+    const last = this.data.t.length - 1;
+    if (this.step >= last) await this.go(0, 0);
+    const run = (this.playing = Symbol("run"));
+    this.button.textContent = "Pause";
+    while (this.playing === run && this.step < last) {
+      const milliseconds = (this.data.seconds * 1000) / this.data.t.length / Number(this.speed.value);
+      const until = performance.now() + milliseconds;
+      this.go(this.step + 1, milliseconds);
+      await new Promise((done) => setTimeout(done, Math.max(0, until - performance.now())));
+    }
+    if (this.playing === run) this.pause();
+  }
+
+  pause() {
+    this.playing = null;
+    this.button.textContent = this.data && this.step >= this.data.t.length - 1 ? "Play again" : "Play";
+  }
+}
+
+// ------------------------------------------------------------------------------ stage
+class Stage {
+  constructor(parent) {
+    this.pictures = [];
+    this.message = element("p", { class: "ms-message", role: "status" }, "Painting the picture");
+    this.top = element("div", { class: "ms-top" });
+    this.plots = element("div", { class: "ms-plots" });
+    this.legend = element("div", { class: "ms-legend" });
+    this.bottom = element("div");
+    this.root = element("div", { class: "ms-stage" }, this.message, this.top, this.plots, this.legend, this.bottom);
+    parent.append(this.root);
+    this.version = 0;
+  }
+
+  choose(what) { this.answers?.choose?.(what); }
+  lasso(rows) { this.answers?.lasso?.(rows); }
+
+  async update(data, answers) {
+    this.answers = answers;
+    const version = ++this.version;
+    for (const [name, value] of Object.entries(data.tokens)) this.root.style.setProperty(`--ms-${name}`, value);
+    try {
+      const [ready] = await Promise.all([resolved(data), loadPlotly(data.plotly)]);
+      if (version !== this.version) return; // a newer update came while this one was read
+      await this.render(ready);
+      this.message.hidden = true;
+    } catch (error) {
+      this.message.hidden = false;
+      this.message.textContent = error.message;
+    }
+  }
+
+  async render(data) {
+    this.items = data.items;
+    while (this.pictures.length > data.pictures.length) this.pictures.pop().close();
+    while (this.pictures.length < data.pictures.length) {
+      const picture = new Picture(this);
+      this.pictures.push(picture);
+      this.plots.append(picture.root);
+    }
+    if (data.search) {
+      if (!this.search) { this.search = new Search(this); this.top.append(this.search.root); }
+      this.search.input.placeholder = data.search;
+    }
+    this.showLegend(data.legend);
+    await Promise.all(this.pictures.map((picture, k) => picture.draw(data.pictures[k])));
+    if (data.player) {
+      if (!this.player) { this.player = new Player(this); this.bottom.append(this.player.root); }
+      this.player.update(data.player);
+    }
+    if (this.player) this.player.root.hidden = !data.player;
+    this.root.dataset.ready = data.name;
+  }
+
+  showLegend(legend) {
+    if (!legend) { this.legend.replaceChildren(); return; }
+    if (legend.gradient) {
+      const bar = element("span", { class: "ms-gradient" });
+      bar.style.background = `linear-gradient(90deg, ${legend.gradient.join(",")})`;
+      this.legend.replaceChildren(element("span", {}, legend.title), element("span", { class: "ms-quiet" }, legend.low), bar, element("span", { class: "ms-quiet" }, legend.high));
+      return;
+    }
+    this.legend.replaceChildren(element("span", {}, legend.title), ...legend.entries.map(({ label, color }) => {
+      const dot = element("i");
+      dot.style.background = color;
+      return element("span", { class: "ms-entry" }, dot, label);
+    }));
+  }
+}
+
+export function mountStage(parent, data, answers = {}) {
+  if (!stages.has(parent)) stages.set(parent, new Stage(parent));
+  return stages.get(parent).update(data, answers);
+}
+
+export default function ({ data, parentElement, setTriggerValue, setStateValue }) {
+  mountStage(parentElement, data, {
+    choose: (what) => setTriggerValue("chosen", what),
+    lasso: (rows) => setStateValue("lasso", rows),
+  });
+}

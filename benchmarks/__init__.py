@@ -1,0 +1,1 @@
+"""Measurements against the rivals; each writes benchmarks/results/NAME.json."""

@@ -1,0 +1,70 @@
+"""Everything that can go wrong at the boundary, in one tree.
+
+    MeaningSpaceError
+    +-- UnknownTeacher          a reference string that names no teacher
+    +-- TeacherUnavailable      the teacher exists, but its package, file or network does not
+    +-- Unsupported             this teacher cannot do that (a pure table asked to encode, say)
+    +-- UnknownItem             a word that the space does not hold and cannot make
+    +-- InvalidVectors          NaN, ragged, empty, wrong shape
+    +-- UnreadableFile          a file that is not what its name says
+    +-- InvalidSpecification    a parameter outside its range
+    +-- InvalidPath             one waypoint, twice the same, antipodal, no way through the graph
+    +-- InvalidExpression       vector arithmetic that does not parse
+    +-- StoreError              an artefact on disk that is damaged or from a newer version
+    +-- JobFailed               the worker process reported an error or went away
+    +-- Cancelled               somebody pressed stop; not a fault
+
+Every message says what was found, what was expected, and how to mend it, in one line.
+"""
+
+
+class MeaningSpaceError(Exception):
+    """Base of all errors that a person can cause and mend."""
+
+
+class UnknownTeacher(MeaningSpaceError):
+    """A reference string that names no teacher."""
+
+
+class TeacherUnavailable(MeaningSpaceError):
+    """The teacher is known, but its package, file or network is not there."""
+
+
+class Unsupported(MeaningSpaceError):
+    """The teacher or space cannot do what was asked of it."""
+
+
+class UnknownItem(MeaningSpaceError):
+    """A text that the space neither holds nor can encode."""
+
+
+class InvalidVectors(MeaningSpaceError):
+    """Vectors that are not finite, not rectangular, or not there."""
+
+
+class UnreadableFile(MeaningSpaceError):
+    """A file that does not hold what was expected."""
+
+
+class InvalidSpecification(MeaningSpaceError):
+    """A parameter outside the range in which it means something."""
+
+
+class InvalidPath(MeaningSpaceError):
+    """Waypoints between which no path of the chosen kind exists."""
+
+
+class InvalidExpression(MeaningSpaceError):
+    """Vector arithmetic that cannot be read."""
+
+
+class StoreError(MeaningSpaceError):
+    """An artefact on disk that cannot be trusted."""
+
+
+class JobFailed(MeaningSpaceError):
+    """A job in the worker process ended with an error, or the process is gone."""
+
+
+class Cancelled(MeaningSpaceError):
+    """The progress callback answered False."""

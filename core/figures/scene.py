@@ -1,0 +1,168 @@
+"""A scene: what the stage shows, as plain data. Pages mount it, exports write it into a file."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import plotly.graph_objects as go
+
+from core.types import Vector
+
+LabelKind = Literal["region", "chosen", "second", "near"]
+Tag = Literal["measured", "projected", "decoded", "hypothesis"]
+TAG_HELP: dict[Tag, str] = {
+    "measured": "Computed from the vectors themselves; nothing was flattened.",
+    "projected": "Many dimensions flattened to a few: neighbours are partly lost, distances "
+    "between far regions mean little, and the axes mean nothing.",
+    "decoded": "Words read off points: the nearest items of the space, not what a model would say.",
+    "hypothesis": "A guess to be tested.",
+}
+
+
+@dataclass(frozen=True)
+class Label:
+    """A name on the picture; earlier labels win when two would touch."""
+
+    text: str
+    x: float
+    y: float
+    kind: LabelKind = "region"
+    px: int = 12
+    above: bool = False
+
+
+def label_at(text: str, place: Vector, kind: LabelKind = "region", px: int = 12) -> Label:
+    """A label above a point (p,) of the picture, cut to 40 characters."""
+    return Label(text[:40], float(place[0]), float(place[1]), kind, px, above=True)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One figure with its frame: title, tag, labels, and a text for those who can't see it."""
+
+    figure: go.Figure
+    title: str
+    tag: Tag
+    alt: str
+    height: int = 620
+    grow: float = 1.0
+    labels: Sequence[Label] = ()
+    space: str = ""  # pictures of the same space morph into each other
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class Items:
+    """What the hover card and the search know: texts, a quiet line, three true neighbours."""
+
+    texts: Sequence[str]
+    details: Sequence[str] | None = None
+    near: npt.NDArray[np.int32] | None = None  # (n, 3)
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Decoded words of one path: runs of (start, stop, text, off the data)."""
+
+    name: str
+    color: str
+    runs: Sequence[tuple[int, int, str, bool]]
+
+
+@dataclass(frozen=True)
+class Player:
+    """One scrubber for all pictures: parameters t, strips of words, and the way told in text."""
+
+    t: Sequence[float]
+    strips: Sequence[Strip]
+    transcript: Sequence[str]
+    seconds: float = 9.0
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Everything on one stage."""
+
+    name: str
+    pictures: Sequence[Picture]
+    items: Items | None = None
+    legend: dict[str, Any] | None = None
+    search: str | None = None
+    player: Player | None = None
+    tokens: dict[str, str] = field(default_factory=dict)
+
+
+def to_json(
+    scene: Scene,
+    array: Callable[[npt.NDArray[Any]], Any],
+    strings: Callable[[Sequence[str]], Any],
+) -> dict[str, Any]:
+    """The scene as JSON; ``array`` and ``strings`` say how large data travels."""
+    items = scene.items
+    return {
+        "name": scene.name,
+        "tokens": scene.tokens,
+        "pictures": [_picture(picture) for picture in scene.pictures],
+        "items": None
+        if items is None
+        else {
+            "texts": strings(items.texts),
+            "details": None if items.details is None else strings(items.details),
+            "near": None if items.near is None else array(items.near.astype(np.int32).ravel()),
+        },
+        "legend": scene.legend,
+        "search": scene.search,
+        "player": None if scene.player is None else _player(scene.player),
+    }
+
+
+def _picture(picture: Picture) -> dict[str, Any]:
+    figure = picture.figure.to_dict()
+    return {
+        "figure": {
+            "data": figure["data"],
+            "layout": figure["layout"],
+            "frames": figure.get("frames", []),
+            "config": CONFIG,
+        },
+        "title": picture.title,
+        "tag": picture.tag,
+        "tag_help": TAG_HELP[picture.tag],
+        "hint": picture.hint,
+        "alt": picture.alt,
+        "height": picture.height,
+        "grow": picture.grow,
+        "labels": [vars(label) for label in picture.labels],
+        "space": picture.space,
+    }
+
+
+def _player(player: Player) -> dict[str, Any]:
+    strips = [
+        {
+            "name": strip.name,
+            "color": strip.color,
+            "runs": [
+                {"start": start, "stop": stop, "text": text, "off": off}
+                for start, stop, text, off in strip.runs
+            ],
+        }
+        for strip in player.strips
+    ]
+    return {
+        "t": list(player.t),
+        "strips": strips,
+        "transcript": list(player.transcript),
+        "seconds": player.seconds,
+    }
+
+
+CONFIG: dict[str, Any] = {
+    "displaylogo": False,
+    "scrollZoom": True,
+    "modeBarButtonsToRemove": ["autoScale2d", "hoverClosest3d", "tableRotation", "sendDataToCloud"],
+    "toImageButtonOptions": {"format": "png", "filename": "meaning-space", "scale": 2},
+    "doubleClick": "reset",
+}

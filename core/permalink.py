@@ -1,0 +1,247 @@
+"""View state <-> query string. A link is a stranger's input: reading one never fails.
+
+Each view is a frozen dataclass whose fields carry how they are written and read; a field at its
+empty default is left out of the link, every other value is written, so that a link keeps its
+meaning when a default changes. Lists are joined by commas, with ``\\`` before a comma or a
+backslash inside a word.
+"""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from core.paths.base import MAX_STEPS, STEPS
+
+T = TypeVar("T")
+
+TEACHER = "minilm:tokens"
+MAX_TEXT = 2_000  # characters of one text
+MAX_VALUE = 20_000  # characters of one value in the link
+MAX_WORDS = 200
+MAX_SEED = 2**32 - 1
+
+Parameters: TypeAlias = tuple[tuple[str, int | float], ...]
+
+
+@dataclass(frozen=True)
+class Codec(Generic[T]):
+    """``read`` undoes ``write``, and raises ValueError with what it expected."""
+
+    write: Callable[[T], str]
+    read: Callable[[str], T]
+
+
+def _in_link(codec: Codec[Any], default: Any) -> Any:
+    return field(default=default, metadata={"codec": codec})
+
+
+def _text(value: str) -> str:
+    if len(value) > MAX_TEXT:
+        raise ValueError(f"a text of at most {MAX_TEXT:,} characters")
+    return value
+
+
+def _whole(low: int, high: int) -> Codec[int]:
+    def read(value: str) -> int:
+        # int() would also take underscores, spaces and any number of digits.
+        if not re.fullmatch(r"-?[0-9]{1,12}", value) or not low <= int(value) <= high:
+            raise ValueError(f"a whole number from {low} to {high}")
+        return int(value)
+
+    return Codec(str, read)
+
+
+def _flag(value: str) -> bool:
+    if value not in ("0", "1"):
+        raise ValueError("0 or 1")
+    return value == "1"
+
+
+def join_words(words: tuple[str, ...]) -> str:
+    r"""Words as one string; the empty word is written ``\e``.
+
+    >>> join_words(("small", "3,5"))
+    'small,3\\,5'
+    """
+    escaped = (word.replace("\\", "\\\\").replace(",", "\\,") for word in words)
+    return ",".join(word or "\\e" for word in escaped)
+
+
+def split_words(value: str) -> tuple[str, ...]:
+    """Undo :func:`join_words`. Raises ValueError for a stray backslash and too many words."""
+    if not value:
+        return ()
+    words = [""]
+    position = 0
+    while position < len(value):
+        character = value[position]
+        if character == "\\":
+            position += 1
+            following = value[position : position + 1]
+            if following not in ("\\", ",", "e"):
+                raise ValueError("words joined by commas, a comma inside one written \\,")
+            words[-1] += "" if following == "e" else following
+        elif character == ",":
+            words.append("")
+        else:
+            words[-1] += character
+        position += 1
+    if len(words) > MAX_WORDS or max(map(len, words)) > MAX_TEXT:
+        raise ValueError(f"at most {MAX_WORDS} words of at most {MAX_TEXT:,} characters")
+    return tuple(words)
+
+
+def _kinds(value: str) -> tuple[str, ...]:
+    kinds = split_words(value)
+    if not kinds or len(set(kinds)) < len(kinds) or not {*kinds} <= {"lerp", "slerp", "graph"}:
+        raise ValueError("some of lerp, slerp and graph, each once")
+    return kinds
+
+
+def _write_parameters(parameters: Parameters) -> str:
+    return ",".join(f"{name}:{value!r}" for name, value in parameters)
+
+
+def _read_parameters(value: str) -> Parameters:
+    parameters: dict[str, int | float] = {}
+    for entry in value.split(",") if value else ():
+        match = re.fullmatch(r"([a-z_][a-z0-9_]{0,39}):(-?[0-9.e+-]{1,30})", entry)
+        if not match or match[1] in parameters or len(parameters) == 40:
+            raise ValueError("parameters as name:number, joined by commas, each once")
+        whole = re.fullmatch(r"-?[0-9]{1,18}", match[2])
+        number = int(match[2]) if whole else _float(match[2])
+        parameters[match[1]] = number
+    return tuple(parameters.items())
+
+
+def _float(value: str) -> float:
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError("a finite number")
+    return number
+
+
+TEXT: Codec[str] = Codec(str, _text)
+WORDS: Codec[tuple[str, ...]] = Codec(join_words, split_words)
+KINDS: Codec[tuple[str, ...]] = Codec(join_words, _kinds)
+FLAG: Codec[bool] = Codec(lambda value: "1" if value else "0", _flag)
+SEED: Codec[int] = _whole(0, MAX_SEED)
+DIMS: Codec[int] = _whole(2, 3)
+PARAMETERS: Codec[Parameters] = Codec(_write_parameters, _read_parameters)
+
+
+@dataclass(frozen=True)
+class MapView:
+    """What the map shows. ``parameters`` are the projector's own fields, name and number;
+    ``revision`` is the short digest of the space that the link was made on."""
+
+    teacher: str = _in_link(TEXT, TEACHER)
+    revision: str = _in_link(TEXT, "")
+    projector: str = _in_link(TEXT, "umap")
+    parameters: tuple[tuple[str, int | float], ...] = _in_link(PARAMETERS, ())
+    seed: int | None = _in_link(SEED, None)
+    dims: int = _in_link(DIMS, 2)
+    colour: str = _in_link(TEXT, "category")
+    selected: str | None = _in_link(TEXT, None)
+
+
+@dataclass(frozen=True)
+class PathView:
+    """What the paths page shows: waypoints as typed (a single one is a sum, ``king - man``), the
+    kinds of path laid over it, and whether the waypoints may be decoded on the way."""
+
+    teacher: str = _in_link(TEXT, TEACHER)
+    revision: str = _in_link(TEXT, "")
+    waypoints: tuple[str, ...] = _in_link(WORDS, ())
+    kinds: tuple[str, ...] = _in_link(KINDS, ("slerp",))
+    steps: int = _in_link(_whole(2, MAX_STEPS), STEPS)
+    centred: bool = _in_link(FLAG, False)
+    csls: bool = _in_link(FLAG, False)
+    own_words: bool = _in_link(FLAG, False)
+    projector: str = _in_link(TEXT, "umap")
+    parameters: tuple[tuple[str, int | float], ...] = _in_link(PARAMETERS, ())
+    seed: int | None = _in_link(SEED, None)
+
+
+@dataclass(frozen=True)
+class AxesView:
+    """What the axes page shows: two words lists for each axis, and the words to point out."""
+
+    teacher: str = _in_link(TEXT, TEACHER)
+    revision: str = _in_link(TEXT, "")
+    x_from: tuple[str, ...] = _in_link(WORDS, ())
+    x_to: tuple[str, ...] = _in_link(WORDS, ())
+    y_from: tuple[str, ...] = _in_link(WORDS, ())
+    y_to: tuple[str, ...] = _in_link(WORDS, ())
+    highlight: tuple[str, ...] = _in_link(WORDS, ())
+    centred: bool = _in_link(FLAG, False)
+
+
+View: TypeAlias = MapView | PathView | AxesView
+VIEWS: dict[str, type[View]] = {
+    "home": MapView,
+    "map": MapView,
+    "paths": PathView,
+    "axes": AxesView,
+}
+
+
+def encode(view: View) -> dict[str, str]:
+    """The query parameters of a view; ``decode`` gives the same view back.
+
+    >>> encode(PathView(waypoints=("dog", "table")))["waypoints"]
+    'dog,table'
+    """
+    parameters = {}
+    for each in fields(view):
+        value = getattr(view, each.name)
+        if value == each.default and value in (None, "", ()):
+            continue
+        parameters[each.name] = each.metadata["codec"].write(value)
+    return parameters
+
+
+def decode(page: str, parameters: Mapping[str, object]) -> tuple[View, list[str]]:
+    """The view that a link asks for, and one warning for each value that was not understood.
+
+    What is missing or not understood takes its default; keys that no view knows are ignored.
+    Whether the teacher, the words and the colour exist is for the page to find out.
+    """
+    warnings = []
+    kind = VIEWS.get(page)
+    if kind is None:
+        warnings.append(f"found page {page!r:.40}; expected one of {', '.join(VIEWS)}")
+        kind = MapView
+    values: dict[str, Any] = {}
+    for each in fields(kind):
+        if each.name not in parameters:
+            continue
+        value = parameters[each.name]
+        try:
+            values[each.name] = _read(each.metadata["codec"], value)
+        except ValueError as error:
+            default = "nothing" if each.default in (None, "", ()) else repr(each.default)
+            shown = _shortened(value)
+            warnings.append(
+                f"found {each.name} = {shown} in the link; expected {error}: using {default}"
+            )
+    return kind(**values), warnings
+
+
+def _read(codec: Codec[T], value: object) -> T:
+    if not isinstance(value, str):
+        raise ValueError("a text")
+    if len(value) > MAX_VALUE:
+        raise ValueError(f"at most {MAX_VALUE:,} characters")
+    return codec.read(value)
+
+
+def _shortened(value: object) -> str:
+    if not isinstance(value, str):
+        return f"a {type(value).__name__}"
+    return repr(value) if len(value) <= 40 else f"{value[:37]!r}..."

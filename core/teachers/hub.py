@@ -1,0 +1,168 @@
+"""Any transformers encoder or decoder: its token table, or its embeddings of common words.
+
+``hub:ORG/NAME[@REVISION]`` and ``path:DIR``, each with ``:tokens`` (the default) or
+``:words`` behind it.
+"""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.errors import TeacherUnavailable
+from core.spaces.lexicon import word_table
+from core.spaces.space import Provenance, Space
+from core.teachers.base import PureTable, TeacherInfo, tell
+from core.teachers.encoded import WORDS, Corpus, EncodedTeacher, common_words
+from core.teachers.encoder import TextEncoder, load_encoder, load_model
+from core.teachers.lookup import mean_of_pieces, own_row
+from core.teachers.sources import FolderSource, HubSource, Source
+from core.types import Matrix, Progress, Vector, silent
+
+WIDTHS = ("hidden_size", "n_embd", "d_model", "dim")
+UNREADABLE = "\ufffd"
+LICENCE = "as the model says"
+
+
+def model_teacher(kind: str, rest: str) -> "ModelTokens | ModelWords":
+    """The teacher of ``path:REST`` or ``hub:REST``. Raises TeacherUnavailable, UnknownTeacher."""
+    where, colon, suffix = rest.rpartition(":")
+    if not colon or suffix not in ("tokens", "words"):
+        where, suffix = rest, "tokens"
+    source: Source = FolderSource(Path(where)) if kind == "path" else HubSource(where)
+    return ModelTokens(source) if suffix == "tokens" else ModelWords(source)
+
+
+class ModelTokens(PureTable):
+    """A model's input embedding table, special and unused rows left out."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+
+    @property
+    def info(self) -> TeacherInfo:
+        return _info(self.source, "tokens", int(self.source.config().get("vocab_size", 0)))
+
+    def fingerprint(self) -> str:
+        return f"{self.source.reference}:tokens {self.source.revision} rows-1"
+
+    def space(self, progress: Progress = silent) -> Space:
+        """The tokens in the table's order. A piece that continues a word is shown with ``##``."""
+        tell(progress, 0, 1, f"Loading {self.source.reference}")
+        space = self._space
+        tell(progress, 1, 1, f"Loading {self.source.reference}")
+        return space
+
+    def represent(self, text: str) -> tuple[Vector, str]:
+        """The item's row, else the mean of the tokenizer's pieces."""
+        space = self.space()
+        return own_row(space, text) or self._mean_of_pieces(space, text)
+
+    def _mean_of_pieces(self, space: Space, text: str) -> tuple[Vector, str]:
+        _, tokenizer = self._loaded
+        lead = " " if self._marks_words else ""
+        pieces = tokenizer.tokenize(lead + text.strip())
+        rows = {token: row for row, token in enumerate(space.ids)}
+        return mean_of_pieces(
+            space, text, pieces, lambda piece: space.vectors[rows[piece]] if piece in rows else None
+        )
+
+    @cached_property
+    def _loaded(self) -> tuple[Matrix, Any]:
+        model, tokenizer = load_model(self.source.folder(), self.source.reference)
+        table = model.get_input_embeddings()
+        if table is None or not hasattr(table, "weight"):
+            raise TeacherUnavailable(
+                f"found no input embedding table in {self.source.reference}; "
+                "expected a text model: choose another"
+            )
+        return table.weight.detach().float().numpy().copy(), tokenizer
+
+    @cached_property
+    def _marks_words(self) -> bool:
+        """Whether the tokenizer marks where a word starts, by a space in front of it."""
+        return any(token.startswith("Ġ") for token in self._loaded[1].get_vocab())
+
+    @cached_property
+    def _space(self) -> Space:
+        table, tokenizer = self._loaded
+        special = set(tokenizer.all_special_tokens)
+        vocabulary = sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])
+        kept = [
+            (token, row)
+            for token, row in vocabulary
+            if row < len(table) and token not in special and not token.startswith("[unused")
+        ]
+        tokens = [token for token, _ in kept]
+        shown_kinds = display(tokens, tokenizer)
+        texts = [text for text, _ in shown_kinds]
+        kinds = [kind for _, kind in shown_kinds]
+        provenance = Provenance(
+            teacher=f"{self.source.reference}:tokens",
+            model=self.source.reference,
+            revision=self.source.revision,
+            licence=LICENCE,
+        )
+        rows = np.array([row for _, row in kept], dtype=np.int64)
+        return Space.create(
+            texts, table[rows], provenance, ids=tokens, metadata=word_table(texts, kinds)
+        )
+
+
+class ModelWords(EncodedTeacher):
+    """A model's own embeddings of the 20,000 most frequent English words."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.info = _info(source, "words", WORDS)
+
+    def fingerprint(self) -> str:
+        return f"{self.source.reference}:words {self.source.revision} encode-1"
+
+    def corpus(self) -> Corpus:
+        return common_words()
+
+    def encoder(self) -> TextEncoder:
+        return load_encoder(self.source.folder(), self.source.reference)
+
+    def revision(self) -> str:
+        return self.source.revision
+
+
+def display(tokens: list[str], tokenizer: Any) -> list[tuple[str, str]]:
+    """Each token as (text, "word" or "piece"), whatever mark its tokenizer uses.
+
+    WordPiece marks the pieces (``##ing``), byte pairs and SentencePiece the words (``Ġdog``,
+    ``▁dog``). Shown are plain words, and pieces with ``##`` before them.
+    """
+    starts = next((it for it in "Ġ▁" if any(token.startswith(it) for token in tokens)), None)
+    if starts is None:
+        return [(token, "piece" if _continues(token) else "word") for token in tokens]
+    return [_readable(token, starts, tokenizer) for token in tokens]
+
+
+def _continues(token: str) -> bool:
+    return token.startswith("##") and len(token) > 2
+
+
+def _readable(token: str, starts: str, tokenizer: Any) -> tuple[str, str]:
+    text = str(tokenizer.convert_tokens_to_string([token])).strip()
+    if not text or UNREADABLE in text:  # white space, or part of a character
+        return token, "piece"
+    return (text, "word") if token.startswith(starts) else (f"##{text}", "piece")
+
+
+def _info(source: Source, mode: str, items: int) -> TeacherInfo:
+    config = source.config()
+    dim = next((int(config[key]) for key in WIDTHS if isinstance(config.get(key), int)), 0)
+    return TeacherInfo(
+        reference=f"{source.reference}:{mode}",
+        title=f"{source.reference.rpartition('/')[2]}, its {mode}",
+        items=items,
+        dim=dim,
+        can=("rows",) if mode == "tokens" else ("rows", "encode", "states"),
+        licence=LICENCE,
+        size_bytes=items * dim * 4,
+        note="A transformers model of your own choice.",
+    )

@@ -1,0 +1,68 @@
+"""Reference strings: which there are, and the teacher that each one names.
+
+minilm:tokens  minilm:words  minilm:sentences      the packaged encoder
+glove  glove:30000                                 the packaged word vectors
+vectors:FILE                                       your own table
+path:DIR[:tokens|:words]                           a transformers model in a folder
+hub:ORG/NAME[@REVISION][:tokens|:words]            a transformers model on the hub
+"""
+
+import difflib
+from pathlib import Path
+
+from core.errors import UnknownTeacher
+from core.teachers.base import Teacher, TeacherInfo, shown
+from core.teachers.hub import model_teacher
+from core.teachers.packaged import MinilmSentences, MinilmTokens, MinilmWords
+from core.teachers.static import GLOVE_WORDS, Glove, VectorsFile
+
+__all__ = ["PATTERNS", "Teacher", "TeacherInfo", "known", "resolve"]
+
+PATTERNS = {
+    "vectors:FILE": "a table of vectors: word2vec, GloVe, fastText .vec, .npz, .npy, Parquet",
+    "path:DIR": "a transformers model in a folder (:tokens its table, :words its embeddings)",
+    "hub:ORG/NAME": "a transformers model on the hub, @REVISION for a certain one",
+    "glove:N": "the N most frequent words of GloVe",
+}
+
+
+def known() -> list[TeacherInfo]:
+    """The teachers that need no argument; the first is the default. Loads no model."""
+    return [
+        MinilmTokens.info,
+        MinilmWords.info,
+        MinilmSentences.info,
+        Glove(30_000).info,
+        Glove().info,
+    ]
+
+
+def resolve(reference: str) -> Teacher:
+    """The teacher of a reference string; loads no model yet.
+
+    Raises UnknownTeacher with the nearest names, UnreadableFile for a file that is not there,
+    TeacherUnavailable for a folder that holds no model.
+
+    >>> resolve("glove:1000").info.items
+    1000
+    """
+    wanted = reference.strip()
+    kind, colon, rest = wanted.partition(":")
+    packaged = {it.info.reference: it for it in (MinilmTokens, MinilmWords, MinilmSentences)}
+    if wanted in packaged:
+        return packaged[wanted]()
+    if kind == "glove" and (not colon or rest.isdecimal()):
+        return Glove(int(rest[:9]) if colon else GLOVE_WORDS)
+    if rest and kind == "vectors":
+        return VectorsFile(Path(rest))
+    if rest and kind in ("path", "hub"):
+        return model_teacher(kind, rest)
+    raise _unknown(wanted)
+
+
+def _unknown(wanted: str) -> UnknownTeacher:
+    names = [info.reference for info in known()]
+    near = difflib.get_close_matches(wanted[:60], [*names, *PATTERNS], n=2, cutoff=0.5)
+    offer = f"did you mean {' or '.join(near)}?" if near else "try minilm:tokens"
+    expected = ", ".join([*names, *(name for name in PATTERNS if name != "glove:N")])
+    return UnknownTeacher(f"found the teacher {shown(wanted)}; expected one of {expected}: {offer}")

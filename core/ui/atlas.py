@@ -1,0 +1,181 @@
+"""The map itself, the panel of what is chosen, and the table of what was lassoed."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from core.errors import MeaningSpaceError
+from core.figures.map import Chosen, map_figure, map_labels
+from core.figures.scene import Items, Label, Picture, Scene
+from core.permalink import MapView
+from core.pipeline import neighbors
+from core.projection.base import Spec
+from core.projection.placement import place
+from core.spaces.space import Space
+from core.types import Coords
+from core.ui.layers import details, layer
+from core.ui.pictures import TITLES
+from core.ui.stage import mount, neighbor_list, tokens
+from core.ui.state import bench, remember
+from core.ui.tables import safe_csv
+from core.ui.truth import noun
+
+NEAR_ON_MAP = 12
+NEAR_IN_PANEL = 15
+LARGEST_LASSO = 5000
+
+
+def atlas(
+    seen: MapView, space: Space, shown: Spec, height: int = 640, page: str = "map"
+) -> list[int]:
+    """The map with its search; the rows in the lasso are returned."""
+    coords = bench().projection(space, shown).coords
+    graph = bench().graph(space) if bench().has_graph(space) else None
+    chosen = _chosen(seen, space, coords)
+    colours = layer(seen.colour, space, shown)
+    revision = f"{space.digest} {shown.digest}"
+    title = f"{len(space):,} {noun(space)}s, {TITLES[shown.kind]}"
+    scene = Scene(
+        name=f"map {shown.kind}",
+        pictures=[
+            Picture(
+                map_figure(coords, colours, tokens(), revision, chosen),
+                title=f"{title} in {shown.dims} dimensions",
+                tag="projected",
+                alt=f"Map of {title}." + (f" Chosen: {chosen.text}." if chosen else ""),
+                height=height,
+                labels=map_labels(_region_labels(space, shown), coords, space.texts, chosen),
+                space=f"{space.digest} {shown.dims}",
+                hint="The axes of this picture mean nothing; only who is near whom does."
+                if shown.kind != "pca"
+                else "The two directions in which the items differ most.",
+            )
+        ],
+        items=Items(
+            space.texts,
+            details(space),
+            None if graph is None or graph.k < 3 else graph.indices[:, :3],
+        ),
+        legend=None if colours is None else colours.legend,
+        search=f"Find a {noun(space)}, or type any text",
+    )
+    return mount(scene, f"{page} stage", _choose_from(f"{page} stage", page))
+
+
+def chosen_panel(seen: MapView, space: Space) -> None:
+    """What is chosen: its neighbours with cosines, and where its vector came from."""
+    if seen.selected is None:
+        st.markdown("##### Nothing chosen yet")
+        st.caption(
+            "Click a point, or type into the search box on the map. Here you will see its nearest "
+            "neighbours, measured in all dimensions, not in the picture."
+        )
+        return
+    try:
+        found = neighbors(bench(), seen.teacher, seen.selected, NEAR_IN_PANEL)
+    except MeaningSpaceError as error:
+        st.error(str(error), icon=":material/search_off:")
+        return
+    st.subheader(_plain(found.query.text, 60), anchor=False)
+    row = found.query.row
+    about = details(space)[row] if row is not None else found.query.how
+    st.caption(_plain(about, 300) or "an item of this space")
+    if row is None and "mean of" in found.query.how:
+        st.caption("This space is a table: a new text is the mean of the rows of its pieces.")
+    listed = [
+        (space.texts[near], float(cosine), int(near))
+        for near, cosine in zip(found.rows, found.cosines, strict=True)
+    ]
+    st.caption("True neighbours, by cosine", help="Measured in all dimensions of the space.")
+    neighbor_list(
+        listed, f"Neighbours of {found.query.text}", "map list", _choose_from("map list", "map")
+    )
+    if row is not None and len(listed):
+        target = space.texts[int(found.rows[-1])]
+        if st.button("Path from here", help="Go to the Paths page with this item as the start"):
+            st.switch_page(
+                "pages/paths.py",
+                query_params={
+                    "teacher": seen.teacher,
+                    "waypoints": _link_words(row, space, target),
+                },
+            )
+
+
+def lasso_table(space: Space, shown: Spec, rows: list[int]) -> None:
+    """Items inside the lasso, to read and to take away."""
+    rows = [row for row in rows if 0 <= row < len(space)]
+    if not rows:
+        return
+    cut = rows[:LARGEST_LASSO]
+    table = pd.DataFrame({"text": [space.texts[row] for row in cut]})
+    for column in space.metadata.columns:
+        table[column] = space.metadata[column].to_numpy()[cut]
+    table["vector length"] = space.norms[cut]
+    if bench().has_faithfulness(space, shown):
+        table["neighbours kept"] = bench().faithfulness(space, shown).per_point[cut]
+    more = f", the first {LARGEST_LASSO:,} of {len(rows):,}" if len(rows) > len(cut) else ""
+    st.subheader(f"{len(cut):,} in the lasso{more}", anchor=False)
+    st.dataframe(table, hide_index=True, height=280)
+    st.download_button("Save as CSV", safe_csv(table), "selection.csv", "text/csv")
+
+
+def _chosen(seen: MapView, space: Space, coords: Coords) -> Chosen | None:
+    if seen.selected is None:
+        return None
+    try:
+        found = neighbors(bench(), seen.teacher, seen.selected, NEAR_ON_MAP)
+    except MeaningSpaceError:  # the panel says why
+        return None
+    query = found.query
+    if query.row is not None:
+        spot = coords[query.row]
+    else:
+        spot = place(space, coords, query.vector[None, :])[0][0]
+    return Chosen(query.text, spot, found.rows, query.row)
+
+
+def _region_labels(space: Space, shown: Spec) -> list[Label]:
+    if shown.dims == 3 or not bench().has_regions(space, shown):
+        return []
+    found = bench().regions(space, shown).labels
+    ordered = sorted(found, key=lambda label: (label.level, -label.size))
+    return [
+        Label(label.text[:32], label.x, label.y, px=(15, 13, 12)[min(label.level, 2)])
+        for label in ordered
+    ]
+
+
+def _choose_from(key: str, page: str) -> Callable[[], None]:
+    """What a click or a search in that component does: the view moves to the item."""
+
+    def choose() -> None:
+        picked = st.session_state[key]["chosen"]
+        current = st.session_state.get(f"{page} view")
+        if not picked or not isinstance(current, MapView):
+            return
+        if "row" in picked:
+            space = bench().space(current.teacher)
+            text = space.texts[int(np.clip(int(picked["row"]), 0, len(space) - 1))]
+        else:
+            text = str(picked["text"])[:2000]
+        remember(page, replace(current, selected=text))
+
+    return choose
+
+
+def _link_words(row: int, space: Space, target: str) -> str:
+    from core.permalink import join_words
+
+    return join_words((space.texts[row], target))
+
+
+def _plain(text: str, limit: int) -> str:
+    """Typed text for a heading: shortened, and free of Markdown."""
+    short = text if len(text) <= limit else text[: limit - 1] + "…"
+    return "".join(
+        f"\\{letter}" if letter in r"\`*_{}[]()#+-.!|~$:<>" else letter for letter in short
+    )

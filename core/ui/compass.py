@@ -1,0 +1,160 @@
+"""The axes page's parts: the lists of words, the scatter, and its residual."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from core.errors import MeaningSpaceError
+from core.figures.axes import AxisName, axes_figure, axes_labels
+from core.figures.scene import Items, Picture, Scene
+from core.paths.axes import Axis, Scatter, scatter
+from core.permalink import AxesView
+from core.pipeline import axis
+from core.projection.base import PcaSpec
+from core.spaces.space import Space
+from core.types import Rows
+from core.ui.layers import details, layer, offered
+from core.ui.stage import mount, tokens
+from core.ui.state import bench, widget
+from core.ui.tables import safe_csv
+
+EXAMPLE = AxesView(
+    x_from=("small", "tiny"),
+    x_to=("large", "huge"),
+    y_from=("dangerous", "deadly"),
+    y_to=("safe", "harmless"),
+    highlight=("mouse", "elephant", "whale", "shark", "kitten", "tiger", "bomb", "pillow"),
+)
+
+
+def axes_controls(seen: AxesView) -> AxesView:
+    """Five boxes of words; the view as the person has set it."""
+    if not any((seen.x_from, seen.x_to, seen.y_from, seen.y_to)):
+        seen = replace(EXAMPLE, teacher=seen.teacher)
+    across, up, shown = st.columns(3, gap="medium")
+    with across:
+        x_from, x_to = _pair("Across, from", "to", seen.x_from, seen.x_to, "x")
+    with up:
+        y_from, y_to = _pair("Up, from", "to", seen.y_from, seen.y_to, "y")
+    with shown:
+        highlight = _words("Point out", seen.highlight, "highlight")
+    return replace(seen, x_from=x_from, x_to=x_to, y_from=y_from, y_to=y_to, highlight=highlight)
+
+
+def _pair(
+    low: str, high: str, first: tuple[str, ...], second: tuple[str, ...], key: str
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    left, right = st.columns(2, gap="small")
+    with left:
+        low_words = _words(low, first, f"{key} from")
+    with right:
+        high_words = _words(high, second, f"{key} to")
+    return low_words, high_words
+
+
+def _words(label: str, words: tuple[str, ...], key: str) -> tuple[str, ...]:
+    typed = st.text_input(
+        label,
+        ", ".join(words),
+        key=widget("axes", key),
+        placeholder="words, with commas between",
+        max_chars=2000,
+    )
+    return tuple(dict.fromkeys(filter(None, (word.strip() for word in typed.split(",")))))
+
+
+def draw_axes(seen: AxesView, space: Space) -> None:
+    """The scatter of all items, or what is missing for it."""
+    try:
+        x = axis(bench(), seen.teacher, seen.x_from, seen.x_to)
+        y = axis(bench(), seen.teacher, seen.y_from, seen.y_to)
+        found = scatter(space, x, y)
+    except MeaningSpaceError as error:
+        st.error(str(error), icon=":material/straighten:")
+        return
+    rows = _rows(space, seen)
+    _scene(seen, space, found, rows)
+    right = abs(90 - found.angle)
+    st.caption(
+        f"These two axes show {1 - found.unshown:.1%} of how the {len(space):,} items differ; "
+        f"{found.unshown:.1%} is in the other {space.dim - 2:,} dimensions. "
+        f"The axes stand at {found.angle:.0f}° to each other"
+        + (", though they are drawn at right angles." if right > 3 else ".")
+        + " On each, −1 is the mean of the first list and +1 the mean of the second."
+    )
+    _table(space, found, rows, x, y)
+
+
+def _rows(space: Space, seen: AxesView) -> Rows:
+    """The highlighted items; what is not in the space is said."""
+    rows, missing = [], []
+    for text in seen.highlight:
+        row = space.find(text)
+        if row is None:
+            missing.append(text)
+        else:
+            rows.append(row)
+    if missing:
+        st.caption("Not items of this space: " + ", ".join(missing)[:300])
+    return np.array(sorted(set(rows)), dtype=np.int64)
+
+
+def _scene(seen: AxesView, space: Space, found: Scatter, rows: Rows) -> None:
+    colours = layer(offered(space)[0], space, PcaSpec())
+    x = AxisName(", ".join(seen.x_from)[:40], ", ".join(seen.x_to)[:40])
+    y = AxisName(", ".join(seen.y_from)[:40], ", ".join(seen.y_to)[:40])
+    revision = f"{space.digest} {seen.x_from}{seen.x_to}{seen.y_from}{seen.y_to}"
+    scene = Scene(
+        name="axes",
+        pictures=[
+            Picture(
+                axes_figure(found.coords, x, y, colours, rows, tokens(), revision),
+                title="Scores on both axes, exact and linear",
+                tag="measured",
+                alt=f"Scatter of {len(space):,} items: across {x.title()}, up {y.title()}.",
+                height=600,
+                labels=axes_labels(space.texts, found.coords, rows),
+                space=f"{space.digest} axes",
+            )
+        ],
+        items=Items(space.texts, details(space)),
+        legend=None if colours is None else colours.legend,
+        search="Find on these axes",
+    )
+    mount(scene, "axes stage", _point_out)
+
+
+def _point_out() -> None:
+    picked = st.session_state["axes stage"]["chosen"]
+    seen = st.session_state.get("axes view")
+    if not picked or not isinstance(seen, AxesView):
+        return
+    text = picked.get("text")
+    if "row" in picked:
+        texts = bench().space(seen.teacher).texts
+        text = texts[min(max(int(picked["row"]), 0), len(texts) - 1)]
+    words = [word.strip() for word in st.session_state[widget("axes", "highlight")].split(",")]
+    if text and "," not in text:
+        st.session_state[widget("axes", "highlight")] = ", ".join(
+            dict.fromkeys(filter(None, [*words, str(text)]))
+        )
+
+
+def _table(space: Space, found: Scatter, rows: Rows, x: Axis, y: Axis) -> None:
+    """Scores of the highlighted items, and the ends of both axes, to take away."""
+    ends = [np.argsort(found.coords[:, axis])[[0, 1, 2, -3, -2, -1]] for axis in (0, 1)]
+    chosen = list(dict.fromkeys([*rows.tolist(), *np.concatenate(ends).tolist()]))
+    table = pd.DataFrame(
+        {
+            "text": [space.texts[row] for row in chosen],
+            f"{x.start[0]} to {x.end[0]}": found.coords[chosen, 0],
+            f"{y.start[0]} to {y.end[0]}": found.coords[chosen, 1],
+            "distance from this plane": found.residual[chosen],
+        }
+    )
+    with st.expander("Scores in figures"):
+        st.caption("The words pointed out, then the three furthest out at each end of each axis.")
+        st.dataframe(table, hide_index=True)
+        st.download_button("Save as CSV", safe_csv(table), "axes.csv", "text/csv")

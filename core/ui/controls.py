@@ -1,0 +1,54 @@
+"""The row of controls under the map: colour, projection, dimensions, and rare settings."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from core.permalink import MapView
+from core.spaces.space import Space
+from core.ui.layers import NAMES, offered
+from core.ui.pictures import TITLES, changed_parameters, picture_form, spec_of
+from core.ui.state import widget
+
+
+def map_controls(seen: MapView, space: Space) -> MapView:
+    """Draw the row; the view as the person has set it."""
+    layers = offered(space)
+    colour = seen.colour if seen.colour in layers else layers[0]
+    colours, projectors, dims, more = st.columns([2.2, 2.4, 1.3, 1], vertical_alignment="bottom")
+    with colours:
+        colour = st.selectbox(
+            "Colour by",
+            layers,
+            index=layers.index(colour),
+            format_func=NAMES.__getitem__,
+            key=widget("map", f"colour {space.digest}"),
+        )
+    with projectors:
+        projector = _pick("Picture", list(TITLES), seen.projector, TITLES, "projector")
+    with dims:
+        names = {"2": "2-D", "3": "3-D"}
+        wanted = _pick("Dimensions", ["2", "3"], str(seen.dims), names, "dims")
+    if projector != seen.projector:
+        seen = replace(seen, parameters=())
+    seen = replace(seen, colour=colour, projector=projector, dims=int(wanted))
+    with more, st.popover("More", width="stretch"):
+        spec = spec_of(seen.projector, seen.parameters, seen.seed, seen.dims)
+        drawn = picture_form("map", spec)
+        if drawn is not None:
+            seed = getattr(drawn, "seed", None)
+            seen = replace(seen, parameters=changed_parameters(drawn), seed=seed)
+    return seen
+
+
+def _pick(label: str, options: list[str], current: str, names: dict[str, str], key: str) -> str:
+    """A segmented control that always has one segment chosen."""
+    chosen = st.segmented_control(
+        label,
+        options,
+        default=current if current in options else options[0],
+        format_func=names.__getitem__,
+        key=widget("map", key),
+        required=True,
+    )
+    return str(chosen or current)

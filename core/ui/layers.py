@@ -1,0 +1,95 @@
+"""The colour layers that a space offers, and the quiet line of each item."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from core.figures.colors import (
+    Layer,
+    clusters,
+    continuous,
+    faithful,
+    frequency,
+    kinds,
+    parts_of_speech,
+    word_groups,
+)
+from core.projection.base import Spec
+from core.spaces.space import Space
+from core.ui.stage import dark, tokens
+from core.ui.state import bench
+
+NAMES = {
+    "category": "Meaning",
+    "part_of_speech": "Part of speech",
+    "kind": "Word or piece",
+    "frequency": "Frequency",
+    "norm": "Vector length",
+    "cluster": "Region",
+    "faithfulness": "How true here",
+    "plain": "One colour",
+}
+
+
+def offered(space: Space) -> list[str]:
+    """Names of the layers for which this space has the data."""
+    columns = space.metadata.columns
+    words = "category" in columns and bool((space.metadata["category"].fillna("") != "").any())
+    names = ["category", "part_of_speech"] if words else []
+    if "kind" in columns and space.metadata["kind"].nunique() > 1:
+        names.append("kind")
+    if "frequency_rank" in columns and bool((space.metadata["frequency_rank"] >= 0).any()):
+        names.append("frequency")
+    if float(np.ptp(space.norms)) > 1e-3:
+        names.append("norm")
+    return [*names, "cluster", "faithfulness", "plain"]
+
+
+def layer(name: str, space: Space, spec: Spec) -> Layer | None:
+    """The layer, or None for one colour and for what is not computed yet."""
+    makers: dict[str, Callable[[], Layer]] = {
+        "category": lambda: word_groups(space.metadata, tokens(), dark()),
+        "part_of_speech": lambda: parts_of_speech(space.metadata, tokens(), dark()),
+        "kind": lambda: kinds(space.metadata, tokens(), dark()),
+        "frequency": lambda: frequency(space.metadata),
+        "norm": lambda: continuous(space.norms, "Vector length", *_ends(space)),
+    }
+    if name in makers:
+        return makers[name]()
+    if name == "cluster" and spec.dims == 2 and bench().has_regions(space, spec):
+        return clusters(bench().regions(space, spec).cluster, tokens())
+    if name == "faithfulness" and bench().has_faithfulness(space, spec):
+        return faithful(bench().faithfulness(space, spec).per_point)
+    return None
+
+
+def _ends(space: Space) -> tuple[str, str]:
+    low, high = np.percentile(space.norms, [1, 99])
+    return f"{low:.2f}", f"{high:.2f}"
+
+
+def details(space: Space) -> list[str]:
+    """One quiet line an item for the hover card: category, frequency, document."""
+    return _details(space.digest, space)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _details(digest: str, _space: Space) -> list[str]:  # noqa: ARG001 - the digest is the key
+    table = _space.metadata
+    parts: list[pd.Series] = []
+    if "category" in table:
+        category = table["category"].fillna("").astype(str)
+        parts.append(category.str.replace(".", ", ", n=1, regex=False))
+    if "kind" in table:
+        parts.append(table["kind"].map({"piece": "piece of a word"}).fillna(""))
+    if "frequency_rank" in table:
+        rank = table["frequency_rank"]
+        parts.append(pd.Series([f"no. {r + 1:,} in English" if r >= 0 else "" for r in rank]))
+    if "document" in table:
+        parts.append(table["document"].fillna("").astype(str))
+    if not parts:
+        return [""] * len(_space)
+    rows = zip(*(part.tolist() for part in parts), strict=True)
+    return [" · ".join(filter(None, row)) for row in rows]

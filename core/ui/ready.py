@@ -1,0 +1,138 @@
+"""Waiting, written by someone who cares: what is happening, how far, how long, and a way out."""
+
+import time
+from collections.abc import Callable, Mapping
+
+import streamlit as st
+
+from core.errors import MeaningSpaceError
+from core.jobs.job import Job, Status
+from core.pipeline import picture_key
+from core.projection.base import PcaSpec, Spec
+from core.spaces.space import Space
+from core.ui.state import bench, runner
+
+POLL_SECONDS = 0.4
+
+
+def space_or_wait(reference: str) -> Space:
+    """The space, at once where that takes a moment; else a job with its progress, and stop."""
+    try:
+        if _at_once(reference):
+            with st.spinner(f"Reading {bench().teacher(reference).info.title}"):
+                return bench().space(reference)
+    except MeaningSpaceError as error:
+        st.error(str(error), icon=":material/error:")
+        st.stop()
+    _make(reference)
+    st.stop()
+
+
+def _at_once(reference: str) -> bool:
+    """Whether the space is there, or a packaged table that takes a second to read."""
+    packaged_table = bench().teacher(reference).info.can == ("rows",)
+    quick = packaged_table and not reference.startswith(("hub:", "path:", "vectors:"))
+    return quick or bench().has_space(reference)
+
+
+def _make(reference: str) -> None:
+    info = bench().teacher(reference).info
+    st.subheader(info.title)
+    st.write(
+        "This space is made once and then kept: every text goes through the model, "
+        "which takes a minute or two on a small machine."
+    )
+    job_id = _job("space", {"reference": reference}, f"space {reference}")
+    if job_id is not None:
+        watch(job_id, "Make this space", lambda: bench().has_space(reference))
+
+
+def picture_or_wait(space: Space, reference: str, spec: Spec) -> Spec:
+    """The picture to show now: ``spec`` once it is there, PCA until then.
+
+    A job computes what is missing (neighbours, picture, its faithfulness, regions); progress
+    is drawn where this is called. The page reruns when the picture is there and at the end.
+    """
+    shown: Spec = spec
+    if not bench().has_projection(space, spec):
+        shown = PcaSpec(dims=spec.dims)
+    if complete(space, spec):
+        return shown
+    arguments = {"reference": reference, "spec": spec.to_dict()}
+    job_id = _job("map", arguments, f"map {picture_key(space, spec)}")
+    if job_id is not None:
+        waiting = shown != spec
+        watch(
+            job_id,
+            "Draw this picture",
+            lambda: waiting and bench().has_projection(space, spec),
+        )
+    return shown
+
+
+def complete(space: Space, spec: Spec) -> bool:
+    """Whether nothing is left to compute for this picture."""
+    return (
+        bench().has_projection(space, spec)
+        and bench().has_graph(space)
+        and bench().has_faithfulness(space, spec)
+        and bench().has_faithfulness(space, PcaSpec(dims=spec.dims))
+        and (spec.dims == 3 or bench().has_regions(space, spec))
+    )
+
+
+def _job(recipe: str, arguments: Mapping[str, object], name: str) -> str | None:
+    """Submit once per person and name; after a stop or a failure, only when asked again."""
+    key = f"job {name}"
+    job_id: str | None = st.session_state.get(key)
+    if job_id is not None:
+        try:
+            job = runner().job(job_id)
+        except MeaningSpaceError:
+            job_id = None
+        else:
+            if job.status in (Status.FAILED, Status.CANCELLED):
+                _ended(job, key)
+                return None
+            if job.status is Status.DONE:
+                job_id = None  # what it made was lost since, so make it again
+    if job_id is None:
+        job_id = runner().submit(recipe, dict(arguments))
+        st.session_state[key] = job_id
+    return job_id
+
+
+def _ended(job: Job, key: str) -> None:
+    if job.status is Status.FAILED:
+        st.error(job.error, icon=":material/error:")
+    else:
+        st.info("Stopped. Nothing was lost; what was computed before is kept.")
+    if st.button("Try again" if job.status is Status.FAILED else "Go on", key=f"again {key}"):
+        del st.session_state[key]
+        st.rerun()
+
+
+def watch(job_id: str, label: str, ready: Callable[[], bool]) -> None:
+    """A progress line that follows the job, with a button that stops it."""
+
+    @st.fragment(run_every=POLL_SECONDS)
+    def line() -> None:
+        job = runner().job(job_id)
+        if job.over or ready():
+            st.rerun()
+        bar, button = st.columns([6, 1], vertical_alignment="center")
+        bar.progress(job.fraction, text=_words(job))
+        if button.button(
+            "Stop", key=f"stop {job_id}", help=f"{label}: stop, and keep what is done"
+        ):
+            runner().cancel(job_id)
+
+    line()
+
+
+def _words(job: Job) -> str:
+    left = job.seconds_left(time.time())
+    if job.status is Status.QUEUED:
+        return "Waiting for the work before it"
+    message = job.message[:1].upper() + job.message[1:]
+    return message if left is None or left < 1 else f"{message}, about {left:.0f} s more"

@@ -1,0 +1,71 @@
+"""The sidebar: which space, what it is, and where it is computed."""
+
+import streamlit as st
+
+from core.errors import MeaningSpaceError
+from core.permalink import TEACHER
+from core.pipeline import teachers
+from core.teachers.base import TeacherInfo
+from core.teachers.device import description
+from core.teachers.registry import PATTERNS
+from core.ui.state import bench
+
+ABILITIES = {
+    "rows": "a table of vectors",
+    "encode": "vectors for any text",
+    "states": "hidden states of every layer",
+    "generate": "text",
+}
+
+
+def sidebar(page: str) -> str:
+    """Draw it; the reference string of the chosen space. Stops the page when there is none."""
+    _adopt_link(page)
+    current = str(st.session_state.setdefault("teacher", TEACHER))
+    titles = {info.reference: info.title for info in teachers()}
+    options = list(titles) if current in titles else [*titles, current]
+    st.session_state["space choice"] = current
+    with st.sidebar:
+        st.selectbox(
+            "Space",
+            options,
+            format_func=lambda reference: titles.get(reference, reference),
+            key="space choice",
+            on_change=_choose,
+            accept_new_options=True,
+            help="Choose one, or type a reference:\n\n"
+            + "\n".join(f"- `{pattern}`: {what}" for pattern, what in PATTERNS.items()),
+        )
+        try:
+            info = bench().teacher(current).info
+        except MeaningSpaceError as error:
+            st.error(str(error), icon=":material/error:")
+            st.stop()
+        _about(info)
+    return current
+
+
+def _adopt_link(page: str) -> None:
+    """A link that names a space wins over the one chosen before."""
+    params = st.query_params.to_dict()
+    if "teacher" in params and params != st.session_state.get(f"{page} link"):
+        st.session_state["teacher"] = params["teacher"]
+
+
+def _choose() -> None:
+    chosen = st.session_state["space choice"]
+    if chosen:
+        st.session_state["teacher"] = chosen.strip()
+
+
+def _about(info: TeacherInfo) -> None:
+    size = f"{info.items:,} × {info.dim}" if info.items else "known once it is loaded"
+    lines = [
+        f"**{size}**" + (f", {info.size_bytes / 1e6:,.0f} MB" if info.size_bytes else ""),
+        "Gives " + ", ".join(ABILITIES[ability] for ability in info.can),
+        f"Licence: {info.licence}" if info.licence else "Licence: the model's own",
+    ]
+    st.caption("  \n".join(lines))
+    if info.note:
+        st.caption(info.note)
+    st.caption(f"Computing on {description()}")

@@ -1,0 +1,111 @@
+"""Mounting a scene, and the list beside it, as Streamlit components."""
+
+import base64
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from core.figures.scene import Scene, to_json
+from core.figures.tokens import DARK, Tokens, theme
+from core.site import site_root
+from core.ui import blobs
+
+INLINE_BYTES = 3_000  # a base64 array up to this long travels inside the message itself
+
+
+def tokens() -> Tokens:
+    """The colours of the theme that the person has chosen."""
+    return theme(st.context.theme.type)
+
+
+def dark() -> bool:
+    """Whether that is the dark one."""
+    return tokens() is DARK
+
+
+def mount(scene: Scene, key: str, on_chosen: Callable[[], None] | None = None) -> list[int]:
+    """Show a scene; the rows in the person's lasso are returned.
+
+    What was clicked or searched stands in ``st.session_state[key]["chosen"]`` while ``on_chosen``
+    runs: ``{"row": 12}`` or ``{"text": "typed"}``.
+    """
+    ready = replace(scene, tokens=tokens().css())
+    data = to_json(ready, array=blobs.reference, strings=_strings)
+    data["plotly"] = _plotly_url()
+    data["pictures"] = [_lighter(picture) for picture in data["pictures"]]
+    quiet: Callable[[], None] = lambda: None  # noqa: E731 - a callback makes the value come back
+    result = _component("meaning_space_stage", "stage.js")(
+        data=data,
+        key=key,
+        on_chosen_change=on_chosen or quiet,
+        on_lasso_change=quiet,
+        default={"lasso": []},
+    )
+    return [int(row) for row in (result.lasso or [])]
+
+
+def neighbor_list(
+    rows: Sequence[tuple[str, float, int]],
+    label: str,
+    key: str,
+    on_chosen: Callable[[], None],
+) -> None:
+    """Items with cosines, best first: (text, cosine, row)."""
+    shown = [{"text": text, "cosine": cosine, "row": row} for text, cosine, row in rows]
+    _component("meaning_space_list", "list.js")(
+        data={"rows": shown, "label": label, "tokens": tokens().css()},
+        key=key,
+        on_chosen_change=on_chosen,
+    )
+
+
+def _component(name: str, script: str) -> Any:
+    """The component, registered with this run; styles are shared with the page, names are ours."""
+    assets = site_root() / "assets"
+    return st.components.v2.component(
+        name,
+        css=_read(assets / "stage.css"),
+        js=_read(assets / script),
+        isolate_styles=False,
+    )
+
+
+@cache
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+@cache
+def _plotly_url() -> str:
+    if blobs.served():
+        return "meaning-space/plotly.js"
+    from core.ui.server import plotly_path
+
+    return blobs.publish(plotly_path().read_bytes(), "text/javascript")
+
+
+def _strings(texts: Sequence[str]) -> dict[str, Any]:
+    return blobs.strings(tuple(texts))
+
+
+def _lighter(value: Any) -> Any:
+    """The same JSON with large base64 arrays replaced by references to blobs."""
+    if isinstance(value, dict):
+        if "bdata" in value and "dtype" in value:
+            return _array(value)
+        return {key: _lighter(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_lighter(inner) for inner in value]
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _array(value: dict[str, Any]) -> dict[str, Any]:
+    if len(value["bdata"]) <= INLINE_BYTES or "shape" in value:
+        return value
+    payload = base64.b64decode(value["bdata"])
+    return {"$blob": blobs.publish(payload), "dtype": value["dtype"]}

@@ -1,0 +1,74 @@
+"""What outlives a rerun: the bench and the worker for everybody, the view for one person.
+
+The view of a page is kept in its query string, so that every state has a link. A page reads it
+with :func:`view`, draws, and writes it back with :func:`remember`.
+"""
+
+from dataclasses import replace
+from typing import TypeVar, cast
+
+import streamlit as st
+
+from core.jobs.runner import Runner
+from core.permalink import View, decode, encode
+from core.pipeline import Bench
+from core.store.disk import default_workspace
+
+V = TypeVar("V", bound=View)
+
+
+@st.cache_resource(show_spinner=False)
+def bench() -> Bench:
+    """The one bench of this server."""
+    return Bench(default_workspace())
+
+
+@st.cache_resource(show_spinner=False)
+def runner() -> Runner:
+    """The one worker process of this server; it warms up as soon as somebody looks."""
+    return Runner(default_workspace())
+
+
+def view(page: str, kind: type[V]) -> V:  # noqa: ARG001 - the kind is for the reader and mypy
+    """The view that the link asks for, else the one this person left on this page.
+
+    A value in the link that is not understood is said above the page.
+    """
+    params = st.query_params.to_dict()
+    written = st.session_state.get(f"{page} link")
+    if params == written or (not params and f"{page} view" in st.session_state):
+        current = cast(V, st.session_state[f"{page} view"])
+        teacher = st.session_state.get("teacher", current.teacher)
+        return current if teacher == current.teacher else _moved(current, teacher)
+    read, warnings = decode(page, params)
+    for warning in warnings:
+        st.warning(warning)
+    if "teacher" not in params and "teacher" in st.session_state:
+        read = replace(read, teacher=st.session_state["teacher"])
+    forget_widgets(page)
+    st.session_state["teacher"] = read.teacher
+    return cast(V, read)
+
+
+def remember(page: str, current: View) -> None:
+    """Keep the view, and put it into the address bar."""
+    link = encode(current)
+    st.session_state[f"{page} view"] = current
+    st.session_state[f"{page} link"] = link
+    if st.query_params.to_dict() != link:
+        st.query_params.from_dict(link)
+
+
+def widget(page: str, name: str) -> str:
+    """The key of a page's widget."""
+    return f"{page}:{name}"
+
+
+def forget_widgets(page: str) -> None:
+    """Let the page's widgets start from the view again."""
+    for key in [key for key in st.session_state if str(key).startswith(f"{page}:")]:
+        del st.session_state[key]
+
+
+def _moved(current: V, teacher: str) -> V:
+    return replace(current, teacher=teacher, revision="")

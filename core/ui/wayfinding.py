@@ -1,0 +1,203 @@
+"""The box in which a way or a sum is written, its settings, and the answer to a sum."""
+
+import re
+from dataclasses import replace
+
+import streamlit as st
+
+from core.errors import MeaningSpaceError
+from core.figures.map import Chosen, map_figure
+from core.figures.path import NAMES
+from core.figures.scene import Items, Picture, Scene, label_at
+from core.permalink import PathView
+from core.pipeline import KINDS, Solution, path, solve
+from core.projection.base import Spec
+from core.projection.placement import place
+from core.spaces.space import Space
+from core.ui.journey import Journey
+from core.ui.layers import details
+from core.ui.pictures import TITLES, changed_parameters, picture_form, spec_of
+from core.ui.stage import mount, neighbor_list, tokens
+from core.ui.state import bench, widget
+
+ARROW = re.compile(r"""("[^"]*"|“[^”]*”)|\s*(?:->|→|>)\s*""")
+WHY_CENTRED = (
+    "Most spaces sit in a narrow cone: every cosine is high, and words near the middle of the "
+    "cone (hubs) turn up everywhere. Taking the mean away opens the cone, so the way between two "
+    "words meets more of what lies between them."
+)
+
+
+def waypoints_of(text: str) -> tuple[str, ...]:
+    """Read the box: waypoints between arrows; quotes keep an arrow inside a text.
+
+    >>> waypoints_of('dog > "a > b" -> table')
+    ('dog', 'a > b', 'table')
+    """
+    parts, start = [], 0
+    for match in ARROW.finditer(text):
+        if match[1] is None:
+            parts.append(text[start : match.start()])
+            start = match.end()
+    parts = [part.strip() for part in [*parts, text[start:]]]
+    if len(parts) == 1:
+        return (parts[0],) if parts[0] else ()
+    return tuple(_unquoted(part) for part in parts if part)
+
+
+def _unquoted(text: str) -> str:
+    quoted = len(text) > 1 and text[0] + text[-1] in ('""', "“”")
+    return text[1:-1] if quoted else text
+
+
+def box_text(waypoints: tuple[str, ...]) -> str:
+    """The other way round: what to write into the box for these waypoints."""
+    if len(waypoints) < 2:
+        return "".join(waypoints)
+    return " > ".join(f'"{text}"' if ARROW.search(text) else text for text in waypoints)
+
+
+def path_controls(seen: PathView) -> PathView:
+    """The box and its settings; the view as the person has set it."""
+    box, kinds, more = st.columns([4, 3.4, 1], vertical_alignment="bottom")
+    with box:
+        typed = st.text_input(
+            "Way or sum",
+            box_text(seen.waypoints),
+            placeholder="dog > table, or king - man + woman",
+            key=widget("paths", "box"),
+            max_chars=5000,
+        )
+    with kinds:
+        chosen = st.pills(
+            "Kind of path",
+            KINDS,
+            selection_mode="multi",
+            default=list(seen.kinds),
+            format_func=lambda kind: NAMES[kind].capitalize(),
+            key=widget("paths", "kinds"),
+            help="Straight: a line through the inside of the space. Sphere: the shortest turn, "
+            "keeping the length. Graph: from neighbour to neighbour, over real items only.",
+        )
+    seen = replace(seen, waypoints=waypoints_of(typed), kinds=tuple(chosen) or seen.kinds)
+    with more, st.popover("More", width="stretch"):
+        return _settings(seen)
+
+
+def _settings(seen: PathView) -> PathView:
+    centred = st.toggle(
+        "Centre the space", seen.centred, key=widget("paths", "centred"), help=WHY_CENTRED
+    )
+    csls = st.toggle(
+        "Rank against hubs (CSLS)",
+        seen.csls,
+        key=widget("paths", "csls"),
+        help="Words that are near everything count less (Conneau and others 2018).",
+    )
+    own = st.toggle(
+        "Let the waypoints answer too",
+        seen.own_words,
+        key=widget("paths", "own"),
+        help="Near a waypoint the nearest word is the waypoint itself; off, the strip shows "
+        "what else is there.",
+    )
+    steps = st.slider("Steps", 8, 120, min(max(seen.steps, 8), 120), key=widget("paths", "steps"))
+    seen = replace(seen, centred=centred, csls=csls, own_words=own, steps=int(steps))
+    projector = st.segmented_control(
+        "Picture",
+        list(TITLES),
+        default=seen.projector if seen.projector in TITLES else "umap",
+        format_func=TITLES.__getitem__,
+        key=widget("paths", "projector"),
+        required=True,
+    )
+    if projector and projector != seen.projector:
+        seen = replace(seen, projector=str(projector), parameters=())
+    spec = spec_of(seen.projector, seen.parameters, seen.seed, 2)
+    drawn = picture_form("paths", spec)
+    if drawn is not None:
+        seed = getattr(drawn, "seed", None)
+        seen = replace(seen, parameters=changed_parameters(drawn), seed=seed)
+    return seen
+
+
+def what_was_asked(seen: PathView) -> str:
+    """ "path", "sum" or "nothing"."""
+    if not seen.waypoints:
+        st.info("Write where to start and where to go, such as `dog > table`.")
+        return "nothing"
+    return "sum" if len(seen.waypoints) == 1 else "path"
+
+
+def journey_of(seen: PathView, space: Space, shown: Spec) -> Journey | None:
+    """The reports of all chosen kinds; None, after saying why, where there is no way."""
+    reports = []
+    with st.spinner("Walking the way and reading it"):
+        for kind in seen.kinds:
+            try:
+                report = path(
+                    bench(), seen.teacher, seen.waypoints, kind, seen.steps, seen.centred, seen.csls
+                )
+            except MeaningSpaceError as error:
+                st.error(f"{NAMES[kind].capitalize()}: {error}", icon=":material/wrong_location:")
+            else:
+                reports.append(report)
+    return Journey(space, shown, reports, seen.own_words) if reports else None
+
+
+def solution(seen: PathView, space: Space, shown: Spec) -> None:
+    """The answer to a sum, on the map and as two lists: without and with the words put in."""
+    try:
+        found = solve(bench(), seen.teacher, seen.waypoints[0])
+    except MeaningSpaceError as error:
+        st.error(str(error), icon=":material/functions:")
+        return
+    picture, without, with_inputs = st.columns([0.62, 0.19, 0.19], gap="small")
+    with picture:
+        _sum_on_map(seen, space, shown, found)
+    for column, rows, cosines, title, key in (
+        (without, found.rows, found.cosines, "Without the words put in", "without"),
+        (with_inputs, found.rows_with_inputs, found.cosines_with_inputs, "With them", "with"),
+    ):
+        with column:
+            st.markdown(f"##### {title}")
+            listed = [
+                (space.texts[row], float(cosine), int(row))
+                for row, cosine in zip(rows, cosines, strict=True)
+            ]
+            neighbor_list(listed, title, f"sum {key}", lambda: None)
+    best = space.texts[int(found.rows_with_inputs[0])]
+    inputs = {point.row for point in found.waypoints}
+    if int(found.rows_with_inputs[0]) in inputs:
+        st.caption(
+            f"Measured: nearest to the sum is one of the words put in, “{best}”. Analogies are "
+            "usually told without them, which makes them look better than they are."
+        )
+
+
+def _sum_on_map(seen: PathView, space: Space, shown: Spec, found: Solution) -> None:
+    coords = bench().projection(space, shown).coords
+    spot = place(space, coords, found.point[None, :])[0][0]
+    chosen = Chosen(seen.waypoints[0], spot, found.rows[:6])
+    labels = [label_at(seen.waypoints[0], spot, "chosen", 15)]
+    labels += [label_at(space.texts[row], coords[row], "near", 13) for row in found.rows[:6]]
+    labels += [label_at(space.texts[row], coords[row], "second", 13) for row in _inputs(found)]
+    scene = Scene(
+        name="sum",
+        pictures=[
+            Picture(
+                map_figure(coords, None, tokens(), f"{space.digest} {shown.digest} sum", chosen),
+                title=f"Where the sum falls ({TITLES[shown.kind]})",
+                tag="projected",
+                alt=f"The sum {seen.waypoints[0]} on the map, joined to its nearest items.",
+                height=520,
+                labels=labels,
+            )
+        ],
+        items=Items(space.texts, details(space)),
+    )
+    mount(scene, "sum stage")
+
+
+def _inputs(found: Solution) -> list[int]:
+    return [point.row for point in found.waypoints if point.row is not None]

@@ -1,0 +1,21 @@
+"""Axes: every item between two pairs of opposites; exact, linear, with what it leaves out."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from core.permalink import AxesView
+from core.ui.compass import axes_controls, draw_axes
+from core.ui.ready import space_or_wait
+from core.ui.state import remember, view
+
+seen = view("axes", AxesView)
+space = space_or_wait(seen.teacher)
+st.title("Axes of meaning")
+st.caption(
+    "Two lists of words make a direction, such as *small, tiny* against *large, huge*. "
+    "Two directions make a picture that is exact: no neighbours are moved, much is left out."
+)
+seen = axes_controls(seen)
+draw_axes(seen, space)
+remember("axes", replace(seen, revision=space.digest[:12]))

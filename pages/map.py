@@ -1,0 +1,40 @@
+"""The map: every item of a space, its true neighbours, and how true the picture is."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from core.permalink import MapView
+from core.ui.atlas import atlas, chosen_panel, lasso_table
+from core.ui.controls import map_controls
+from core.ui.pictures import changed_parameters, spec_of
+from core.ui.ready import picture_or_wait, space_or_wait
+from core.ui.state import remember, view
+from core.ui.truth import truth_line
+
+seen = view("map", MapView)
+space = space_or_wait(seen.teacher)
+st.title("Map of meaning")
+st.caption(
+    "Each point is one item of the space. Find one, or click it, to see its true neighbours."
+)
+
+picture, panel = st.columns([0.81, 0.19], gap="small")
+with picture:
+    stage, controls, line, progress = st.container(), st.container(), st.container(), st.container()
+with controls:
+    seen = map_controls(seen, space)
+spec = spec_of(seen.projector, seen.parameters, seen.seed, seen.dims)
+with progress:
+    shown = picture_or_wait(space, seen.teacher, spec)
+with stage:
+    lasso = atlas(seen, space, shown)
+with line:
+    truth_line(space, shown)
+with panel:
+    chosen_panel(seen, space)
+lasso_table(space, shown, lasso)
+remember(
+    "map",
+    replace(seen, revision=space.digest[:12], parameters=changed_parameters(spec)),
+)

@@ -1,0 +1,41 @@
+"""Paths: from one concept to another, decoded in words at every step; and vector arithmetic."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from core.permalink import PathView
+from core.ui.journey import explain, show, take_away
+from core.ui.pictures import changed_parameters, spec_of
+from core.ui.ready import picture_or_wait, space_or_wait
+from core.ui.state import remember, view
+from core.ui.truth import truth_line
+from core.ui.wayfinding import journey_of, path_controls, solution, what_was_asked
+
+seen = view("paths", PathView)
+space = space_or_wait(seen.teacher)
+st.title("Paths through meaning")
+st.caption(
+    "Write a way, `dog > table` or `dog > cat > table`, and watch it, decoded in words; "
+    "or a sum, `king - man + woman`."
+)
+seen = path_controls(seen)
+spec = spec_of(seen.projector, seen.parameters, seen.seed, 2)
+stage, progress = st.container(), st.container()
+asked = what_was_asked(seen)
+with progress:
+    shown = picture_or_wait(space, seen.teacher, spec)
+with stage:
+    if asked == "sum":
+        solution(seen, space, shown)
+    elif asked == "path":
+        journey = journey_of(seen, space, shown)
+        if journey is not None:
+            scene = show(journey, " > ".join(seen.waypoints))
+            explain(seen, journey)
+            truth_line(space, shown)
+            take_away(journey, scene)
+remember(
+    "paths",
+    replace(seen, revision=space.digest[:12], parameters=changed_parameters(spec)),
+)

@@ -1,0 +1,171 @@
+"""What all tests share. The shapes in core's annotations are checked while the tests run."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import hypothesis
+import pytest
+from jaxtyping import install_import_hook
+
+# Before any module of core is imported: afterwards it would check nothing.
+install_import_hook("core", "beartype.beartype")
+
+import numpy as np  # noqa: E402
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Page
+
+    from core.spaces.space import Space
+
+ROOT = Path(__file__).resolve().parent.parent
+BROWSER_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+BROWSER_FLAGS = [
+    "--no-sandbox",
+    "--use-gl=angle",  # WebGL without a graphics card
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",  # a test never reaches beyond this machine
+    "--disable-component-update",
+    "--disable-sync",
+]
+NO_BROWSER = (
+    "BROWSER TESTS SKIPPED: no Chromium was found. Get one with `apt install chromium` or "
+    "`.venv/bin/playwright install chromium`, or name one in MEANING_SPACE_CHROMIUM."
+)
+STARTUP_SECONDS = 60
+
+hypothesis.settings.register_profile("here", deadline=None, max_examples=50)
+hypothesis.settings.register_profile(
+    "ci", parent=hypothesis.settings.get_profile("here"), derandomize=True
+)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+
+def browser_required() -> bool:
+    """Whether a missing browser is a failure, as it is in continuous integration."""
+    return os.environ.get("MEANING_SPACE_REQUIRE_BROWSER", "") not in ("", "0")
+
+
+def find_chromium() -> str | None:
+    """Path of a Chromium: named in the environment, installed, or playwright's own."""
+    named = os.environ.get("MEANING_SPACE_CHROMIUM")
+    if named:
+        return named
+    installed = next(filter(None, map(shutil.which, BROWSER_NAMES)), None)
+    if installed:
+        return installed
+    cache = Path(os.environ.get("PLAYWRIGHT_BROWSERS_PATH", Path.home() / ".cache/ms-playwright"))
+    return next((str(path) for path in sorted(cache.glob("chromium-*/chrome-*/chrome"))), None)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if any(NO_BROWSER in str(report.longrepr) for report in terminalreporter.getreports("skipped")):
+        terminalreporter.write_line(NO_BROWSER, yellow=True, bold=True)
+
+
+@pytest.fixture(scope="session")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """An empty workspace for the whole run; what code calls the default workspace is this one."""
+    folder = tmp_path_factory.mktemp("workspace")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MEANING_SPACE_WORKSPACE", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def tiny_space() -> "Space":
+    """60 words in 8 dimensions: six bundles of ten that point in much the same direction."""
+    from core.spaces.space import Provenance, Space
+
+    generator = np.random.default_rng(7)
+    centres = np.repeat(generator.normal(size=(6, 8)), 10, axis=0)
+    vectors = centres + 0.4 * generator.normal(size=(60, 8))
+    vectors *= generator.uniform(0.8, 1.2, size=(60, 1)) / np.linalg.norm(
+        vectors, axis=1, keepdims=True
+    )
+    bundles = ("animal", "colour", "number", "city", "tool", "feeling")
+    words = [f"{bundle}{index}" for bundle in bundles for index in range(10)]
+    return Space.create(words, vectors, Provenance("tiny", "random bundles", seed=7))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator["Browser"]:
+    """A headless Chromium. Without one the test is skipped, or fails where one is required."""
+    executable = find_chromium()
+    if executable is None:
+        if browser_required():
+            pytest.fail(NO_BROWSER.replace("SKIPPED", "FAILED"), pytrace=False)
+        pytest.skip(NO_BROWSER)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=executable, args=BROWSER_FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def browser_context(browser: "Browser") -> Iterator["BrowserContext"]:
+    """A window's worth of cookies and storage, 1440 x 900, fresh for each test."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(browser_context: "BrowserContext") -> "Page":
+    """An empty tab."""
+    return browser_context.new_page()
+
+
+@pytest.fixture(scope="session")
+def app_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The running app on an empty workspace of its own; yields its address."""
+    folder = tmp_path_factory.mktemp("served")
+    command = [sys.executable, "-m", "core.cli", "app", "--no-browser", "--port", "0"]
+    log = folder / "server.log"
+    with log.open("wb") as stream:
+        server = subprocess.Popen(
+            [*command, "--workspace", str(folder)],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        yield _address(server, log)
+    finally:
+        server.terminate()
+        try:
+            server.wait(10)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+def _address(server: "subprocess.Popen[bytes]", log: Path) -> str:
+    """Read the server's output up to the line with its address, then wait until it answers."""
+    deadline = time.monotonic() + STARTUP_SECONDS
+    while time.monotonic() < deadline and server.poll() is None:
+        time.sleep(0.1)
+        found = re.search(r"http://127\.0\.0\.1:\d+", log.read_text(errors="replace"))
+        if found is None:
+            continue
+        with suppress(OSError):
+            urllib.request.urlopen(found[0], timeout=5).close()
+            return found[0]
+    raise RuntimeError(
+        f"the app did not answer within {STARTUP_SECONDS} s; it said:\n"
+        + log.read_text(errors="replace")
+    )

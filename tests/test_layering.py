@@ -1,0 +1,167 @@
+"""Who may import whom, read off the source: imports inside functions count like any other.
+
+errors, types, site <- spaces <- {teachers, signatures, students, projection, paths, decode,
+metrics, store} <- pipeline <- {jobs, figures, permalink} <- {ui, cli} <- pages <- app
+"""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+LEVELS = [
+    {"", "errors", "types", "site"},  # "" is core itself: the version
+    {"spaces"},
+    {
+        *("teachers", "signatures", "students", "projection"),
+        *("paths", "decode", "metrics", "store"),
+    },
+    {"pipeline"},
+    {"jobs", "figures", "permalink"},
+    {"ui", "cli"},
+    {"pages"},
+    {"app"},
+]
+LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
+FREE = LEVELS[0]  # the foundation: these may import each other
+SLOW = {
+    *("torch", "transformers", "sentence_transformers", "umap", "pynndescent", "numba"),
+    *("faiss", "openTSNE", "gensim", "sklearn"),
+}
+WITH_STREAMLIT = {"ui", "pages", "app"}
+
+
+class Import(NamedTuple):
+    """One import: the dotted module, the line, and whether it runs when the file is imported."""
+
+    module: str
+    line: int
+    at_import: bool
+
+
+def files() -> list[Path]:
+    found = [*ROOT.glob("core/**/*.py"), *ROOT.glob("pages/**/*.py"), *ROOT.glob("app.py")]
+    return sorted(path for path in found if "_site" not in path.parts)
+
+
+def room_of(module: str) -> str | None:
+    """The room that a dotted module lies in; None where it is not this project's."""
+    first, _, rest = module.partition(".")
+    if first == "core":
+        return rest.partition(".")[0]
+    return first if first in ("pages", "app") else None
+
+
+def module_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(node: ast.AST, at_import: bool = True) -> Iterator[Import]:
+    """Every import below a node, with ``from core import x`` read as core.x."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import):
+            for alias in child.names:
+                yield Import(alias.name, child.lineno, at_import)
+        elif isinstance(child, ast.ImportFrom):
+            assert child.level == 0, f"line {child.lineno}: a relative import; write it in full"
+            for alias in child.names:
+                whole = child.module in ("core", "pages") and alias.name != "__version__"
+                module = f"{child.module}.{alias.name}" if whole else str(child.module)
+                yield Import(module, child.lineno, at_import)
+        elif isinstance(child, ast.Call) and _imports_by_name(child):
+            argument = child.args[0]
+            assert isinstance(argument, ast.Constant)
+            yield Import(str(argument.value), child.lineno, at_import)
+        later = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        only_typing = isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test)
+        yield from imports(child, at_import and not later and not only_typing)
+
+
+def _imports_by_name(call: ast.Call) -> bool:
+    """importlib.import_module("x") and __import__("x"); a computed name cannot be read here."""
+    name = ast.unparse(call.func).rpartition(".")[2]
+    constant = bool(call.args) and isinstance(call.args[0], ast.Constant)
+    return name in ("import_module", "__import__") and constant
+
+
+def faults(module: str, source: str) -> list[str]:
+    """What a file imports that it may not, one line each."""
+    room = room_of(module)
+    if room not in LEVEL:
+        return [f"{module}: found room {room!r}; expected a place in LEVELS"]
+    found = []
+    for wanted, line, at_import in imports(ast.parse(source)):
+        package = wanted.partition(".")[0]
+        target = room_of(wanted)
+        if package == "streamlit" and room not in WITH_STREAMLIT:
+            found.append(f"{module}:{line} imports streamlit, which only ui, pages and app may")
+        if package in SLOW and at_import and module.startswith("core"):
+            found.append(f"{module}:{line} imports {package} for everybody: do it in a function")
+        if target is None or target == room or (target in FREE and room in FREE):
+            continue
+        if target not in LEVEL:
+            found.append(f"{module}:{line} imports {wanted}, which has no place in LEVELS")
+        elif LEVEL[target] >= LEVEL[room]:
+            found.append(f"{module}:{line} imports {wanted}: {room} may not know {target}")
+    return found
+
+
+def test_there_is_something_to_check():
+    rooms = {room_of(module_of(path)) for path in files()}
+    assert {"errors", "types", "spaces", "paths", "decode"} <= rooms
+
+
+@pytest.mark.parametrize("path", files(), ids=module_of)
+def test_imports_go_one_way(path):
+    assert faults(module_of(path), path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "fault"),
+    [
+        ("core.paths.graph", "from core.spaces.neighbors import nearest", ""),
+        ("core.paths.graph", "from core.paths.sphere import slerp", ""),
+        ("core.paths.graph", "from core import __version__", ""),
+        ("core.paths.graph", "from core.decode.nearest import decode", "paths may not know decode"),
+        ("core.paths.graph", "from core import pipeline", "paths may not know pipeline"),
+        ("core.spaces.io", "def f():\n    import core.paths", "spaces may not know paths"),
+        ("core.figures.map", "from core import jobs", "figures may not know jobs"),
+        ("core.cli", "from core.ui.state import x", "cli may not know ui"),
+        ("core.ui.state", "import pages.map", "ui may not know pages"),
+        ("core.errors", "from core.types import Vector", ""),
+        ("core.errors", "from core.spaces import space", "errors may not know spaces"),
+        ("core.cli", "import streamlit", "which only ui, pages and app may"),
+        ("core.ui.state", "import streamlit as st", ""),
+        ("core.teachers.hub", "def f():\n    import torch", ""),
+        ("core.teachers.hub", "class A:\n    from torch import nn", "imports torch for everybody"),
+        ("core.teachers.hub", "try:\n    import umap.umap_\nexcept ImportError: 0", "umap"),
+        ("core.teachers.hub", "if TYPE_CHECKING:\n    import torch", ""),
+        ("core.paths.x", "importlib.import_module('core.cli')", "paths may not know cli"),
+        ("core.attic.x", "import os", "expected a place in LEVELS"),
+        ("core.paths.x", "import core.attic.x", "which has no place in LEVELS"),
+        ("app", "from core.ui.state import x\nimport pages.map", ""),
+    ],
+)
+def test_the_check_itself(module, source, fault):
+    found = faults(module, source)
+    assert len(found) == (1 if fault else 0)
+    assert fault in "".join(found)
+
+
+@pytest.mark.skipif(
+    not (ROOT / "core/cli.py").exists(), reason="core/cli.py is not there yet: nothing to import"
+)
+def test_the_command_line_starts_without_anything_heavy():
+    heavy = ["numpy", "pandas", "torch", "streamlit", "plotly"]
+    code = f"import sys, core.cli; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[]"

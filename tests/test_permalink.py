@@ -1,0 +1,187 @@
+"""Links: what goes in comes out, and nothing that a stranger writes can break the page."""
+
+from dataclasses import fields
+from urllib.parse import parse_qsl, urlencode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.permalink import (
+    VIEWS,
+    AxesView,
+    MapView,
+    PathView,
+    decode,
+    encode,
+    join_words,
+    split_words,
+)
+
+TEXT = st.text(max_size=30)
+WORDS = st.lists(TEXT, max_size=6).map(tuple)
+NAME = st.from_regex(r"[a-z_][a-z0-9_]{0,20}", fullmatch=True)
+NUMBER = st.integers(-(10**9), 10**9) | st.floats(allow_nan=False, allow_infinity=False)
+PARAMETERS = st.dictionaries(NAME, NUMBER, max_size=5).map(lambda d: tuple(d.items()))
+SEED = st.none() | st.integers(0, 2**32 - 1)
+
+
+def made(kind, **values):
+    """The kind and its values: built in the test, for the shape checker draws at random itself."""
+    return st.tuples(st.just(kind), st.fixed_dictionaries(values))
+
+
+MAPS = made(
+    MapView,
+    teacher=TEXT,
+    revision=TEXT,
+    projector=TEXT,
+    parameters=PARAMETERS,
+    seed=SEED,
+    dims=st.sampled_from([2, 3]),
+    colour=TEXT,
+    selected=st.none() | TEXT,
+)
+PATHS = made(
+    PathView,
+    teacher=TEXT,
+    revision=TEXT,
+    waypoints=WORDS,
+    kinds=st.lists(
+        st.sampled_from(["lerp", "slerp", "graph"]), min_size=1, max_size=3, unique=True
+    ).map(tuple),
+    steps=st.integers(2, 10_000),
+    centred=st.booleans(),
+    csls=st.booleans(),
+    own_words=st.booleans(),
+    projector=TEXT,
+    parameters=PARAMETERS,
+    seed=SEED,
+)
+AXES = made(
+    AxesView,
+    teacher=TEXT,
+    revision=TEXT,
+    x_from=WORDS,
+    x_to=WORDS,
+    y_from=WORDS,
+    y_to=WORDS,
+    highlight=WORDS,
+    centred=st.booleans(),
+)
+PAGES = {kind: page for page, kind in VIEWS.items()}
+
+
+@given(MAPS | PATHS | AXES)
+def test_a_view_survives_the_address_bar(kind_and_values):
+    kind, values = kind_and_values
+    view = kind(**values)
+    query = urlencode(encode(view))
+    back, warnings = decode(PAGES[kind], dict(parse_qsl(query, keep_blank_values=True)))
+    assert back == view
+    assert warnings == []
+    # Equal is not enough where 1 == 1.0 == True.
+    assert repr(back) == repr(view)
+
+
+@given(WORDS)
+def test_words_are_joined_without_loss(words):
+    assert split_words(join_words(words)) == words
+
+
+@given(st.text(alphabet="ab,\\e", max_size=12))
+def test_lists_that_nobody_joined_are_read_or_refused(value):
+    try:
+        split_words(value)
+    except ValueError as error:
+        assert "commas" in str(error)  # noqa: PT017
+
+
+@pytest.mark.parametrize(
+    ("words", "value"),
+    [
+        ((), ""),
+        (("",), "\\e"),
+        (("dog", "table"), "dog,table"),
+        (("3,5", "a\\b", "c++"), "3\\,5,a\\\\b,c++"),
+    ],
+)
+def test_lists_can_be_read_by_people(words, value):
+    assert join_words(words) == value
+    assert split_words(value) == words
+
+
+def test_an_empty_link_is_the_first_view():
+    for page, kind in VIEWS.items():
+        assert decode(page, {}) == (kind(), [])
+
+
+def test_a_link_says_what_is_the_default_today():
+    assert encode(MapView())["projector"] == "umap"
+    assert "selected" not in encode(MapView())
+    assert encode(MapView(selected=""))["selected"] == ""
+
+
+HOSTILE = (
+    st.text()
+    | st.text(alphabet="0123456789-+.e_,:\\ \x00", max_size=30)
+    | st.binary()
+    | st.none()
+    | st.integers()
+    | st.lists(st.text())
+)
+
+
+@given(st.sampled_from(sorted(VIEWS)) | st.text(max_size=50), st.data())
+def test_nothing_that_is_written_into_a_link_raises(page, data):
+    kind = VIEWS.get(page, MapView)
+    names = st.sampled_from([each.name for each in fields(kind)]) | st.text(max_size=5)
+    mapping = data.draw(st.dictionaries(names, HOSTILE, max_size=12))
+    view, warnings = decode(page, mapping)
+    assert type(view) is kind
+    assert all("expected" in warning and len(warning) < 400 for warning in warnings)
+    # What was understood can be written again.
+    assert decode(PAGES[kind], encode(view)) == (view, [])
+
+
+@pytest.mark.parametrize(
+    ("page", "mapping", "warning"),
+    [
+        ("paths", {"steps": "1"}, "found steps = '1' in the link; expected a whole number from 2"),
+        ("paths", {"steps": "9" * 5000}, "expected a whole number from 2 to 10000: using 48"),
+        ("paths", {"steps": "１２"}, "expected a whole number"),
+        ("paths", {"steps": "1_0"}, "expected a whole number"),
+        ("paths", {"centred": "yes"}, "expected 0 or 1: using False"),
+        ("paths", {"kinds": "lerp,tunnel"}, "expected some of lerp, slerp and graph"),
+        ("paths", {"kinds": ""}, "expected some of lerp, slerp and graph"),
+        ("paths", {"waypoints": "dog\\"}, "a comma inside one written"),
+        ("paths", {"waypoints": "a," * 500}, "expected at most 200 words"),
+        ("map", {"parameters": "min_dist:nan"}, "expected parameters as name:number"),
+        ("map", {"parameters": "min_dist:1e999"}, "expected a finite number"),
+        ("map", {"parameters": "a:1,a:2"}, "each once: using nothing"),
+        ("map", {"parameters": "__import__('os')"}, "expected parameters as name:number"),
+        ("map", {"seed": "-1"}, "expected a whole number from 0"),
+        ("map", {"dims": "4"}, "expected a whole number from 2 to 3"),
+        ("map", {"selected": "x" * 100_000}, "expected at most 20,000 characters"),
+        ("map", {"selected": "x" * 3_000}, "expected a text of at most 2,000 characters"),
+        ("map", {"teacher": ["a", "b"]}, "found teacher = a list in the link; expected a text"),
+        ("lost", {}, "found page 'lost'; expected one of home, map, paths, axes"),
+    ],
+)
+def test_what_is_not_understood_is_said_and_replaced(page, mapping, warning):
+    view, warnings = decode(page, mapping)
+    assert len(warnings) == 1
+    assert warning in warnings[0]
+    assert view == VIEWS.get(page, MapView)()
+
+
+def test_what_is_understood_is_kept_beside_what_is_not():
+    view, warnings = decode("paths", {"steps": "x", "waypoints": "dog,table", "utm_source": "y"})
+    assert view == PathView(waypoints=("dog", "table"))
+    assert len(warnings) == 1
+
+
+def test_markup_stays_the_text_that_it_is():
+    view, warnings = decode("map", {"selected": "<img src=x onerror=alert(1)>"})
+    assert view == MapView(selected="<img src=x onerror=alert(1)>")
+    assert warnings == []
