@@ -102,7 +102,7 @@ class Picture {
     this.tag.dataset.kind = spec.tag ?? "";
     this.tag.title = spec.tag_help ?? "";
     this.root.style.flexGrow = spec.grow ?? 1;
-    this.plot.style.height = `${spec.height}px`;
+    this.plot.style.height = `${spec.fill ? clamp(innerHeight - spec.fill, spec.height, 1200) : spec.height}px`;
     this.plot.setAttribute("role", "img");
     this.plot.setAttribute("aria-label", spec.alt ?? spec.title ?? "");
     const { data, layout, config } = spec.figure;
@@ -115,7 +115,24 @@ class Picture {
       await Plotly.addFrames(this.plot, spec.figure.frames);
     }
     this.listen();
+    if (spec.focus && (!before || this.stage.seeking)) await this.glide(spec.focus, before ? 420 : 0);
+    this.stage.seeking = false;
     this.placeLabels();
+  }
+
+  // Move the window over the map to where the chosen item and its neighbours are.
+  async glide(goal, milliseconds) {
+    const { xaxis, yaxis } = this.plot._fullLayout;
+    if (!xaxis || !yaxis) return;
+    const from = [...xaxis.range, ...yaxis.range];
+    const start = performance.now();
+    for (let u = 0; u < 1;) {
+      if (milliseconds) await new Promise(requestAnimationFrame);
+      u = milliseconds && !calm() ? Math.min(1, (performance.now() - start) / milliseconds) : 1;
+      const eased = u * u * (3 - 2 * u);
+      const now = from.map((value, k) => value + (goal[k] - value) * eased);
+      await window.Plotly.relayout(this.plot, { "xaxis.range": now.slice(0, 2), "yaxis.range": now.slice(2) });
+    }
   }
 
   itemsIndex(spec) {
@@ -205,7 +222,7 @@ class Picture {
     const whole = full.xaxis?.range ? Math.abs(xaxis.range[1] - xaxis.range[0]) > 0.7 * Math.abs(full.xaxis.range[1] - full.xaxis.range[0]) : true;
     const limit = whole ? LABELS_WHOLE : LABELS_ZOOMED;
     const candidates = [...(this.spec.labels ?? []), ...this.itemLabels(at, width, height)];
-    const taken = [];
+    const taken = this.stage.search && this === this.stage.pictures[0] ? [[0, 0, this.stage.search.root.offsetWidth + 14, 52]] : [];
     const placed = [];
     for (const label of candidates) {
       if (placed.length >= limit) break;
@@ -346,6 +363,7 @@ class Search {
     this.shut();
     this.input.value = "";
     this.stage.pictures[0]?.showMatches([]);
+    this.stage.seeking = true;
     this.stage.choose(what);
   }
 

@@ -437,7 +437,8 @@ def make_map(
     if spec.dims == 2:
         _scaled(progress, 90, 95, 0, 1, "naming the regions")
         bench.regions(space, spec)
-    bench.faithfulness(space, spec, partial(_scaled, progress, 95, 100))
+    bench.faithfulness(space, spec, partial(_scaled, progress, 95, 98))
+    bench.faithfulness(space, PcaSpec(dims=spec.dims), partial(_scaled, progress, 98, 100))
     return {"digest": picture_key(space, spec)}
 
 

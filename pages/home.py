@@ -63,6 +63,6 @@ stage, progress = st.container(), st.container()
 with progress:
     shown = picture_or_wait(space, teacher, UmapSpec())
 with stage:
-    atlas(seen, space, shown, height=470, page="home")
+    atlas(seen, space, shown, fill=400, page="home")
 truth_line(space, shown)
 remember("home", seen)

@@ -19,7 +19,7 @@ st.caption(
     "Each point is one item of the space. Find one, or click it, to see its true neighbours."
 )
 
-picture, panel = st.columns([0.81, 0.19], gap="small")
+picture, panel = st.columns([0.83, 0.17], gap="small")
 with picture:
     stage, controls, line, progress = st.container(), st.container(), st.container(), st.container()
 with controls:

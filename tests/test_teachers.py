@@ -43,6 +43,7 @@ def tiny(tmp_path_factory):
         ("glove:7", "found glove:7; expected a number from 100 to 400000"),
         ("glove:99999999999999", "expected a number from 100 to 400000"),
         ("hub:nothing", "found hub:nothing; expected hub:ORG/NAME"),
+        ("hub:../x", "expected hub:ORG/NAME"),
         ("hub:../../etc/passwd@x y", "expected hub:ORG/NAME"),
         (LONG, r"found the teacher 'aaa.*\(100000 characters\); expected"),
     ],

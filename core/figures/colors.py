@@ -12,7 +12,7 @@ from core.figures.tokens import CIVIDIS, OKABE_ITO, VIRIDIS, Tokens
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "people, groups": ("noun.person", "noun.group", "noun.relation"),
-    "animals, plants, body": ("noun.animal", "noun.plant", "noun.body", "noun.food"),
+    "animals, plants, body, food": ("noun.animal", "noun.plant", "noun.body", "noun.food"),
     "things, materials": (
         "noun.artifact",
         "noun.object",
@@ -22,8 +22,11 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "noun.quantity",
     ),
     "places, times": ("noun.location", "noun.time"),
-    "acts, events": ("noun.act", "noun.event", "noun.process", "noun.phenomenon"),
-    "mind, language": (
+    "acts, events, ideas": (
+        "noun.act",
+        "noun.event",
+        "noun.process",
+        "noun.phenomenon",
         "noun.cognition",
         "noun.communication",
         "noun.feeling",
@@ -33,12 +36,11 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "noun.Tops",
     ),
 }
-"""WordNet's noun files in six groups: warm and cool by turns, verbs and the rest beside them."""
+"""WordNet's noun files in five groups; with verbs, modifiers and the rest they make eight."""
 
-_GROUP_COLORS = ("#d55e00", "#e69f00", "#b0863c", "#cc79a7", "#b25c2a", "#c9a227")
-_GROUP_COLORS_DARK = ("#ff8a4c", "#f5b83d", "#c9a063", "#e08fc0", "#d9824e", "#e3c34a")
-_VERB, _OTHER = "#0072b2", "#009e73"
-_VERB_DARK, _OTHER_DARK = "#56b4e9", "#3fc79a"
+_WORDS = ("#d55e00", "#e69f00", "#a89600", "#cc79a7", "#009e73", "#0072b2", "#56b4e9")
+_WORDS_DARK = ("#ff7a33", "#e69f00", "#f0e442", "#e394c3", "#1fc79a", "#4f9fe0", "#8fd3ff")
+"""Okabe-Ito, the yellow darkened on white, the dark ones lightened on dark."""
 
 
 @dataclass(frozen=True)
@@ -63,15 +65,14 @@ class Layer:
 
 
 def word_groups(metadata: pd.DataFrame, tokens: Tokens, dark: bool) -> Layer:
-    """Lexical category in eight groups: nouns warm, verbs blue, other words green, unknown grey."""
+    """Lexical category: nouns in five groups, verbs, other words, and grey for the unknown."""
     of = {category: k for k, group in enumerate(GROUPS.values()) for category in group}
     category = metadata["category"].fillna("").astype(str)
     verbs, others = len(GROUPS), len(GROUPS) + 1
     codes = category.map(of).to_numpy(dtype=float, na_value=np.nan, copy=True)
     codes[category.str.startswith("verb").to_numpy()] = verbs
     codes[category.str.startswith("ad").to_numpy()] = others
-    warm = _GROUP_COLORS_DARK if dark else _GROUP_COLORS
-    colors = [*warm, _VERB_DARK if dark else _VERB, _OTHER_DARK if dark else _OTHER]
+    colors = _WORDS_DARK if dark else _WORDS
     names = [*GROUPS, "verbs", "adjectives, adverbs"]
     return _categorical(codes, names, colors, tokens, "Meaning", "not in WordNet")
 
@@ -82,9 +83,8 @@ def parts_of_speech(metadata: pd.DataFrame, tokens: Tokens, dark: bool) -> Layer
     start = {"noun": 0, "verb": 1, "adj": 2, "adv": 3}
     category = metadata["category"].fillna("").astype(str).str.split(".").str[0]
     codes = category.map(start).to_numpy(dtype=float, na_value=np.nan)
-    colors = ["#d55e00", _VERB, _OTHER, "#cc79a7"]
-    if dark:
-        colors = ["#ff8a4c", _VERB_DARK, _OTHER_DARK, "#e08fc0"]
+    palette = _WORDS_DARK if dark else _WORDS
+    colors = [palette[0], palette[5], palette[4], palette[3]]
     return _categorical(codes, names, colors, tokens, "Part of speech", "not in WordNet")
 
 
@@ -92,7 +92,8 @@ def kinds(metadata: pd.DataFrame, tokens: Tokens, dark: bool) -> Layer:
     """Whole words and pieces of words."""
     names = ["whole word", "piece of a word"]
     codes = metadata["kind"].map({"word": 0, "piece": 1}).to_numpy(dtype=float, na_value=np.nan)
-    colors = [_VERB_DARK, "#ff8a4c"] if dark else [_VERB, "#d55e00"]
+    palette = _WORDS_DARK if dark else _WORDS
+    colors = [palette[5], palette[0]]
     return _categorical(codes, names, colors, tokens, "Kind", "other")
 
 

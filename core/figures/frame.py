@@ -73,7 +73,7 @@ def points(coords: Coords, **trace: Any) -> go.Scatter | go.Scattergl | go.Scatt
 
 def marks(coords: Coords, mode: str = "markers", **trace: Any) -> go.Scatter | go.Scatter3d:
     """A few points or a line in front, as SVG in the plane so that they can move smoothly."""
-    columns = [coords[:, axis].astype(float).tolist() for axis in range(coords.shape[1])]
+    columns = listed(coords)
     if coords.shape[1] == 3:
         return go.Scatter3d(
             x=columns[0], y=columns[1], z=columns[2], mode=mode, hoverinfo="none", **trace
@@ -81,6 +81,18 @@ def marks(coords: Coords, mode: str = "markers", **trace: Any) -> go.Scatter | g
     return go.Scatter(
         x=columns[0], y=columns[1], mode=mode, hoverinfo="none", cliponaxis=True, **trace
     )
+
+
+def listed(coords: Coords) -> list[list[float | None]]:
+    """Each axis as a list; a gap (NaN) is None, because JSON has no NaN.
+
+    >>> listed(np.float32([[1, 2], [np.nan, np.nan]]))
+    [[1.0, None], [2.0, None]]
+    """
+    return [
+        [None if np.isnan(value) else float(value) for value in coords[:, axis]]
+        for axis in range(coords.shape[1])
+    ]
 
 
 def broken(coords: Coords, keep: npt.NDArray[np.bool_]) -> Coords:

@@ -62,6 +62,21 @@ def map_labels(
     return labels + list(regions)
 
 
+def focus_on(coords: Coords, chosen: Chosen | None) -> list[float] | None:
+    """Ranges (x from, to, y from, to) around the chosen item and the neighbours near it.
+
+    At least a fifth of the map; neighbours that the picture tore away stay outside.
+    """
+    if chosen is None or coords.shape[1] == 3:
+        return None
+    span = np.ptp(coords, axis=0).max()
+    away = np.abs(coords[chosen.neighbors] - chosen.place).max(axis=1, initial=0)
+    near = away[away < 0.25 * span]
+    half = float(max(0.1 * span, near.max(initial=0) * 1.15))
+    x, y = (float(value) for value in chosen.place)
+    return [x - half, x + half, y - half, y + half]
+
+
 def point_size(n: int, flat: bool = True) -> float:
     """Diameter in pixels: the more points, the smaller."""
     size = float(np.clip(9 - 1.45 * np.log10(max(n, 10)), 1.6, 7))

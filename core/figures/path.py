@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
-from core.figures.frame import bare_axis, blank, broken, marks, padded, points, ruled_axis
+from core.figures.frame import bare_axis, blank, broken, listed, marks, padded, points, ruled_axis
 from core.figures.map import point_opacity, point_size
 from core.figures.scene import Label, label_at
 from core.figures.tokens import Tokens
@@ -165,7 +165,7 @@ def _moving(way: Way, track: QueryCoords, step: int, tokens: Tokens) -> list[go.
 
 def _position(track: QueryCoords, steps: list[int]) -> go.Scatter | go.Scatter3d:
     """Coordinates alone: a frame changes where a trace is, never how it looks."""
-    columns = [track[steps, axis].astype(float).tolist() for axis in range(track.shape[1])]
+    columns = listed(track[steps])
     if track.shape[1] == 3:
         return go.Scatter3d(x=columns[0], y=columns[1], z=columns[2])
     return go.Scatter(x=columns[0], y=columns[1])

@@ -51,6 +51,8 @@ class Picture:
     labels: Sequence[Label] = ()
     space: str = ""  # pictures of the same space morph into each other
     hint: str = ""
+    fill: int = 0  # pixels of the window left to the rest of the page; 0 keeps the height
+    focus: Sequence[float] | None = None  # x from, to, y from, to: where to look first
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,8 @@ def _picture(picture: Picture) -> dict[str, Any]:
         "grow": picture.grow,
         "labels": [vars(label) for label in picture.labels],
         "space": picture.space,
+        "fill": picture.fill,
+        "focus": None if picture.focus is None else list(picture.focus),
     }
 
 

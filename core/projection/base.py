@@ -71,7 +71,12 @@ class PcaSpec(_Spec):
 
 @dataclass(frozen=True)
 class UmapSpec(_Spec):
-    """Neighbours are pulled together and random pairs pushed apart (McInnes and others 2018)."""
+    """Neighbours are pulled together and random pairs pushed apart (McInnes and others 2018).
+
+    The defaults are 100 epochs with 10 pushes, not umap-learn's 200 with 5: in the same time or
+    less, trustworthiness rises from 0.81 to 0.84 on 29,523 token vectors, and a fifth more of
+    the true neighbours stay near (benchmarks/projection.py).
+    """
 
     kind: ClassVar[str] = "umap"
     n_neighbors: int = field(
@@ -94,7 +99,7 @@ class UmapSpec(_Spec):
         },
     )
     n_epochs: int = field(
-        default=200,
+        default=100,
         metadata={
             "help": "How many rounds of pulling and pushing: more is truer and takes longer.",
             "min": 10,
@@ -103,11 +108,11 @@ class UmapSpec(_Spec):
         },
     )
     negative_sample_rate: int = field(
-        default=5,
+        default=10,
         metadata={
             "help": "How many random items push for each neighbour that pulls.",
             "min": 1,
-            "max": 20,
+            "max": 40,
             "step": 1,
         },
     )

@@ -20,7 +20,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from core.errors import InvalidVectors, UnreadableFile
-from core.spaces.textvectors import read_keyed
+from core.spaces.textvectors import EXPECTED, duplicates, read_keyed
 
 WORD_KEYS = ("words", "texts", "tokens")
 TEXT_COLUMNS = ("text", "word", "token", "item", "name", "index")
@@ -43,7 +43,6 @@ SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"\x80\x05", "a Python pickle, which could run code"),
 )
 NAMED = {".npy": "npy", ".npz": "npz", ".parquet": "parquet"}
-EXPECTED = "word2vec, GloVe or fastText .vec text, word2vec .bin, .npz, .npy or Parquet"
 
 
 @dataclass(frozen=True)
@@ -253,13 +252,3 @@ def _require_once(texts: tuple[str, ...], path: Path) -> None:
     twice = dict.fromkeys(text for text in texts if text in seen or seen.add(text))  # type: ignore[func-returns-value]
     if twice:
         raise duplicates(list(twice), path)
-
-
-def duplicates(twice: list[str], path: Path) -> InvalidVectors:
-    """The error for words that a file gives more than once."""
-    named = ", ".join(f"{word!r:.40}" for word in twice[:5])
-    more = f" and {len(twice) - 5} more" if len(twice) > 5 else ""
-    return InvalidVectors(
-        f"found {named}{more} more than once in {path.name}; expected each word once: "
-        "remove the duplicates"
-    )

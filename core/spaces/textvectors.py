@@ -53,12 +53,18 @@ def _load(path: Path, format_: str) -> tuple[tuple[str, ...], npt.NDArray[Any]]:
     finally:
         logger.removeHandler(twice)
     if twice.words:
-        named = ", ".join(f"{word!r:.40}" for word in twice.words[:5])
-        raise InvalidVectors(
-            f"found {named} more than once in {path.name}; expected each word once: "
-            "remove the duplicates"
-        )
+        raise duplicates(twice.words, path)
     return tuple(keyed.index_to_key), keyed.vectors
+
+
+def duplicates(twice: list[str], path: Path) -> InvalidVectors:
+    """The error for words that a file gives more than once."""
+    named = ", ".join(f"{word!r:.40}" for word in twice[:5])
+    more = f" and {len(twice) - 5} more" if len(twice) > 5 else ""
+    return InvalidVectors(
+        f"found {named}{more} more than once in {path.name}; expected each word once: "
+        "remove the duplicates"
+    )
 
 
 class _Twice(logging.Handler):

@@ -126,10 +126,16 @@ def batches(lengths: Any, budget: int) -> Iterator[list[int]]:
 
 
 @lru_cache(maxsize=2)
-def load_encoder(folder: Path, name: str, precision: str = "measured") -> TextEncoder:
+def load_encoder(
+    folder: Path,
+    name: str,
+    precision: str = "measured",
+    revision: str = "",  # noqa: ARG001
+) -> TextEncoder:
     """The encoder in a folder, on the best device; the last two stay in memory.
 
-    ``precision`` is "float32", "bfloat16", or "measured": bf16 where it pays.
+    ``precision`` is "float32", "bfloat16", or "measured": bf16 where it pays. ``revision``
+    tells files apart that change in the folder, so that no old model answers for new ones.
     Raises TeacherUnavailable when the folder holds no safetensors model, Unsupported when the
     architecture is none that turns a text into states by itself.
     """

@@ -124,7 +124,8 @@ class ModelWords(EncodedTeacher):
         return common_words()
 
     def encoder(self) -> TextEncoder:
-        return load_encoder(self.source.folder(), self.source.reference)
+        folder, revision = self.source.folder(), self.source.revision
+        return load_encoder(folder, self.source.reference, revision=revision)
 
     def revision(self) -> str:
         return self.source.revision

@@ -16,7 +16,7 @@ from core.teachers.base import shown
 from core.teachers.encoder import require_safetensors
 
 FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
-REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
+REPOSITORY = re.compile(r"\w[\w.-]*/\w[\w.-]*(@[\w./-]+)?")
 COMMIT = re.compile(r"[0-9a-f]{40}")
 PATIENCE = 10.0  # seconds for the hub's first answer
 SMALL = ("config.json", "tokenizer.json", "vocab.txt", "merges.txt", "modules.json")
@@ -123,14 +123,17 @@ class HubSource(Source):
 
     def _fetched(self) -> tuple[str, Path]:
         from huggingface_hub import HfApi, snapshot_download
-        from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
-        from huggingface_hub.errors import RevisionNotFoundError as NoRevision
+        from huggingface_hub import errors as hub
 
         try:
             info = HfApi().model_info(
                 self.repository, revision=self.asked or None, timeout=PATIENCE
             )
-        except (GatedRepoError, RepositoryNotFoundError, NoRevision) as error:
+        except (
+            hub.RepositoryNotFoundError,  # a gated one is a kind of it
+            hub.RevisionNotFoundError,
+            hub.HFValidationError,
+        ) as error:
             raise TeacherUnavailable(
                 f"found no open model {self.name} on the hub ({type(error).__name__}); "
                 "expected one that you can read: check its name and revision"

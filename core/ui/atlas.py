@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from core.errors import MeaningSpaceError
-from core.figures.map import Chosen, map_figure, map_labels
+from core.figures.map import Chosen, focus_on, map_figure, map_labels
 from core.figures.scene import Items, Label, Picture, Scene
 from core.permalink import MapView
 from core.pipeline import neighbors
@@ -29,7 +29,7 @@ LARGEST_LASSO = 5000
 
 
 def atlas(
-    seen: MapView, space: Space, shown: Spec, height: int = 640, page: str = "map"
+    seen: MapView, space: Space, shown: Spec, height: int = 420, fill: int = 292, page: str = "map"
 ) -> list[int]:
     """The map with its search; the rows in the lasso are returned."""
     coords = bench().projection(space, shown).coords
@@ -47,6 +47,8 @@ def atlas(
                 tag="projected",
                 alt=f"Map of {title}." + (f" Chosen: {chosen.text}." if chosen else ""),
                 height=height,
+                fill=fill,
+                focus=focus_on(coords, chosen),
                 labels=map_labels(_region_labels(space, shown), coords, space.texts, chosen),
                 space=f"{space.digest} {shown.dims}",
                 hint="The axes of this picture mean nothing; only who is near whom does."
@@ -89,7 +91,7 @@ def chosen_panel(seen: MapView, space: Space) -> None:
         (space.texts[near], float(cosine), int(near))
         for near, cosine in zip(found.rows, found.cosines, strict=True)
     ]
-    st.caption("True neighbours, by cosine", help="Measured in all dimensions of the space.")
+    st.caption("Nearest, by cosine", help="Measured in all dimensions, not in the picture.")
     neighbor_list(
         listed, f"Neighbours of {found.query.text}", "map list", _choose_from("map list", "map")
     )
