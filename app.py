@@ -2,13 +2,14 @@
 
 import streamlit as st
 
+from core.site import site_root
 from core.ui.chrome import chrome
 from core.ui.sidebar import sidebar
 from core.ui.state import runner
 
 st.set_page_config(
     page_title="Meaning Space",
-    page_icon=":material/bubble_chart:",
+    page_icon=str(site_root() / "assets" / "icon.svg"),  # an icon by name would come from the web
     layout="wide",
     initial_sidebar_state="expanded",
 )

@@ -108,16 +108,39 @@ class Picture {
     const { data, layout, config } = spec.figure;
     const from = before && before.space === spec.space && this.morphable(before, spec) ? before : null;
     if (from && !calm()) await this.morph(from, spec);
-    await Plotly.react(this.plot, data, layout, config);
+    const aim = spec.focus && (!before || from || this.stage.seeking);
+    const kept = before && before.figure.layout.uirevision === layout.uirevision ? this.window() : null;
+    this.stage.seeking = false;
+    // Plotly keeps a window that the mouse has set, not one that a program has: so it is carried over.
+    await Plotly.react(this.plot, data, this.looking(layout, kept ?? (aim && !from ? spec.focus : null)), this.configured(config));
     if (spec.figure.frames?.length) {
       const known = Object.keys(this.plot._transitionData?._frameHash ?? {});
       if (known.length) await Plotly.deleteFrames(this.plot);
       await Plotly.addFrames(this.plot, spec.figure.frames);
     }
     this.listen();
-    if (spec.focus && (!before || this.stage.seeking)) await this.glide(spec.focus, before ? 420 : 0);
-    this.stage.seeking = false;
+    if (aim && (kept || from)) await this.glide(spec.focus, 420);
     this.placeLabels();
+  }
+
+  window() {
+    const { xaxis, yaxis } = this.plot._fullLayout ?? {};
+    return xaxis?.range ? [...xaxis.range, ...yaxis.range] : null;
+  }
+
+  looking(layout, at) {
+    if (!at || !layout.xaxis?.range) return layout;
+    return { ...layout, xaxis: { ...layout.xaxis, range: at.slice(0, 2) }, yaxis: { ...layout.yaxis, range: at.slice(2) } };
+  }
+
+  configured(config) {
+    const whole = { name: "whole", title: "Show the whole picture", icon: window.Plotly.Icons.home, click: () => this.whole() };
+    return this.spec.figure.layout.xaxis?.range ? { ...config, doubleClick: false, modeBarButtonsToAdd: [whole] } : config;
+  }
+
+  whole() {
+    const { xaxis, yaxis } = this.spec.figure.layout;
+    return this.glide([...xaxis.range, ...yaxis.range], 300);
   }
 
   // Move the window over the map to where the chosen item and its neighbours are.
@@ -189,6 +212,7 @@ class Picture {
       const index = this.itemsIndex(this.spec);
       this.stage.lasso(event.points.filter((point) => point.curveNumber === index).map((point) => point.pointNumber));
     });
+    this.plot.on("plotly_doubleclick", () => { if (this.spec.figure.layout.xaxis?.range) this.whole(); });
     this.plot.on("plotly_deselect", () => this.stage.lasso([]));
     const soon = () => { this.pending ??= requestAnimationFrame(() => { this.pending = null; this.placeLabels(); }); };
     this.plot.on("plotly_relayout", soon);
@@ -230,10 +254,13 @@ class Picture {
       if (x < size.l || x > width || y < size.t || y > height) continue;
       const px = label.px ?? 12;
       const w = textWidth(label.text, `600 ${px}px system-ui`) + 6;
-      const above = label.above ? px : 0;
-      const box = [clamp(x - w / 2, size.l, width - w), clamp(y - px / 2 - 2 - above, size.t, height - px - 4), w, px + 5];
-      const gap = label.force ? 0 : whole ? 7 : 3;
-      if (taken.some((other) => box[0] < other[0] + other[2] + gap && other[0] < box[0] + box[2] + gap && box[1] < other[1] + other[3] + gap && other[1] < box[1] + box[3] + gap)) continue;
+      const gap = whole ? 7 : 3;
+      const spots = label.above ? [[-w / 2, -1.6 * px - 3], [-w / 2, 0.5 * px], [9, -px / 2 - 2], [-w - 9, -px / 2 - 2]] : [[-w / 2, -px / 2 - 2]];
+      const touches = (box) => taken.some((other) => box[0] < other[0] + other[2] + gap && other[0] < box[0] + box[2] + gap && box[1] < other[1] + other[3] + gap / 2 && other[1] < box[1] + box[3] + gap / 2);
+      const box = spots
+        .map(([dx, dy]) => [clamp(x + dx, size.l, width - w), clamp(y + dy, size.t, height - px - 4), w, px + 5])
+        .find((candidate) => !touches(candidate));
+      if (!box) continue;
       taken.push(box);
       const node = element("span", { class: `ms-label ms-${label.kind ?? "region"}` });
       node.textContent = label.text;

@@ -85,7 +85,7 @@ def table_of_variants(
     """Overlap and largest step of every variant."""
     rows = {}
     for name, constants in VARIANTS.items():
-        with patch.multiple(placement, **constants):
+        with patch.dict(vars(placement), constants):
             places, _ = placement.place(space, coords, held_out)
             along, _ = placement.place(space, coords, paths(space))
         rows[name] = {

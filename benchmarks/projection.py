@@ -111,6 +111,7 @@ def compare(space: Space, graph: NeighborGraph, pairs: int, cold: bool) -> dict[
             for name, script in (("umap-learn", RIVAL), ("meaning-space", OURS)):
                 timing, coords = run(script, Path(folder), cold)
                 runs[name].append({**timing, **measured(space, graph, coords)})
+                print(name, runs[name][-1], file=sys.stderr, flush=True)
     middle = {
         name: {key: median(one[key] for one in each) for key in ("seconds", "trustworthiness_15")}
         for name, each in runs.items()

@@ -1,13 +1,14 @@
 """The command line: the recipes of the app, JSON out. Heavy imports wait until they are needed."""
 
 import argparse
+import io
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from core import __version__
 from core.errors import InvalidSpecification, MeaningSpaceError
@@ -21,10 +22,24 @@ if TYPE_CHECKING:
 
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
+LONGEST_ERROR = 400  # characters that argparse may say
+
+
+class _Parser(argparse.ArgumentParser):
+    """One line for an error, as everywhere; argparse would put the usage above it."""
+
+    def error(self, message: str) -> NoReturn:
+        said = " ".join(message.split())
+        if len(said) > LONGEST_ERROR:
+            said = f"{said[:LONGEST_ERROR]}..."
+        advice = f"expected a command as `{self.prog} --help` shows it"
+        self.exit(EXIT_BAD_INPUT, f"meaning-space: found {said}; {advice}\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 0, or 2 with one line on stderr that says what to mend."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # any word can be told to any terminal
+        sys.stdout.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     if options.workspace is not None:
         os.environ["MEANING_SPACE_WORKSPACE"] = str(options.workspace)
@@ -48,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="meaning-space", description="See and question the latent space of language models."
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")

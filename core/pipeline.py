@@ -6,9 +6,10 @@ line all go through one, so that what one of them computed the others find.
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from hashlib import blake2b
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,7 +31,7 @@ from core.projection.fit import fit
 from core.projection.placement import place
 from core.projection.regions import RegionLabel, Regions, regions
 from core.spaces.neighbors import NeighborGraph, knn_graph, nearest
-from core.spaces.space import Space
+from core.spaces.space import Space, frozen
 from core.store.disk import Store
 from core.teachers.registry import Teacher, TeacherInfo, known, resolve
 from core.types import (
@@ -291,10 +292,11 @@ def path(
         )
     raw = bench.space(reference)
     waypoints = tuple(bench.represent(reference, text) for text in texts)
+    _require_different(texts, waypoints)
     space = raw.centred if centred else raw
     shift = raw.mean if centred else np.zeros(raw.dim, np.float32)
     graph = bench.graph(space, progress)
-    curve, visited = _curve(space, graph, waypoints, shift, kind, steps)
+    curve, marks, visited = _curve(space, graph, waypoints, shift, kind, steps)
     exclude = sorted({point.row for point in waypoints if point.row is not None})
     penalty = csls_penalty(graph) if csls else None
     found, cosines = decode(space, curve.points, k, csls=penalty)
@@ -305,7 +307,7 @@ def path(
         kind,
         centred,
         waypoints,
-        _moved(curve, shift) if centred else curve,
+        _in_space(raw, curve, marks, visited, waypoints) if centred else curve,
         found,
         cosines,
         without,
@@ -320,6 +322,17 @@ def path(
     )
 
 
+def _require_different(texts: Sequence[str], waypoints: Sequence[Waypoint]) -> None:
+    """Raise InvalidPath where two waypoints in a row are one point, however they were typed."""
+    for at, (one, other) in enumerate(pairwise(waypoints)):
+        if np.array_equal(one.vector, other.vector):
+            raise InvalidPath(
+                f"found {texts[at]!r:.60} and {texts[at + 1]!r:.60} one after the other, which "
+                "are the same point; expected different waypoints: leave one out or choose "
+                "another word"
+            )
+
+
 def _curve(
     space: Space,
     graph: NeighborGraph,
@@ -327,20 +340,47 @@ def _curve(
     shift: Vector,
     kind: str,
     steps: int,
-) -> tuple[Curve, tuple[int, ...]]:
+) -> tuple[Curve, tuple[int, ...], tuple[int, ...]]:
+    """The curve on ``space``, the steps that are waypoints or items, and the items of a walk."""
     points = np.stack([point.vector - shift for point in waypoints])
-    if kind == "graph":
-        rows = [
-            int(nearest_items(space, points[[at]])[0]) if point.row is None else point.row
-            for at, point in enumerate(waypoints)
-        ]
+    try:
+        if kind != "graph":
+            curve = through(points, lerp if kind == "lerp" else slerp, steps)
+            return curve, curve.stops, ()
+        rows = _footholds(space, waypoints, points)
         walked = walk(space, graph, rows, steps)
-        return walked.curve, walked.rows
-    return through(points, lerp if kind == "lerp" else slerp, steps), ()
+        return walked.curve, walked.item_steps, walked.rows
+    except InvalidPath as error:
+        way = " > ".join(f"{point.text:.40}" for point in waypoints[:6])
+        raise InvalidPath(f"{error} (on the way {way})") from None
 
 
-def _moved(curve: Curve, shift: Vector) -> Curve:
-    return Curve(curve.t, np.ascontiguousarray(curve.points + shift), curve.leg, curve.stops)
+def _footholds(space: Space, waypoints: Sequence[Waypoint], points: Queries) -> list[int]:
+    """The row at which a walk passes each waypoint: its own, else that of the nearest item."""
+    near = nearest_items(space, points)
+    rows = [int(near[at]) if point.row is None else point.row for at, point in enumerate(waypoints)]
+    for at, (one, other) in enumerate(pairwise(rows)):
+        if one == other:
+            raise InvalidPath(
+                f"found that {waypoints[at].text!r:.60} and {waypoints[at + 1]!r:.60} are "
+                f"both nearest to {space.texts[one]!r:.60}; expected different items to walk "
+                "between: choose another word, or the sphere path"
+            )
+    return rows
+
+
+def _in_space(
+    raw: Space,
+    curve: Curve,
+    marks: Sequence[int],
+    visited: Sequence[int],
+    waypoints: Sequence[Waypoint],
+) -> Curve:
+    """A curve of the centred space, in the space itself; waypoints and items come back exactly."""
+    points = curve.points + raw.mean
+    exact = raw.vectors[list(visited)] if visited else [point.vector for point in waypoints]
+    points[list(marks)] = exact
+    return replace(curve, points=frozen(points))
 
 
 def _cosine(points: Queries, to: Vector) -> QueryScores:

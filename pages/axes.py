@@ -13,8 +13,8 @@ seen = view("axes", AxesView)
 space = space_or_wait(seen.teacher)
 st.title("Axes of meaning")
 st.caption(
-    "Two lists of words make a direction, such as *small, tiny* against *large, huge*. "
-    "Two directions make a picture that is exact: no neighbours are moved, much is left out."
+    "Two lists of words make a direction. Two directions make a picture that is exact, "
+    "though much is left out."
 )
 seen = axes_controls(seen)
 draw_axes(seen, space)

@@ -39,7 +39,7 @@ STARTS: tuple[tuple[str, str, str, str, View], ...] = (
         PathView(teacher=teacher, waypoints=("king - man + woman",)),
     ),
     (
-        "Small and safe, huge and deadly",
+        "Small, huge, safe, deadly",
         "Two axes made of words, and every item on them.",
         "See the axes",
         "axes",

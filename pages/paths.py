@@ -16,8 +16,8 @@ seen = view("paths", PathView)
 space = space_or_wait(seen.teacher)
 st.title("Paths through meaning")
 st.caption(
-    "Write a way, `dog > table` or `dog > cat > table`, and watch it, decoded in words; "
-    "or a sum, `king - man + woman`."
+    "Write a way, *dog > table* or *dog > cat > table*, and watch it, decoded in words; "
+    "or a sum, *king - man + woman*."
 )
 seen = path_controls(seen)
 spec = spec_of(seen.projector, seen.parameters, seen.seed, 2)

@@ -166,7 +166,6 @@ def _player(player: Player) -> dict[str, Any]:
 CONFIG: dict[str, Any] = {
     "displaylogo": False,
     "scrollZoom": True,
-    "modeBarButtonsToRemove": ["autoScale2d", "hoverClosest3d", "tableRotation", "sendDataToCloud"],
+    "modeBarButtonsToRemove": ["autoScale2d", "resetScale2d", "hoverClosest3d", "sendDataToCloud"],
     "toImageButtonOptions": {"format": "png", "filename": "meaning-space", "scale": 2},
-    "doubleClick": "reset",
 }

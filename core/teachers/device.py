@@ -1,7 +1,12 @@
 """Where models run, and whether bfloat16 is worth it there."""
 
+import os
+import platform
+import shutil
+import sys
 import time
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 WORTH_IT = 1.25  # bf16 must beat fp32 by this much to pay for its rounding
@@ -20,15 +25,31 @@ def device() -> str:
 
 
 def description() -> str:
-    """The device in words, for the sidebar: "NVIDIA H100" or "CPU, 8 threads"."""
+    """The device in words, for the sidebar: "NVIDIA H100" or "CPU, 8 threads".
+
+    torch is asked only when it is loaded already or an accelerator may be there: importing it
+    takes seconds, and the first page should not wait for them.
+    """
+    if "torch" not in sys.modules and not _accelerator_possible():
+        return _cpu(os.cpu_count() or 1)
     import torch
 
     if device() == "cuda":
         return str(torch.cuda.get_device_name())
     if device() == "mps":
         return "Apple GPU"
-    threads = torch.get_num_threads()
+    return _cpu(torch.get_num_threads())
+
+
+def _cpu(threads: int) -> str:
     return f"CPU, {threads} thread{'s' * (threads != 1)}"
+
+
+def _accelerator_possible() -> bool:
+    """Whether the machine could have CUDA, ROCm or MPS; cheap, and never a wrong no."""
+    apple = sys.platform == "darwin" and platform.machine() == "arm64"
+    devices = any(Path(name).exists() for name in ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg"))
+    return apple or devices or shutil.which("nvidia-smi") is not None
 
 
 @lru_cache(maxsize=4)

@@ -10,7 +10,7 @@ hub:ORG/NAME[@REVISION][:tokens|:words]            a transformers model on the h
 import difflib
 from pathlib import Path
 
-from core.errors import UnknownTeacher
+from core.errors import UnknownTeacher, UnreadableFile
 from core.teachers.base import Teacher, TeacherInfo, shown
 from core.teachers.hub import model_teacher
 from core.teachers.packaged import MinilmSentences, MinilmTokens, MinilmWords
@@ -54,10 +54,24 @@ def resolve(reference: str) -> Teacher:
     if kind == "glove" and (not colon or rest.isdecimal()):
         return Glove(int(rest[:9]) if colon else GLOVE_WORDS)
     if rest and kind == "vectors":
-        return VectorsFile(Path(rest))
+        return VectorsFile(_path(rest))
     if rest and kind in ("path", "hub"):
+        _path(rest)
         return model_teacher(kind, rest)
     raise _unknown(wanted)
+
+
+def _path(typed: str) -> Path:
+    """A path that the system can be asked about. Raises UnreadableFile for any other text."""
+    try:
+        path = Path(typed).expanduser()
+        path.exists()
+    except (OSError, RuntimeError, ValueError):  # too long, nobody's home, a zero byte
+        raise UnreadableFile(
+            f"found {shown(typed)}, which cannot be a path; expected that of a file or folder: "
+            "check it"
+        ) from None
+    return path
 
 
 def _unknown(wanted: str) -> UnknownTeacher:

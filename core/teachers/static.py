@@ -95,7 +95,7 @@ class VectorsFile(PureTable):
             return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
     def fingerprint(self) -> str:
-        return f"vectors {self.path.name} {self.digest} rows-1"
+        return f"{self.reference} {self.digest} rows-1"
 
     def space(self, progress: Progress = silent) -> Space:
         """The file's items in its order; other columns of a table become metadata."""

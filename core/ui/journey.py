@@ -83,6 +83,7 @@ def journey_scene(journey: Journey, key: str) -> Scene:
     on_map = [(space.texts[row], coords[row]) for row in named]
     on_plane = [(space.texts[row], around_xy[rows.index(row)]) for row in named]
     revision = f"{space.digest} {journey.shown.digest} {key}"
+    fill = 452 + 46 * len(reports)
     alt = f"{journey.title()}: {_spoken(journey, reports[0])}"
     return Scene(
         name=f"path {journey.title()}",
@@ -92,7 +93,8 @@ def journey_scene(journey: Journey, key: str) -> Scene:
                 title=f"On the map ({TITLES[journey.shown.kind]})",
                 tag="projected",
                 alt=f"The path on the map. {alt}",
-                height=430,
+                height=340,
+                fill=fill,
                 grow=1.55,
                 labels=way_labels(journey.names, first.on_map[stops], on_map)
                 if journey.shown.dims == 2
@@ -104,7 +106,8 @@ def journey_scene(journey: Journey, key: str) -> Scene:
                 title="The plane of the path: straight is straight",
                 tag="measured",
                 alt=f"The plane of the path. {alt}",
-                height=430,
+                height=340,
+                fill=fill,
                 labels=way_labels(journey.names, first.on_plane[stops], on_plane),
                 hint="Exact and linear. Grey points are decoded items, most far off this plane.",
             ),

@@ -40,7 +40,7 @@ def _make(reference: str) -> None:
     st.subheader(info.title)
     st.write(
         "This space is made once and then kept: every text goes through the model, "
-        "which takes a minute or two on a small machine."
+        "which takes up to a few minutes on a small machine."
     )
     job_id = _job("space", {"reference": reference}, f"space {reference}")
     if job_id is not None:

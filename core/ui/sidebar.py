@@ -10,6 +10,13 @@ from core.teachers.device import description
 from core.teachers.registry import PATTERNS
 from core.ui.state import bench
 
+SHORT = {
+    "minilm:tokens": "MiniLM tokens",
+    "minilm:words": "MiniLM words",
+    "minilm:sentences": "MiniLM sentences",
+    "glove:30000": "GloVe 30,000",
+    "glove": "GloVe 400,000",
+}
 ABILITIES = {
     "rows": "a table of vectors",
     "encode": "vectors for any text",
@@ -22,14 +29,13 @@ def sidebar(page: str) -> str:
     """Draw it; the reference string of the chosen space. Stops the page when there is none."""
     _adopt_link(page)
     current = str(st.session_state.setdefault("teacher", TEACHER))
-    titles = {info.reference: info.title for info in teachers()}
-    options = list(titles) if current in titles else [*titles, current]
+    options = list(dict.fromkeys([*(info.reference for info in teachers()), current]))
     st.session_state["space choice"] = current
     with st.sidebar:
         st.selectbox(
             "Space",
             options,
-            format_func=lambda reference: titles.get(reference, reference),
+            format_func=lambda reference: SHORT.get(reference, reference),
             key="space choice",
             on_change=_choose,
             accept_new_options=True,
@@ -59,9 +65,10 @@ def _choose() -> None:
 
 
 def _about(info: TeacherInfo) -> None:
+    st.caption(f"**{info.title}**")
     size = f"{info.items:,} × {info.dim}" if info.items else "known once it is loaded"
     lines = [
-        f"**{size}**" + (f", {info.size_bytes / 1e6:,.0f} MB" if info.size_bytes else ""),
+        size + (f", {info.size_bytes / 1e6:,.0f} MB" if info.size_bytes else ""),
         "Gives " + ", ".join(ABILITIES[ability] for ability in info.can),
         f"Licence: {info.licence}" if info.licence else "Licence: the model's own",
     ]

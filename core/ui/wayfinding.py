@@ -76,8 +76,6 @@ def path_controls(seen: PathView) -> PathView:
             default=list(seen.kinds),
             format_func=lambda kind: NAMES[kind].capitalize(),
             key=widget("paths", "kinds"),
-            help="Straight: a line through the inside of the space. Sphere: the shortest turn, "
-            "keeping the length. Graph: from neighbour to neighbour, over real items only.",
         )
     seen = replace(seen, waypoints=waypoints_of(typed), kinds=tuple(chosen) or seen.kinds)
     with more, st.popover("More", width="stretch"):
