@@ -30,10 +30,12 @@ from core.types import Coords, GraphIndices, Queries, QueryCoords  # noqa: E402
 
 PATHS, STEPS = 100, 48
 VARIANTS: dict[str, dict[str, Any]] = {  # constants of core.projection.placement
-    "weighted median of 15 (as built)": {},
-    "weighted median of 8": {"NEIGHBORS": 8},
-    "weighted median of 31": {"NEIGHBORS": 31},
-    "weighted mean of 15": {"WEISZFELD_STEPS": 0},
+    "5 steps toward the median of 8 (as built)": {},
+    "5 steps toward the median of 15": {"NEIGHBORS": 15},
+    "2 steps toward the median of 8": {"WEISZFELD_STEPS": 2},
+    "median of 8": {"WEISZFELD_STEPS": 30},
+    "median of 15": {"WEISZFELD_STEPS": 30, "NEIGHBORS": 15},
+    "weighted mean of 8": {"WEISZFELD_STEPS": 0},
     "weighted mean of 3": {"WEISZFELD_STEPS": 0, "NEIGHBORS": 3},
     "nearest item (jumps)": {"NEIGHBORS": 1},
 }

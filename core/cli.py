@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="meaning-space", description="See and question the latent space of language models."
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    common = argparse.ArgumentParser(add_help=False)
+    common = _Parser(add_help=False)
     common.add_argument(
         "--workspace", type=Path, metavar="DIR", help="where caches live (default: user data)"
     )

@@ -245,9 +245,9 @@ class PathReport:
     """A path of m steps and everything said about it.
 
     ``curve`` lies in the space itself, also when it was made on the centred one. ``nearest`` and
-    ``nearest_without`` are rows (m, k), the second without the waypoints, with cosines measured
-    in the space in which the path was made. ``off`` marks the steps off the data. ``visited`` are
-    the items of a graph walk.
+    ``nearest_without`` are rows (m, k), the second without the waypoints and so with fewer
+    columns in a tiny space, with cosines measured in the space in which the path was made.
+    ``off`` marks the steps off the data. ``visited`` are the items of a graph walk.
     """
 
     kind: str
@@ -256,8 +256,8 @@ class PathReport:
     curve: Curve
     nearest: QueryIndices
     nearest_cosines: QueryCosines
-    nearest_without: QueryIndices
-    nearest_without_cosines: QueryCosines
+    nearest_without: npt.NDArray[np.int32]
+    nearest_without_cosines: npt.NDArray[np.float32]
     norm: QueryScores
     norm_percentile: QueryScores
     knn_percentile: QueryScores
@@ -362,7 +362,7 @@ def _footholds(space: Space, waypoints: Sequence[Waypoint], points: Queries) -> 
     for at, (one, other) in enumerate(pairwise(rows)):
         if one == other:
             raise InvalidPath(
-                f"found that {waypoints[at].text!r:.60} and {waypoints[at + 1]!r:.60} are "
+                f"found that {waypoints[at].text!r:.60} and {waypoints[at + 1].text!r:.60} are "
                 f"both nearest to {space.texts[one]!r:.60}; expected different items to walk "
                 "between: choose another word, or the sphere path"
             )
@@ -472,8 +472,9 @@ def make_map(
     spec = spec_from_dict(arguments["spec"])
     reference = arguments["reference"]
     space = bench.space(reference, partial(_scaled, progress, 0, 30))
-    bench.projection(space, spec, partial(_scaled, progress, 30, 90))
-    bench.graph(space, partial(_scaled, progress, 30, 90))
+    drawn = 40 if isinstance(spec, PcaSpec) else 90  # PCA comes before the neighbours
+    bench.projection(space, spec, partial(_scaled, progress, 30, drawn))
+    bench.graph(space, partial(_scaled, progress, drawn, 90))
     if spec.dims == 2:
         _scaled(progress, 90, 95, 0, 1, "naming the regions")
         bench.regions(space, spec)

@@ -28,6 +28,7 @@ with progress:
 with stage:
     if asked == "sum":
         solution(seen, space, shown)
+        truth_line(space, shown)
     elif asked == "path":
         journey = journey_of(seen, space, shown)
         if journey is not None:

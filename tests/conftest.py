@@ -100,6 +100,20 @@ def tiny_space() -> "Space":
 
 
 @pytest.fixture(scope="session")
+def words_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Some 300 words of GloVe as a file of vectors; see small_words.py."""
+    from small_words import write_words
+
+    return write_words(tmp_path_factory.mktemp("words") / "words.npz")
+
+
+@pytest.fixture(scope="session")
+def words_reference(words_file: Path) -> str:
+    """The reference string of that small space."""
+    return f"vectors:{words_file}"
+
+
+@pytest.fixture(scope="session")
 def browser() -> Iterator["Browser"]:
     """A headless Chromium. Without one the test is skipped, or fails where one is required."""
     executable = find_chromium()

@@ -91,7 +91,7 @@ def test_a_majority_wins_over_the_middle() -> None:
     coords = np.zeros((35, 2), np.float32)
     coords[:10, 0] = 1
     coords[10:15, 0] = -9
-    places, spread = place(space, coords, np.array([[np.cos(0.01), np.sin(0.01)]], np.float32))
+    places, spread = place(space, coords, np.array([[np.cos(0.07), np.sin(0.07)]], np.float32))
     assert places[0, 0] > 0.9
     assert spread[0] > 1
 

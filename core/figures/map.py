@@ -21,6 +21,7 @@ class Chosen:
     place: Vector  # (p,)
     neighbors: Rows = field(default_factory=lambda: np.empty(0, np.int64))
     row: int | None = None  # None for a typed text that is no item
+    inputs: Rows = field(default_factory=lambda: np.empty(0, np.int64))  # of a sum
 
 
 def map_figure(
@@ -34,7 +35,7 @@ def map_figure(
     neighbours of the full space, so that a far one shows where the picture tears.
 
     Traces by ``meta.role``: items, matches (filled by the search in the browser), links,
-    neighbors, chosen.
+    neighbors, inputs, chosen.
     """
     flat = coords.shape[1] == 2
     figure = blank(tokens, revision, **_axes(coords))
@@ -92,7 +93,7 @@ def _axes(coords: Coords) -> dict[str, object]:
     if coords.shape[1] == 3:
         hidden = {"visible": False, "showbackground": False}
         names = ("xaxis", "yaxis", "zaxis")
-        camera = {"eye": {"x": 1.1, "y": 1.1, "z": 0.7}}
+        camera = {"eye": {"x": 0.8, "y": 0.8, "z": 0.5}}
         return {
             "scene": {
                 **dict.fromkeys(names, hidden),
@@ -118,6 +119,9 @@ def _choose(figure: go.Figure, coords: Coords, chosen: Chosen, tokens: Tokens) -
     rows = [int(row) for row in chosen.neighbors]
     figure.add_trace(marks(near, marker=dot, meta={"role": "neighbors", "rows": rows}))
     border = {"width": 2, "color": tokens.canvas}
+    own = [int(row) for row in chosen.inputs]
+    dot = {"size": 9, "color": tokens.second, "line": border}
+    figure.add_trace(marks(coords[own], marker=dot, meta={"role": "inputs", "rows": own}))
     symbol = "circle" if chosen.row is not None else "diamond"
     big = {"size": 14, "color": tokens.accent, "symbol": symbol, "line": border}
     own = [] if chosen.row is None else [chosen.row]

@@ -166,6 +166,7 @@ def _player(player: Player) -> dict[str, Any]:
 CONFIG: dict[str, Any] = {
     "displaylogo": False,
     "scrollZoom": True,
+    "showSendToCloud": False,  # nothing leaves this machine
     "modeBarButtonsToRemove": ["autoScale2d", "resetScale2d", "hoverClosest3d", "sendDataToCloud"],
     "toImageButtonOptions": {"format": "png", "filename": "meaning-space", "scale": 2},
 }

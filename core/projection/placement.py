@@ -1,10 +1,12 @@
 """Where a new vector belongs on a map that is already drawn.
 
-A point goes to the weighted geometric median of its neighbours' places: the spot with the least
-weighted distance to all of them. A mean would put a point whose neighbours lie in two regions into
-the empty middle; a median keeps to the majority. The weights are Franke and Little's,
-((R - d) / (R d)), with R the distance to the first neighbour left out: they fall to zero there, so
-that neighbours come and go without a jump, and grow without bound at d = 0, so that an item's own
+A point goes toward the weighted geometric median of its neighbours' places: the spot with the
+least weighted distance to all of them. Their mean would put a point whose neighbours lie in two
+regions into the empty middle; the median keeps to the majority, but crosses over in a leap when
+the majority changes. Five steps from the mean toward the median keep most of what the median
+gains in true neighbours, with half its leap. The weights are Franke and Little's, ((R - d)
+/ (R d)), with R the distance to the first neighbour left out: they fall to zero there, so that
+neighbours come and go without a jump, and grow without bound at d = 0, so that an item's own
 vector is put exactly on the item. Nothing is random and nothing is compiled.
 
 Sources: Franke & Little 1980 (weights); Weiszfeld 1937 (median). benchmarks/placement.py measures
@@ -19,11 +21,11 @@ from core.spaces.neighbors import nearest
 from core.spaces.space import Space
 from core.types import Coords, Queries, QueryCoords, QueryScores
 
-NEIGHBORS = 15
+NEIGHBORS = 8
 SPARE = 9  # candidates beyond those, as float32 may misjudge the order that float64 then settles
 SAME = 1e-6  # distance of unit vectors below which they are one; float32 tells no finer
-WEISZFELD_STEPS = 30
-SOFTENING = 4e-5  # of the map's width: makes the median unique, so that it moves without jumps
+WEISZFELD_STEPS = 5  # 0 is the mean, 30 the median: benchmarks/placement.py has the table
+SOFTENING = 4e-5  # of the map's width: a step from right on a neighbour's place stays finite
 FARTHEST = 2.0  # between unit vectors
 
 Floats = npt.NDArray[np.float64]
@@ -48,7 +50,7 @@ def place(space: Space, coords: Coords, vectors: Queries) -> tuple[QueryCoords, 
     weights[weights.sum(axis=1) == 0] = 1  # all equally far: none is preferred
     weights /= weights.sum(axis=1, keepdims=True)
     width = float(np.ptp(coords, axis=0).max()) or 1.0
-    found = _median(places, weights, SOFTENING * width)
+    found = _toward_median(places, weights, SOFTENING * width)
     spread = (weights * np.linalg.norm(places - found[:, None], axis=2)).sum(axis=1)
     known = distances[:, 0] < SAME
     found[known], spread[known] = places[known, 0], 0
@@ -75,10 +77,10 @@ def _neighbors(space: Space, vectors: Queries) -> tuple[npt.NDArray[np.int32], F
     return rows[:, :NEIGHBORS], distances[:, :NEIGHBORS], np.maximum(reach, SAME)
 
 
-def _median(places: Floats, weights: Floats, softening: float) -> Floats:
-    """Weighted geometric medians (m, p) of ``places`` (m, k, p), by Weiszfeld's steps.
+def _toward_median(places: Floats, weights: Floats, softening: float) -> Floats:
+    """From the weighted means of ``places`` (m, k, p) toward their medians (m, p), by Weiszfeld.
 
-    Starts at the mean and takes a fixed number of steps, each continuous in the weights.
+    A fixed number of steps, each continuous in the weights, so that the whole is continuous.
     """
     found: Floats = (weights[:, :, None] * places).sum(axis=1)
     for _ in range(WEISZFELD_STEPS):

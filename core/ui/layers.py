@@ -65,6 +65,13 @@ def layer(name: str, space: Space, spec: Spec) -> Layer | None:
     return None
 
 
+def _in_words(category: str) -> str:
+    """WordNet's "noun.animal" as "noun, animal", "adj.all" as "adjective"."""
+    part, _, field = category.partition(".")
+    names = {"adj": "adjective", "adv": "adverb"}
+    return names.get(part) or (f"{part}, {field.lower()}" if field else part)
+
+
 def _ends(space: Space) -> tuple[str, str]:
     low, high = np.percentile(space.norms, [1, 99])
     return f"{low:.2f}", f"{high:.2f}"
@@ -80,8 +87,7 @@ def _details(digest: str, _space: Space) -> list[str]:  # noqa: ARG001 - the dig
     table = _space.metadata
     parts: list[pd.Series] = []
     if "category" in table:
-        category = table["category"].fillna("").astype(str)
-        parts.append(category.str.replace(".", ", ", n=1, regex=False))
+        parts.append(table["category"].fillna("").astype(str).map(_in_words))
     if "kind" in table:
         parts.append(table["kind"].map({"piece": "piece of a word"}).fillna(""))
     if "frequency_rank" in table:

@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 
+import numpy as np
 import streamlit as st
 
 from core.errors import MeaningSpaceError
@@ -154,8 +155,8 @@ def solution(seen: PathView, space: Space, shown: Spec) -> None:
     with picture:
         _sum_on_map(seen, space, shown, found)
     for column, rows, cosines, title, key in (
-        (without, found.rows, found.cosines, "Without the words put in", "without"),
-        (with_inputs, found.rows_with_inputs, found.cosines_with_inputs, "With them", "with"),
+        (without, found.rows, found.cosines, "Without the inputs", "without"),
+        (with_inputs, found.rows_with_inputs, found.cosines_with_inputs, "With the inputs", "with"),
     ):
         with column:
             st.markdown(f"##### {title}")
@@ -176,7 +177,8 @@ def solution(seen: PathView, space: Space, shown: Spec) -> None:
 def _sum_on_map(seen: PathView, space: Space, shown: Spec, found: Solution) -> None:
     coords = bench().projection(space, shown).coords
     spot = place(space, coords, found.point[None, :])[0][0]
-    chosen = Chosen(seen.waypoints[0], spot, found.rows[:6])
+    inputs = np.array(_inputs(found), dtype=np.int64)
+    chosen = Chosen(seen.waypoints[0], spot, found.rows[:6], inputs=inputs)
     labels = [label_at(seen.waypoints[0], spot, "chosen", 15)]
     labels += [label_at(space.texts[row], coords[row], "near", 13) for row in found.rows[:6]]
     labels += [label_at(space.texts[row], coords[row], "second", 13) for row in _inputs(found)]
