@@ -28,18 +28,26 @@ test: .venv/.installed-for-tests
 	$(make_venv)
 	@echo "Installing Meaning Space and its libraries into .venv (minutes, the first time only)"
 	@$(PIP) install --editable .
+	$(compile)
 	@touch $@
 
 .venv/.installed-for-tests: pyproject.toml
 	$(make_venv)
 	@echo "Installing Meaning Space, its libraries and the test tools into .venv (minutes, the first time only)"
 	@$(PIP) install --editable ".[test]"
+	$(compile)
 	@touch .venv/.installed $@
 
 clean:
 	@echo "Removing .venv, caches and what was built"
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage build dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# numba compiles parts of UMAP when they are first imported; better now than at the first map.
+define compile
+@echo "Compiling UMAP (half a minute, the first time only)"
+@$(BIN)/python -c 'from core.projection.umap import warm_up; warm_up()'
+endef
 
 # pip is asked for, not only the folder: a system without ensurepip leaves half a .venv behind.
 define make_venv

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 SECONDS = 9.0  # for the whole path: the player's own pace
 SLACK = 20  # times its pace that ours may take before the run counts as stuck
-VIEW = {"width": 1280, "height": 800}
 
 # Counts what the browser draws from now on; `marker` is where the moving dot stands on the screen.
 COUNT = """() => {
@@ -130,7 +129,7 @@ def write_pages(folder: Path, points: int, steps: int) -> dict[str, dict[str, An
 
 def play(browser: "Browser", page_file: Path, side: str, steps: int, limit: float) -> Any:
     """Open one page, play its path once, and count."""
-    page = browser.new_page(viewport=VIEW)
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
     page.set_default_timeout(120_000)
     with Stopwatch() as opening:
         page.goto(page_file.as_uri())

@@ -30,6 +30,7 @@ from core.projection.faithfulness import Faithfulness, faithfulness
 from core.projection.fit import fit
 from core.projection.placement import place
 from core.projection.regions import RegionLabel, Regions, regions
+from core.projection.umap import start_warm_up, warm_up
 from core.spaces.neighbors import NeighborGraph, knn_graph, nearest
 from core.spaces.space import Space, frozen
 from core.store.disk import Store
@@ -57,7 +58,8 @@ class Bench:
     def __init__(self, workspace: Path) -> None:
         self.store = Store(workspace / "cache")
         self._memory: dict[tuple[str, str], Any] = {}
-        self._lock = threading.RLock()
+        self._turns: dict[tuple[str, str], threading.RLock] = {}
+        self._lock = threading.Lock()
 
     def teacher(self, reference: str) -> Teacher:
         """The teacher of a reference string, loaded at most once. Raises UnknownTeacher."""
@@ -110,8 +112,9 @@ class Bench:
         def make() -> Projection:
             if isinstance(spec, PcaSpec):
                 return fit(space, None, spec, progress)
-            with _warming(spec):
-                graph = self.graph(space, partial(_scaled, progress, 0, 40))
+            if isinstance(spec, UmapSpec):  # compiles beside the search for neighbours
+                start_warm_up(spec.seed is not None, spec.dims)
+            graph = self.graph(space, partial(_scaled, progress, 0, 40))
             return fit(space, graph, spec, partial(_scaled, progress, 40, 100))
 
         return self._kept(
@@ -167,9 +170,14 @@ class Bench:
 
     def _once(self, kind: str, key: str, make: Callable[[], Result]) -> Result:
         with self._lock:
+            turn = self._turns.setdefault((kind, key), threading.RLock())
+        with turn:  # whoever wants the same thing waits; other things go on
             if (kind, key) not in self._memory:
-                self._memory[kind, key] = make()
-                self._forget()
+                made = make()
+                with self._lock:
+                    self._memory[kind, key] = made
+                    self._forget()
+                return made
             found: Result = self._memory[kind, key]
             return found
 
@@ -494,28 +502,6 @@ _benches: dict[Path, Bench] = {}
 def _worker_bench(workspace: Path) -> Bench:
     """One bench for the worker's whole life, so that a second map finds the space in memory."""
     return _benches.setdefault(workspace, Bench(workspace))
-
-
-def warm_up() -> None:
-    """Import and compile what the first UMAP fit needs; the worker calls it when it starts."""
-    from core.projection import umap
-
-    umap.warm_up()
-
-
-class _warming:  # noqa: N801 - a context manager, used like a function
-    """Compile UMAP beside the search for neighbours, whose matrix products leave Python free."""
-
-    def __init__(self, spec: Spec) -> None:
-        self._thread = threading.Thread(target=warm_up) if isinstance(spec, UmapSpec) else None
-
-    def __enter__(self) -> None:
-        if self._thread is not None:
-            self._thread.start()
-
-    def __exit__(self, *_: object) -> None:
-        if self._thread is not None:
-            self._thread.join()
 
 
 def _scaled(progress: Progress, low: int, high: int, done: int, total: int, message: str) -> bool:

@@ -16,6 +16,10 @@ from small_words import FORMULA, HOSTILE, IMAGE
 from core.cli import main
 
 Refused = Callable[..., str]
+pytestmark = [  # a library's warning would be a second line
+    pytest.mark.filterwarnings(f"error::{kind}")
+    for kind in ("RuntimeWarning", "UserWarning", "FutureWarning")
+]
 
 
 @pytest.fixture(autouse=True)

@@ -43,9 +43,10 @@ def _load(path: Path, format_: str) -> tuple[tuple[str, ...], npt.NDArray[Any]]:
     logger = logging.getLogger("gensim.models.keyedvectors")
     logger.addHandler(twice)
     try:
-        keyed = KeyedVectors.load_word2vec_format(
-            str(path), binary=format_ == "word2vec binary", no_header=format_ == "GloVe text"
-        )
+        with np.errstate(over="ignore"):  # an overflow becomes inf, which Space.create names
+            keyed = KeyedVectors.load_word2vec_format(
+                str(path), binary=format_ == "word2vec binary", no_header=format_ == "GloVe text"
+            )
     except (ValueError, EOFError, AssertionError, UnicodeDecodeError) as error:
         raise UnreadableFile(
             f"found {path.name} damaged ({str(error)[:80]}); expected {format_}: get it again"

@@ -266,6 +266,16 @@ def _file_name(names: Sequence[str]) -> str:
     return f"path-{plain}"
 
 
+def _turned(space: Space, report: PathReport) -> float:
+    """Degrees between each waypoint and the next, summed; about the centre that the path used."""
+    stops = np.stack([point.vector for point in report.waypoints]).astype(np.float64)
+    if report.centred:
+        stops -= space.mean
+    stops /= np.linalg.norm(stops, axis=1, keepdims=True)
+    cosines = (stops[1:] * stops[:-1]).sum(axis=1)
+    return float(np.degrees(np.arccos(np.clip(cosines, -1, 1))).sum())
+
+
 def explain(seen: PathView, journey: Journey) -> None:
     """What kinds of way these are, and where they leave the data."""
     lines = []
@@ -279,7 +289,7 @@ def explain(seen: PathView, journey: Journey) -> None:
                 f"ends'; {off}."
             )
         elif report.kind == "slerp":
-            angle = np.degrees(np.arccos(np.clip(float(report.cosine_to_start[-1]), -1, 1)))
+            angle = _turned(journey.space, report)
             lines.append(
                 f"**Sphere** turns the direction evenly through {angle:.0f}°, keeping the "
                 f"length; {off}."

@@ -18,9 +18,11 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.starlette import App
 from uvicorn import Config, Server
 
-from core.errors import InvalidSpecification
+from core.errors import InvalidSpecification, MeaningSpaceError
+from core.permalink import TEACHER
+from core.projection.base import PcaSpec
 from core.site import site_root
-from core.ui import blobs
+from core.ui import blobs, state
 
 FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 
@@ -87,6 +89,15 @@ def _announce(url: str, open_browser: bool, started: float) -> None:
         webbrowser.open(url)
 
 
+def _prepare() -> None:
+    """Get the first picture ready while the browser still opens: the worker, the space, PCA."""
+    state.runner()
+    with suppress(MeaningSpaceError):  # whoever opens the page is told why
+        space = state.bench().space(TEACHER)
+        state.bench().projection(space, PcaSpec())
+        import core.ui.atlas  # noqa: F401 - what the first page needs, plotly above all
+
+
 def main() -> int:
     """Serve on 127.0.0.1 until interrupted; ``meaning-space app`` becomes this process."""
     parser = argparse.ArgumentParser(prog="meaning-space app")
@@ -102,6 +113,7 @@ def main() -> int:
     url = f"http://127.0.0.1:{port}"
     announcement = (url, not options.no_browser, started)
     threading.Thread(target=_announce, args=announcement, daemon=True).start()
+    threading.Thread(target=_prepare, daemon=True).start()
     server = Config(create_app(), host="127.0.0.1", port=port, log_config=None, access_log=False)
     with suppress(KeyboardInterrupt):
         Server(server).run()

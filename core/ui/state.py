@@ -4,7 +4,10 @@ The view of a page is kept in its query string, so that every state has a link. 
 with :func:`view`, draws, and writes it back with :func:`remember`.
 """
 
+import threading
 from dataclasses import replace
+from functools import cache
+from pathlib import Path
 from typing import TypeVar, cast
 
 import streamlit as st
@@ -15,18 +18,29 @@ from core.pipeline import Bench
 from core.store.disk import default_workspace
 
 V = TypeVar("V", bound=View)
+_lock = threading.Lock()
 
 
-@st.cache_resource(show_spinner=False)
 def bench() -> Bench:
-    """The one bench of this server."""
-    return Bench(default_workspace())
+    """The one bench of this process and workspace."""
+    with _lock:
+        return _bench(default_workspace())
 
 
-@st.cache_resource(show_spinner=False)
 def runner() -> Runner:
-    """The one worker process of this server; it warms up as soon as somebody looks."""
-    return Runner(default_workspace())
+    """The one worker process of this server; it warms up as soon as it is asked for."""
+    with _lock:
+        return _runner(default_workspace())
+
+
+@cache
+def _bench(workspace: Path) -> Bench:
+    return Bench(workspace)
+
+
+@cache
+def _runner(workspace: Path) -> Runner:
+    return Runner(workspace)
 
 
 def view(page: str, kind: type[V]) -> V:  # noqa: ARG001 - the kind is for the reader and mypy

@@ -131,7 +131,9 @@ def what_was_asked(seen: PathView) -> str:
 def journey_of(seen: PathView, space: Space, shown: Spec) -> Journey | None:
     """The reports of all chosen kinds; None, after saying why, where there is no way."""
     reports = []
-    with st.spinner("Walking the way and reading it"):
+    graph_known = bench().has_graph(space.centred if seen.centred else space)
+    waiting = f"Comparing {len(space):,} items with each other, some seconds"
+    with st.spinner("Walking the way and reading it" if graph_known else waiting):
         for kind in seen.kinds:
             try:
                 report = path(
