@@ -8,7 +8,7 @@ TEST_ARGS ?=
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: app test clean
+.PHONY: app test bench clean
 .DELETE_ON_ERROR:
 
 app: .venv/.installed
@@ -37,6 +37,19 @@ test: .venv/.installed-for-tests
 	@$(PIP) install --editable ".[test]"
 	$(compile)
 	@touch .venv/.installed $@
+
+# Every figure of docs/performance.md, on this machine: about 25 minutes on two cores that do
+# nothing else. The rival of the first map gets an environment of its own, build/rival.
+bench: .venv/.installed-for-tests build/rival/bin/embedding-atlas
+	@for run in encode "projection --cold" placement spaces cli animation first_map report; do \
+		echo "Measuring: $$run"; $(BIN)/python -m benchmarks.$$run || exit 1; \
+	done
+
+build/rival/bin/embedding-atlas:
+	@echo "Installing Embedding Atlas into build/rival (minutes, the first time only)"
+	@$(PYTHON) -m venv build/rival
+	@build/rival/bin/python -m pip --disable-pip-version-check --quiet \
+		install "embedding-atlas==0.26.*" "torch<2.14"
 
 clean:
 	@echo "Removing .venv, caches and what was built"

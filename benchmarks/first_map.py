@@ -4,7 +4,8 @@
 
 Ours and the rival run by turns, each from its own command. Three states:
 
-    new machine   nothing computed, and numba has compiled nothing (one pair)
+    new machine   nothing computed, and numba has compiled nothing (one pair); ``make app``
+                  compiles while it installs, so this is ours as pip leaves it
     cold          nothing computed; both have run on this machine before
     warm          everything computed by the run before
 
@@ -249,7 +250,9 @@ def main() -> None:
     options = parser.parse_args()
     rival = (ROOT / options.rival).absolute()
     if not rival.exists():
-        parser.error(f"found no {options.rival}; expected Embedding Atlas: run `make build/rival`")
+        parser.error(
+            f"found no {options.rival}; expected Embedding Atlas: `make bench` installs it"
+        )
     with tempfile.TemporaryDirectory() as folder, chromium() as browser:
         data = Path(folder) / "items.parquet"
         items, dim = write_rivals_data(data)

@@ -30,7 +30,8 @@ from core.projection.faithfulness import Faithfulness, faithfulness
 from core.projection.fit import fit
 from core.projection.placement import place
 from core.projection.regions import RegionLabel, Regions, regions
-from core.projection.umap import start_warm_up, warm_up
+from core.projection.umap import start_warm_up
+from core.projection.umap import warm_up as compile_umap
 from core.spaces.neighbors import NeighborGraph, knn_graph, nearest
 from core.spaces.space import Space, frozen
 from core.store.disk import Store
@@ -172,13 +173,12 @@ class Bench:
         with self._lock:
             turn = self._turns.setdefault((kind, key), threading.RLock())
         with turn:  # whoever wants the same thing waits; other things go on
-            if (kind, key) not in self._memory:
-                made = make()
+            found: Result | None = self._memory.get((kind, key))
+            if found is None:
+                found = make()
                 with self._lock:
-                    self._memory[kind, key] = made
+                    self._memory[kind, key] = found
                     self._forget()
-                return made
-            found: Result = self._memory[kind, key]
             return found
 
     def _kept(
@@ -502,6 +502,11 @@ _benches: dict[Path, Bench] = {}
 def _worker_bench(workspace: Path) -> Bench:
     """One bench for the worker's whole life, so that a second map finds the space in memory."""
     return _benches.setdefault(workspace, Bench(workspace))
+
+
+def warm_up() -> None:
+    """What the worker does when it starts: import and compile what the first map needs."""
+    compile_umap()
 
 
 def _scaled(progress: Progress, low: int, high: int, done: int, total: int, message: str) -> bool:

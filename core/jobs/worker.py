@@ -31,6 +31,7 @@ from core.types import Progress
 Recipe = Callable[[Path, dict[str, Any], Progress], dict[str, Any]]
 
 SECONDS_BETWEEN_REPORTS = 0.1
+NICENESS = 5  # a fit wants every core; the page that a person is looking at comes first
 
 
 class Channel:
@@ -140,6 +141,8 @@ def main() -> None:
     parser.add_argument("--workspace", type=Path, required=True)
     parser.add_argument("--recipes", default="core.pipeline:RECIPES")
     options = parser.parse_args()
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)
     channel = Channel()
     threading.Thread(target=channel.listen, daemon=True).start()
     threading.Thread(target=warm_up, args=(options.recipes,), daemon=True).start()

@@ -19,10 +19,8 @@ from streamlit.starlette import App
 from uvicorn import Config, Server
 
 from core.errors import InvalidSpecification, MeaningSpaceError
-from core.permalink import TEACHER
-from core.projection.base import PcaSpec
 from core.site import site_root
-from core.ui import blobs, state
+from core.ui import blobs
 
 FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 
@@ -91,11 +89,14 @@ def _announce(url: str, open_browser: bool, started: float) -> None:
 
 def _prepare() -> None:
     """Get the first picture ready while the browser still opens: the worker, the space, PCA."""
+    from core.permalink import TEACHER
+    from core.projection.base import PcaSpec
+    from core.ui import atlas, state  # noqa: F401 - atlas is what the first page needs
+
     state.runner()
     with suppress(MeaningSpaceError):  # whoever opens the page is told why
         space = state.bench().space(TEACHER)
         state.bench().projection(space, PcaSpec())
-        import core.ui.atlas  # noqa: F401 - what the first page needs, plotly above all
 
 
 def main() -> int:
