@@ -10,26 +10,31 @@ Ours and the rival run by turns, each from its own command. Three states:
     warm          everything computed by the run before
 
 Ours is watched by a headless Chromium that is already running and opens the map's address as soon
-as the server answers: first sight is the PCA picture painted, the final map is UMAP painted. The
-rival draws with WebGPU, which a headless browser on a processor lacks, so its time ends when its
-server has handed out the coordinates: without browser and drawing, a lower bound. The warm runs
-have a second figure for ours that ends there too.
+as the server answers: first sight is the PCA picture painted, the final map is UMAP painted. It
+draws in software, on the same cores that compute. The rival draws with WebGPU, which a headless
+browser without a graphics card lacks, so its time ends when its server has handed out the
+coordinates. To compare like with like, ours runs without a browser too: a websocket asks for the
+page as a browser would, and the time ends when the arrays of the map have been handed out.
 
 The rival needs an environment of its own: ``python -m venv build/rival`` and there
 ``pip install "embedding-atlas==0.26.*"``; ``make bench`` does that.
 """
 
 import argparse
-import json
 import re
-import subprocess
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.request import Request, urlopen
+from urllib.request import urlopen
 
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Subprotocol
+
+from benchmarks import embedding_atlas
 from benchmarks.common import record, this_command
+from benchmarks.embedding_atlas import MEGABYTES
 from benchmarks.processes import (
     PROGRAM,
     ROOT,
@@ -43,15 +48,15 @@ from benchmarks.processes import (
 )
 from core.pipeline import Bench
 from core.projection import PcaSpec, UmapSpec
+from core.spaces.space import Space
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 TEACHER = "minilm:tokens"
-RIVAL = Path("build/rival/bin/embedding-atlas")
 QUERY = f"teacher={TEACHER}&projector=umap"
 LIMIT_SECONDS = 180
-MEGABYTES = "megabytes handed out"  # the one entry of a run that is not in seconds
+OURS, NO_BROWSER, RIVAL = "ours in a browser", "ours without", "rival"
 Times = dict[str, float]
 
 # Notes when the stage says that it is painted, on the clock that performance.timeOrigin starts.
@@ -92,7 +97,7 @@ def ours_in_browser(browser: "Browser", workspace: Path, numba: dict[str, str]) 
         page.goto(f"{address}/map?{QUERY}", wait_until="commit")
         times = {"server_answers": answered, **painted(page, served)}
         context.close()
-        until_complete(workspace)
+        until(workspace, complete)
     return times
 
 
@@ -110,102 +115,76 @@ def painted(page: "Page", served: Served) -> Times:
     }
 
 
-def until_complete(workspace: Path) -> None:
-    """Wait for what the worker still computes after the map: regions and faithfulness."""
-    bench = Bench(workspace)
-    space, umap = bench.space(TEACHER), UmapSpec()
-    deadline = time.monotonic() + LIMIT_SECONDS
-    while time.monotonic() < deadline:
-        both = all(bench.has_faithfulness(space, spec) for spec in (umap, PcaSpec()))
-        if both and bench.has_projection(space, umap) and bench.has_regions(space, umap):
-            return
-        time.sleep(0.2)
-    raise RuntimeError(f"found the map of {TEACHER} not complete after {LIMIT_SECONDS} s")
+def ours_without_browser(workspace: Path, numba: dict[str, str]) -> Times:
+    """Seconds to the map's data, asked for as the page asks: by websocket, then by address.
 
-
-def ours_without_browser(workspace: Path) -> Times:
-    """Seconds to the map's data, asked for as the page asks: by websocket, then by address."""
+    Where the UMAP is not there yet, the PCA picture's data come first; the page is asked for
+    again when the UMAP has been computed.
+    """
     port = free_port()
     address = f"127.0.0.1:{port}"
-    command = start_ours(workspace, port)
-    with server(command, workspace / "server.log", environment()) as served:
-        answered = served.until_answers(f"http://{address}/_stcore/health")
-        blobs = blobs_of_map(f"ws://{address}/_stcore/stream")
-        sizes = [len(urlopen(f"http://{address}/{blob}").read()) for blob in blobs]
-        return {
-            "server_answers": answered,
-            "data_handed_out": served.seconds(),
-            MEGABYTES: sum(sizes) / 1e6,
-        }
+    with server(
+        start_ours(workspace, port), workspace / "server.log", environment(**numba)
+    ) as served:
+        times = {"server_answers": served.until_answers(f"http://{address}/_stcore/health")}
+        with connect(
+            f"ws://{address}/_stcore/stream", subprotocols=[Subprotocol("streamlit")], max_size=None
+        ) as page:
+            scene, blobs = next_map(page, ("map pca", "map umap"))
+            size = fetched(address, blobs)
+            if scene == "map pca":
+                times["first_data_handed_out"] = served.seconds()
+                until(workspace, drawn)
+                _, blobs = next_map(page, ("map umap",))
+                size = fetched(address, blobs)
+            times["data_handed_out"] = served.seconds()
+            times[MEGABYTES] = size
+            until(workspace, complete)
+    return times
 
 
-def blobs_of_map(address: str) -> list[str]:
-    """Ask for the map's page and read on until the stage arrives; where its arrays are."""
+def next_map(page: ClientConnection, scenes: Sequence[str]) -> tuple[str, list[str]]:
+    """Ask for the map's page and read until one of the scenes comes; it, and its arrays."""
     from streamlit.proto.BackMsg_pb2 import BackMsg  # noqa: TID251 - the browser's side of it
-    from websockets.sync.client import connect
-    from websockets.typing import Subprotocol
 
     ask = BackMsg()
     ask.rerun_script.query_string = QUERY
     ask.rerun_script.page_name = "map"
-    with connect(address, subprotocols=[Subprotocol("streamlit")], max_size=None) as socket:
-        socket.send(ask.SerializeToString())
-        while True:
-            message = socket.recv(timeout=LIMIT_SECONDS)
-            raw = message.encode() if isinstance(message, str) else message
-            found = re.findall(rb"meaning-space/blob/[0-9a-f]{32}", raw)
-            if found and b"map umap" in raw:
-                return [blob.decode() for blob in dict.fromkeys(found)]
+    page.send(ask.SerializeToString())
+    while True:
+        message = page.recv(timeout=LIMIT_SECONDS)
+        raw = message.encode() if isinstance(message, str) else message
+        blobs = re.findall(rb"meaning-space/blob/[0-9a-f]{32}", raw)
+        scene = next((scene for scene in scenes if scene.encode() in raw), None)
+        if blobs and scene is not None:
+            return scene, [blob.decode() for blob in dict.fromkeys(blobs)]
 
 
-# --------------------------------------------------------------------------------------- rival
+def fetched(address: str, blobs: Sequence[str]) -> float:
+    """Megabytes of these arrays, once all have come."""
+    return sum(len(urlopen(f"http://{address}/{blob}").read()) for blob in blobs) / 1e6
 
 
-def rival_run(program: Path, data: Path, folder: Path, numba: dict[str, str]) -> Times:
-    """Seconds to: its server answering, and the coordinates of all points handed out."""
-    port = free_port()
-    address = f"http://127.0.0.1:{port}/data"
-    command = [str(program), str(data), "--vector", "vector", "--text", "text"]
-    command += ["--host", "127.0.0.1", "--port", str(port), "--no-auto-port"]
-    alone = environment(XDG_CACHE_HOME=str(folder), HF_HUB_OFFLINE="1", **numba)
-    with server(command, folder / "rival.log", alone) as served:
-        answered = served.until_answers(f"{address}/metadata.json")
-        sql = "SELECT projection_x, projection_y FROM dataset"
-        body = json.dumps({"type": "arrow", "sql": sql}).encode()
-        request = Request(f"{address}/query", body, {"Content-Type": "application/json"})
-        with urlopen(request, timeout=60) as answer:
-            size = len(answer.read())
-        return {
-            "server_answers": answered,
-            "data_handed_out": served.seconds(),
-            MEGABYTES: size / 1e6,
-        }
+def until(workspace: Path, there: Callable[[Bench, Space], bool]) -> None:
+    """Wait until the worker has computed what is asked for."""
+    bench = Bench(workspace)
+    space = bench.space(TEACHER)
+    deadline = time.monotonic() + LIMIT_SECONDS
+    while not there(bench, space):
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"found the map of {TEACHER} not there after {LIMIT_SECONDS} s")
+        time.sleep(0.05)
 
 
-def write_rivals_data(file: Path) -> tuple[int, int]:
-    """The same items as Parquet, a column of texts and one of vectors; rows and dimensions."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    with tempfile.TemporaryDirectory() as folder:
-        space = Bench(Path(folder)).space(TEACHER)
-        flat = pa.array(space.vectors.ravel(), pa.float32())
-        vectors = pa.FixedSizeListArray.from_arrays(flat, space.dim)
-        pq.write_table(pa.table({"text": list(space.texts), "vector": vectors}), file)
-        return len(space), space.dim
+def drawn(bench: Bench, space: Space) -> bool:
+    """Whether the UMAP is there."""
+    return bench.has_projection(space, UmapSpec())
 
 
-def rivals_versions(program: Path) -> dict[str, str]:
-    """What stands in the rival's environment."""
-    wanted = ("embedding-atlas", "umap-learn", "pynndescent", "numba", "numpy", "duckdb", "torch")
-    script = (
-        "import json, sys; from importlib.metadata import version; "
-        "print(json.dumps({name: version(name) for name in sys.argv[1:]}))"
-    )
-    python = program.parent / "python"
-    done = subprocess.run([python, "-c", script, *wanted], capture_output=True, check=True)
-    versions: dict[str, str] = json.loads(done.stdout)
-    return versions
+def complete(bench: Bench, space: Space) -> bool:
+    """Whether its regions and everything about its faithfulness are there too."""
+    known = all(bench.has_faithfulness(space, spec) for spec in (UmapSpec(), PcaSpec()))
+    return known and drawn(bench, space) and bench.has_regions(space, UmapSpec())
 
 
 # ------------------------------------------------------------------------------------- by turns
@@ -225,19 +204,20 @@ def by_turns(
     for _ in range(rounds):
         with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
             ours, theirs = Path(one), Path(other)
-            keep("cold", "ours", ours_in_browser(browser, ours, {}))
-            keep("cold", "rival", rival_run(rival, data, theirs, {}))
-            keep("warm", "ours", ours_without_browser(ours))
-            keep("warm", "rival", rival_run(rival, data, theirs, {}))
-            keep("warm", "ours in a browser", ours_in_browser(browser, ours, {}))
-    if new_machine:
-        for side in ("ours", "rival"):
-            with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as numba:
-                bare = {"NUMBA_CACHE_DIR": numba}
-                if side == "ours":
-                    keep("new machine", side, ours_in_browser(browser, Path(one), bare))
-                else:
-                    keep("new machine", side, rival_run(rival, data, Path(one), bare))
+            keep("cold", OURS, ours_in_browser(browser, ours, {}))
+            keep("cold", RIVAL, embedding_atlas.run(rival, data, theirs, {}))
+            keep("warm", NO_BROWSER, ours_without_browser(ours, {}))
+            keep("warm", RIVAL, embedding_atlas.run(rival, data, theirs, {}))
+            keep("warm", OURS, ours_in_browser(browser, ours, {}))
+        with tempfile.TemporaryDirectory() as one:
+            keep("cold", NO_BROWSER, ours_without_browser(Path(one), {}))
+    for side in (NO_BROWSER, RIVAL) if new_machine else ():
+        with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as numba:
+            folder, bare = Path(one), {"NUMBA_CACHE_DIR": numba}
+            if side == RIVAL:
+                keep("new machine", side, embedding_atlas.run(rival, data, folder, bare))
+            else:
+                keep("new machine", side, ours_without_browser(folder, bare))
     return runs
 
 
@@ -245,7 +225,9 @@ def main() -> None:
     """Measure and write benchmarks/results/first_map.json."""
     parser = argparse.ArgumentParser(description="command to first map, against Embedding Atlas")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--rival", type=Path, default=RIVAL, help="the embedding-atlas program")
+    parser.add_argument(
+        "--rival", type=Path, default=embedding_atlas.PROGRAM, help="the embedding-atlas program"
+    )
     parser.add_argument("--skip-new-machine", action="store_true")
     options = parser.parse_args()
     rival = (ROOT / options.rival).absolute()
@@ -255,7 +237,7 @@ def main() -> None:
         )
     with tempfile.TemporaryDirectory() as folder, chromium() as browser:
         data = Path(folder) / "items.parquet"
-        items, dim = write_rivals_data(data)
+        items, dim = embedding_atlas.write_data(data, TEACHER)
         runs = by_turns(browser, rival, data, options.rounds, not options.skip_new_machine)
     sizes = {
         side: each[0][MEGABYTES] for side, each in runs["warm"].items() if MEGABYTES in each[0]
@@ -274,7 +256,7 @@ def main() -> None:
         "dimensions": dim,
         "rounds": options.rounds,
         "rival": "Embedding Atlas, until its server has handed out the coordinates",
-        "rival_versions": rivals_versions(rival),
+        "rival_versions": embedding_atlas.versions(rival),
         "megabytes_handed_out": sizes,
         "seconds": seconds,
     }

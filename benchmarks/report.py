@@ -104,22 +104,40 @@ def load(found: Found, reference: str) -> Found:
     return space
 
 
-OURS_AND_RIVAL = (
-    ("nothing computed before: first sight", "8 s", 8.0, "cold", "first_sight"),
-    ("nothing computed before: final UMAP", "20 s", 20.0, "cold", "umap_painted"),
-    ("new machine, nothing compiled: final UMAP", "", None, "new machine", "umap_painted"),
-    ("computed before: the map's data handed out", "1.5 s", 1.5, "warm", "data_handed_out"),
+# name, target, at most, state, side, until
+TO_THE_MAP = (
+    (
+        "nothing computed before: first sight",
+        "8 s",
+        8.0,
+        "cold",
+        "ours in a browser",
+        "first_sight",
+    ),
+    ("final UMAP, painted", "20 s", 20.0, "cold", "ours in a browser", "umap_painted"),
+    ("final UMAP, its data handed out", "20 s", 20.0, "cold", "ours without", "data_handed_out"),
+    (
+        "new machine: its data handed out",
+        "",
+        None,
+        "new machine",
+        "ours without",
+        "data_handed_out",
+    ),
+    ("computed before: data handed out", "1.5 s", 1.5, "warm", "ours without", "data_handed_out"),
 )
 
 
-def first_map_figure(name: str, target: str, most: float | None, state: str, until: str) -> Figure:
+def first_map_figure(
+    name: str, target: str, most: float | None, state: str, side: str, until: str
+) -> Figure:
     """A line about the way from the command to the map."""
     return Figure(
         f"first map, {name}",
         target,
-        lambda it: f"{first_map(it, state, 'ours', until):.1f} s",
-        lambda it: f"{first_map(it, state, 'rival', 'data_handed_out'):.1f} s",
-        None if most is None else lambda it: first_map(it, state, "ours", until) <= most,
+        lambda it: f"{first_map(it, state, side, until):.1f} s",
+        lambda it: f"Embedding Atlas {first_map(it, state, 'rival', 'data_handed_out'):.1f} s",
+        None if most is None else lambda it: first_map(it, state, side, until) <= most,
     )
 
 
@@ -130,7 +148,7 @@ def encode_target(found: Found) -> float:
 
 
 FIGURES = (
-    *(first_map_figure(*line) for line in OURS_AND_RIVAL),
+    *(first_map_figure(*line) for line in TO_THE_MAP),
     Figure(
         "UMAP fit, fresh process, imports included",
         "2 times as fast; 3 hoped for",

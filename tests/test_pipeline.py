@@ -38,6 +38,7 @@ from core.pipeline import (
     place_path,
     solve,
 )
+from core.pipeline import bench as bench_room
 from core.projection.base import PcaSpec, TsneSpec
 
 GLOVE = "glove:5000"
@@ -84,7 +85,7 @@ class TestWhatIsKept:
             first.regions(space, spec),
         )
         for name in ("knn_graph", "fit", "faithfulness", "regions"):
-            monkeypatch.setattr(pipeline, name, no_work)
+            monkeypatch.setattr(bench_room, name, no_work)
         second = Bench(tmp_path)
         assert second.has_space(words_reference)
         found = second.space(words_reference)

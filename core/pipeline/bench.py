@@ -1,0 +1,248 @@
+"""The bench: makes spaces, graphs and pictures, each once, and remembers them."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, TypeVar
+
+from core.errors import StoreError
+from core.projection.base import PcaSpec, Projection, Spec, UmapSpec, spec_from_dict
+from core.projection.faithfulness import Faithfulness, faithfulness
+from core.projection.fit import fit
+from core.projection.regions import RegionLabel, Regions, regions
+from core.projection.umap import start_warm_up
+from core.spaces.neighbors import NeighborGraph, knn_graph
+from core.spaces.space import Space
+from core.store.disk import Store
+from core.teachers.registry import Teacher, resolve
+from core.types import (
+    Progress,
+    Vector,
+    silent,
+)
+
+Result = TypeVar("Result")
+NEAREST = 10  # items told of a point unless more are asked for
+
+
+class Bench:
+    """Makes spaces, graphs, pictures and paths, each once; ``workspace`` keeps them."""
+
+    def __init__(self, workspace: Path) -> None:
+        self.store = Store(workspace / "cache")
+        self._memory: dict[tuple[str, str], Any] = {}
+        self._turns: dict[tuple[str, str], threading.RLock] = {}
+        self._lock = threading.Lock()
+
+    def teacher(self, reference: str) -> Teacher:
+        """The teacher of a reference string, loaded at most once. Raises UnknownTeacher."""
+        return self._once("teacher", reference, lambda: resolve(reference))
+
+    def space_key(self, reference: str) -> str:
+        """Where the store keeps the teacher's space; another model or text, another key."""
+        return blake2b(self.teacher(reference).fingerprint().encode(), digest_size=16).hexdigest()
+
+    def has_space(self, reference: str) -> bool:
+        """Whether the space is there already, in memory or on disk."""
+        key = self.space_key(reference)
+        return ("space", key) in self._memory or self.store.has("space", key)
+
+    def space(self, reference: str, progress: Progress = silent) -> Space:
+        """The teacher's space: from memory, from disk, or made now and kept."""
+        key = self.space_key(reference)
+        return self._kept(
+            "space",
+            key,
+            read=lambda: self.store.load_space(key),
+            make=lambda: self.teacher(reference).space(progress),
+            write=lambda space: self.store.save_space(key, space),
+        )
+
+    def has_graph(self, space: Space) -> bool:
+        """Whether the neighbours are known already."""
+        key = space.digest
+        return ("graph", key) in self._memory or self.store.has("graph", key)
+
+    def graph(self, space: Space, progress: Progress = silent) -> NeighborGraph:
+        """The one kNN graph of a space."""
+        return self._kept(
+            "graph",
+            space.digest,
+            read=lambda: self.store.load_graph(space.digest),
+            make=lambda: knn_graph(space.unit, progress=progress),
+            write=lambda graph: self.store.save_graph(space.digest, graph),
+        )
+
+    def has_projection(self, space: Space, spec: Spec) -> bool:
+        """Whether this picture is there already."""
+        key = picture_key(space, spec)
+        return ("projection", key) in self._memory or self.store.has("projection", key)
+
+    def projection(self, space: Space, spec: Spec, progress: Progress = silent) -> Projection:
+        """A picture of a space; only PCA does without the neighbours."""
+        key = picture_key(space, spec)
+
+        def make() -> Projection:
+            if isinstance(spec, PcaSpec):
+                return fit(space, None, spec, progress)
+            if isinstance(spec, UmapSpec):  # compiles beside the search for neighbours
+                start_warm_up(spec.seed is not None, spec.dims)
+            graph = self.graph(space, partial(scaled, progress, 0, 40))
+            return fit(space, graph, spec, partial(scaled, progress, 40, 100))
+
+        return self._kept(
+            "projection",
+            key,
+            read=lambda: _read_projection(self.store, key),
+            make=make,
+            write=lambda picture: _write_projection(self.store, key, picture),
+        )
+
+    def has_faithfulness(self, space: Space, spec: Spec) -> bool:
+        """Whether it is known how true this picture is."""
+        key = picture_key(space, spec)
+        return ("faithfulness", key) in self._memory or self.store.has("faithfulness", key)
+
+    def faithfulness(self, space: Space, spec: Spec, progress: Progress = silent) -> Faithfulness:
+        """How true the picture is."""
+        key = picture_key(space, spec)
+        return self._kept(
+            "faithfulness",
+            key,
+            read=lambda: _read_faithfulness(self.store, key),
+            make=lambda: faithfulness(
+                space, self.graph(space), self.projection(space, spec).coords, progress=progress
+            ),
+            write=lambda measured: _write_faithfulness(self.store, key, measured),
+        )
+
+    def has_regions(self, space: Space, spec: Spec) -> bool:
+        """Whether the regions of this picture have names already."""
+        key = picture_key(space, spec)
+        return ("regions", key) in self._memory or self.store.has("regions", key)
+
+    def regions(self, space: Space, spec: Spec) -> Regions:
+        """Clusters of the picture and their names."""
+        key = picture_key(space, spec)
+        return self._kept(
+            "regions",
+            key,
+            read=lambda: _read_regions(self.store, key),
+            make=lambda: regions(self.projection(space, spec).coords, space.unit, space.texts),
+            write=lambda found: _write_regions(self.store, key, found),
+        )
+
+    def represent(self, reference: str, text: str) -> "Waypoint":
+        """The vector of an item or of any typed text. Raises UnknownItem where there is none."""
+        space = self.space(reference)
+        row = space.find(text)
+        if row is not None:
+            return Waypoint(space.texts[row], space.vectors[row], row, "an item of this space")
+        vector, how = self.teacher(reference).represent(text)
+        return Waypoint(text, vector, None, how)
+
+    def _once(self, kind: str, key: str, make: Callable[[], Result]) -> Result:
+        with self._lock:
+            turn = self._turns.setdefault((kind, key), threading.RLock())
+        with turn:  # whoever wants the same thing waits; other things go on
+            found: Result | None = self._memory.get((kind, key))
+            if found is None:
+                found = make()
+                with self._lock:
+                    self._memory[kind, key] = found
+                    self._forget()
+            return found
+
+    def _kept(
+        self,
+        kind: str,
+        key: str,
+        read: Callable[[], Result],
+        make: Callable[[], Result],
+        write: Callable[[Result], None],
+    ) -> Result:
+        def get() -> Result:
+            if self.store.has(kind, key):
+                try:
+                    return read()
+                except StoreError:  # a cache: what cannot be read is made again
+                    self.store.remove(kind, key)
+            made = make()
+            write(made)
+            return made
+
+        return self._once(kind, key, get)
+
+    def _forget(self) -> None:
+        """Keep the latest things only: a space weighs tens of megabytes."""
+        for kind, most in (("space", 6), ("graph", 8), ("projection", 24), ("faithfulness", 24)):
+            keys = [key for key in self._memory if key[0] == kind]
+            for key in keys[:-most]:
+                del self._memory[key]
+
+
+def picture_key(space: Space, spec: Spec) -> str:
+    """What a picture depends on: the space's content and every parameter."""
+    return f"{space.digest}-{spec.digest}"
+
+
+@dataclass(frozen=True, eq=False)
+class Waypoint:
+    """A text with its vector (d,), its row if it is an item, and how the vector was made."""
+
+    text: str
+    vector: Vector
+    row: int | None
+    how: str
+
+
+def scaled(progress: Progress, low: int, high: int, done: int, total: int, message: str) -> bool:
+    """Report a stage as its share, low to high of 100, of the whole."""
+    return progress(round(low + (high - low) * done / max(total, 1)), 100, message)
+
+
+def _write_projection(store: Store, key: str, picture: Projection) -> None:
+    payload = {
+        "spec": picture.spec.to_dict(),
+        "space": picture.space_digest,
+        "seconds": picture.seconds,
+        "notes": picture.notes,
+    }
+    store.save("projection", key, {"coords": picture.coords}, None, payload)
+
+
+def _read_projection(store: Store, key: str) -> Projection:
+    found = store.load("projection", key)
+    said = found.payload
+    return Projection(
+        found.arrays["coords"],
+        spec_from_dict(said["spec"]),
+        said["space"],
+        said["seconds"],
+        said["notes"],
+    )
+
+
+def _write_faithfulness(store: Store, key: str, measured: Faithfulness) -> None:
+    payload = asdict(measured)
+    per_point = payload.pop("per_point")
+    store.save("faithfulness", key, {"per_point": per_point}, None, payload)
+
+
+def _read_faithfulness(store: Store, key: str) -> Faithfulness:
+    found = store.load("faithfulness", key)
+    return Faithfulness(per_point=found.arrays["per_point"], **found.payload)
+
+
+def _write_regions(store: Store, key: str, found: Regions) -> None:
+    labels = [asdict(label) for label in found.labels]
+    store.save("regions", key, {"cluster": found.cluster}, None, {"labels": labels})
+
+
+def _read_regions(store: Store, key: str) -> Regions:
+    found = store.load("regions", key)
+    labels = tuple(RegionLabel(**label) for label in found.payload["labels"])
+    return Regions(found.arrays["cluster"], labels)

@@ -1,0 +1,189 @@
+"""Ways: a path through texts, decoded and judged at every step."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from core.decode.nearest import csls_penalty, decode
+from core.errors import InvalidPath
+from core.paths.base import STEPS, Curve, through
+from core.paths.graph import nearest_items, walk
+from core.paths.linear import lerp
+from core.paths.manifold import knn_percentile, norm_percentile, off_data
+from core.paths.sphere import slerp
+from core.pipeline.bench import NEAREST, Bench, Waypoint
+from core.projection.base import Spec
+from core.projection.placement import place
+from core.spaces.neighbors import NeighborGraph
+from core.spaces.space import Space, frozen
+from core.types import (
+    Progress,
+    Queries,
+    QueryCoords,
+    QueryCosines,
+    QueryIndices,
+    QueryScores,
+    Vector,
+    silent,
+)
+
+KINDS = ("lerp", "slerp", "graph")
+
+
+@dataclass(frozen=True, eq=False)
+class PathReport:
+    """A path of m steps and everything said about it.
+
+    ``curve`` lies in the space itself, also when it was made on the centred one. ``nearest`` and
+    ``nearest_without`` are rows (m, k), the second without the waypoints and so with fewer
+    columns in a tiny space, with cosines measured in the space in which the path was made.
+    ``off`` marks the steps off the data. ``visited`` are the items of a graph walk.
+    """
+
+    kind: str
+    centred: bool
+    waypoints: tuple[Waypoint, ...]
+    curve: Curve
+    nearest: QueryIndices
+    nearest_cosines: QueryCosines
+    nearest_without: npt.NDArray[np.int32]
+    nearest_without_cosines: npt.NDArray[np.float32]
+    norm: QueryScores
+    norm_percentile: QueryScores
+    knn_percentile: QueryScores
+    off: npt.NDArray[np.bool_]
+    cosine_to_start: QueryScores
+    cosine_to_end: QueryScores
+    visited: tuple[int, ...] = ()
+
+
+def path(
+    bench: Bench,
+    reference: str,
+    texts: Sequence[str],
+    kind: str = "slerp",
+    steps: int = STEPS,
+    centred: bool = False,
+    csls: bool = False,
+    k: int = NEAREST,
+    progress: Progress = silent,
+) -> PathReport:
+    """A path through all the texts, decoded at every step.
+
+    Raises InvalidPath for fewer than two waypoints, equal neighbours, antipodal points on the
+    sphere, or no way through the graph; UnknownItem for a text without a vector.
+    """
+    if kind not in KINDS:
+        raise InvalidPath(f"found the kind {kind!r}; expected one of {', '.join(KINDS)}")
+    if len(texts) < 2:
+        raise InvalidPath(
+            f"found {len(texts)} waypoint{'s' * (len(texts) != 1)}; expected two or more: "
+            "say where the path should go"
+        )
+    raw = bench.space(reference)
+    waypoints = tuple(bench.represent(reference, text) for text in texts)
+    _require_different(texts, waypoints)
+    space = raw.centred if centred else raw
+    shift = raw.mean if centred else np.zeros(raw.dim, np.float32)
+    graph = bench.graph(space, progress)
+    curve, marks, visited = _curve(space, graph, waypoints, shift, kind, steps)
+    exclude = sorted({point.row for point in waypoints if point.row is not None})
+    penalty = csls_penalty(graph) if csls else None
+    found, cosines = decode(space, curve.points, k, csls=penalty)
+    without, cosines_without = decode(space, curve.points, k, exclude, penalty)
+    percentile = knn_percentile(space, graph, curve.points)
+    ends = curve.points[[0, -1]]
+    return PathReport(
+        kind,
+        centred,
+        waypoints,
+        _in_space(raw, curve, marks, visited, waypoints) if centred else curve,
+        found,
+        cosines,
+        without,
+        cosines_without,
+        np.linalg.norm(curve.points, axis=1).astype(np.float32),
+        norm_percentile(space, curve.points),
+        percentile,
+        off_data(percentile),
+        _cosine(curve.points, ends[0]),
+        _cosine(curve.points, ends[1]),
+        visited,
+    )
+
+
+def _require_different(texts: Sequence[str], waypoints: Sequence[Waypoint]) -> None:
+    """Raise InvalidPath where two waypoints in a row are one point, however they were typed."""
+    for at, (one, other) in enumerate(pairwise(waypoints)):
+        if np.array_equal(one.vector, other.vector):
+            raise InvalidPath(
+                f"found {texts[at]!r:.60} and {texts[at + 1]!r:.60} one after the other, which "
+                "are the same point; expected different waypoints: leave one out or choose "
+                "another word"
+            )
+
+
+def _curve(
+    space: Space,
+    graph: NeighborGraph,
+    waypoints: Sequence[Waypoint],
+    shift: Vector,
+    kind: str,
+    steps: int,
+) -> tuple[Curve, tuple[int, ...], tuple[int, ...]]:
+    """The curve on ``space``, the steps that are waypoints or items, and the items of a walk."""
+    points = np.stack([point.vector - shift for point in waypoints])
+    try:
+        if kind != "graph":
+            curve = through(points, lerp if kind == "lerp" else slerp, steps)
+            return curve, curve.stops, ()
+        rows = _footholds(space, waypoints, points)
+        walked = walk(space, graph, rows, steps)
+        return walked.curve, walked.item_steps, walked.rows
+    except InvalidPath as error:
+        way = " > ".join(f"{point.text:.40}" for point in waypoints[:6])
+        raise InvalidPath(f"{error} (on the way {way})") from None
+
+
+def _footholds(space: Space, waypoints: Sequence[Waypoint], points: Queries) -> list[int]:
+    """The row at which a walk passes each waypoint: its own, else that of the nearest item."""
+    near = nearest_items(space, points)
+    rows = [int(near[at]) if point.row is None else point.row for at, point in enumerate(waypoints)]
+    for at, (one, other) in enumerate(pairwise(rows)):
+        if one == other:
+            raise InvalidPath(
+                f"found that {waypoints[at].text!r:.60} and {waypoints[at + 1].text!r:.60} are "
+                f"both nearest to {space.texts[one]!r:.60}; expected different items to walk "
+                "between: choose another word, or the sphere path"
+            )
+    return rows
+
+
+def _in_space(
+    raw: Space,
+    curve: Curve,
+    marks: Sequence[int],
+    visited: Sequence[int],
+    waypoints: Sequence[Waypoint],
+) -> Curve:
+    """A curve of the centred space, in the space itself; waypoints and items come back exactly."""
+    points = curve.points + raw.mean
+    exact = raw.vectors[list(visited)] if visited else [point.vector for point in waypoints]
+    points[list(marks)] = exact
+    return replace(curve, points=frozen(points))
+
+
+def _cosine(points: Queries, to: Vector) -> QueryScores:
+    lengths = np.linalg.norm(points, axis=1) * np.linalg.norm(to)
+    return np.asarray(points @ to / np.where(lengths > 0, lengths, 1), np.float32)
+
+
+def place_path(bench: Bench, reference: str, spec: Spec, report: PathReport) -> QueryCoords:
+    """Where the steps of a path lie on a picture of the raw space: (m, p)."""
+    space = bench.space(reference)
+    coords = bench.projection(space, spec).coords
+    placed, _ = place(space, coords, report.curve.points)
+    return placed
