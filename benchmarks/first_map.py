@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 TEACHER = "minilm:tokens"
 QUERY = f"teacher={TEACHER}&projector=umap"
 LIMIT_SECONDS = 180
-OURS, NO_BROWSER, RIVAL = "ours in a browser", "ours without", "rival"
+OURS, NO_BROWSER, RIVAL = "ours, browser", "ours, no browser", "rival"
 Times = dict[str, float]
 
 # Notes when the stage says that it is painted, on the clock that performance.timeOrigin starts.

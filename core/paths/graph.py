@@ -7,10 +7,9 @@ between two words, three times the length of the great circle, with jumps of up 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any, TypeAlias
 
 import numpy as np
-import scipy.sparse
-from scipy.sparse.csgraph import dijkstra
 
 from core.errors import InvalidPath
 from core.paths.base import STEPS, Curve, assemble, legs_of, require_steps, shared_out
@@ -18,6 +17,9 @@ from core.paths.sphere import angle, slerp
 from core.spaces.neighbors import NeighborGraph, nearest
 from core.spaces.space import Space, frozen
 from core.types import Queries, Rows
+
+Costs: TypeAlias = Any
+"""A scipy.sparse.csr_array, (n, n) float64: angles in radians."""
 
 NEIGHBOURS = 15
 SHORTEST = 1e-6  # radians between items that are the same: a hop, but next to free
@@ -38,7 +40,7 @@ class Walk:
     curve: Curve
 
 
-def adjacency(graph: NeighborGraph, k: int = NEIGHBOURS) -> scipy.sparse.csr_array:
+def adjacency(graph: NeighborGraph, k: int = NEIGHBOURS) -> Costs:
     """(n, n) float64: the angle in radians between items of which either has the other among
     its k nearest. Symmetric; nothing stands between items that are not neighbours."""
     n = len(graph)
@@ -50,6 +52,8 @@ def adjacency(graph: NeighborGraph, k: int = NEIGHBOURS) -> scipy.sparse.csr_arr
     low, high = np.divmod(pairs, n)
     costs = np.maximum(angles[first], SHORTEST)
     ends = np.concatenate([low, high]), np.concatenate([high, low])
+    import scipy.sparse  # a quarter of a second that a page without walks need not wait for
+
     return scipy.sparse.coo_array((np.tile(costs, 2), ends), shape=(n, n)).tocsr()
 
 
@@ -112,7 +116,9 @@ def _draw(space: Space, rows: list[int], stops: list[int], steps: int) -> Walk:
     return Walk(tuple(rows), tuple(angles.tolist()), tuple(marks), curve)
 
 
-def _shortest(costs: scipy.sparse.csr_array, start: int, end: int) -> list[int]:
+def _shortest(costs: Costs, start: int, end: int) -> list[int]:
+    from scipy.sparse.csgraph import dijkstra
+
     n = costs.shape[0]
     if not (0 <= start < n and 0 <= end < n):
         raise InvalidPath(f"found rows {start} and {end}; expected rows from 0 to {n - 1}")

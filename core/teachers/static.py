@@ -1,7 +1,7 @@
 """Tables of word vectors: GloVe from its package, and the files that people bring."""
 
 import hashlib
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +70,7 @@ class VectorsFile(PureTable):
             raise UnreadableFile(
                 f"found no file {shown(str(path))}; expected a file of word vectors: check the path"
             )
+        self._kept: tuple[tuple[int, int], Space] | None = None
 
     @property
     def info(self) -> TeacherInfo:
@@ -80,7 +81,7 @@ class VectorsFile(PureTable):
             dim=0,
             can=("rows",),
             licence="as its owner says",
-            size_bytes=self.path.stat().st_size,
+            size_bytes=self._version()[0],
             note="A file of your own.",
         )
 
@@ -88,11 +89,10 @@ class VectorsFile(PureTable):
     def reference(self) -> str:
         return f"vectors:{self.path}"
 
-    @cached_property
+    @property
     def digest(self) -> str:
-        """The digest of the file's content, 32 hex digits."""
-        with self.path.open("rb") as file:
-            return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+        """The digest of the file's content now, 32 hex digits."""
+        return _digest_of(self.path, self._version())
 
     def fingerprint(self) -> str:
         return f"{self.reference} {self.digest} rows-1"
@@ -100,7 +100,7 @@ class VectorsFile(PureTable):
     def space(self, progress: Progress = silent) -> Space:
         """The file's items in its order; other columns of a table become metadata."""
         tell(progress, 0, 1, f"Reading {self.path.name}")
-        space = self._read
+        space = self._read()
         tell(progress, 1, 1, f"Reading {self.path.name}")
         return space
 
@@ -108,8 +108,24 @@ class VectorsFile(PureTable):
         """The item's row, else the mean of the text's words."""
         return represent_in_table(self.space(), text)
 
-    @cached_property
+    def _version(self) -> tuple[int, int]:
+        """Size and time of the file: a person may mend it while the app runs."""
+        try:
+            found = self.path.stat()
+        except OSError:
+            raise UnreadableFile(
+                f"found the file {shown(str(self.path))} gone; expected it where it was: "
+                "put it back or choose another"
+            ) from None
+        return found.st_size, found.st_mtime_ns
+
     def _read(self) -> Space:
+        version = self._version()
+        if self._kept is None or self._kept[0] != version:
+            self._kept = version, self._made()
+        return self._kept[1]
+
+    def _made(self) -> Space:
         found = read_vectors(self.path)
         metadata = word_table(found.texts)
         for column in found.metadata.columns:
@@ -123,6 +139,12 @@ class VectorsFile(PureTable):
         return Space.create(
             found.texts, found.vectors, provenance, ids=found.ids, metadata=metadata
         )
+
+
+@lru_cache(maxsize=16)
+def _digest_of(path: Path, version: tuple[int, int]) -> str:  # noqa: ARG001 - part of the key
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 @lru_cache(maxsize=2)
