@@ -8,7 +8,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from core.figures.tokens import CIVIDIS, OKABE_ITO, VIRIDIS, Tokens
+from core.figures.tokens import (
+    CIVIDIS,
+    CIVIDIS_DARK,
+    OKABE_ITO,
+    VIRIDIS,
+    VIRIDIS_DARK,
+    Tokens,
+)
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "people, groups": ("noun.person", "noun.group", "noun.relation"),
@@ -110,36 +117,43 @@ def clusters(cluster: npt.NDArray[np.int32], tokens: Tokens) -> Layer:
     return Layer(layer.values, layer.scale, layer.low, layer.high, legend)
 
 
-def frequency(metadata: pd.DataFrame) -> Layer:
+def frequency(metadata: pd.DataFrame, dark: bool) -> Layer:
     """Rank in GloVe's vocabulary, logarithmic; unknown words count as the rarest."""
     rank = metadata["frequency_rank"].to_numpy(dtype=float)
     rank = np.where(rank < 0, np.nan, rank)
     rarest = np.nanmax(rank) if np.isfinite(rank).any() else 1.0
     values = -np.log10(np.nan_to_num(rank, nan=rarest) + 10)
-    return continuous(values, "Frequency in English", "rare", "frequent", VIRIDIS)
+    return continuous(values, "Frequency in English", "rare", "frequent", dark)
 
 
 def continuous(
-    values: npt.NDArray[Any], title: str, low: str, high: str, scale: Sequence[str] = VIRIDIS
+    values: npt.NDArray[Any],
+    title: str,
+    low: str,
+    high: str,
+    dark: bool,
+    scales: tuple[Sequence[str], Sequence[str]] = (VIRIDIS, VIRIDIS_DARK),
 ) -> Layer:
     """A continuous layer, clipped to its 1st and 99th percentile so that outliers don't rule."""
     values = np.asarray(values, dtype=np.float32)
     bottom, top = (float(edge) for edge in np.percentile(values, [1, 99]))
     if not top > bottom:
         top = bottom + 1.0
+    scale = scales[dark]
     colorscale = [[k / (len(scale) - 1), color] for k, color in enumerate(scale)]
     legend = {"title": title, "low": low, "high": high, "gradient": list(scale)}
     return Layer(values, colorscale, bottom, top, legend)
 
 
-def faithful(per_point: npt.NDArray[np.float32]) -> Layer:
+def faithful(per_point: npt.NDArray[np.float32], dark: bool) -> Layer:
     """Share of an item's true neighbours that stay near it in the picture."""
     return continuous(
         per_point,
         "True neighbours kept near in this picture",
         "none",
         f"{100 * float(np.percentile(per_point, 99)):.0f}% or more",
-        CIVIDIS,
+        dark,
+        (CIVIDIS, CIVIDIS_DARK),
     )
 
 

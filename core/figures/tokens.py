@@ -65,6 +65,9 @@ OKABE_ITO = ("#e69f00", "#56b4e9", "#009e73", "#cc79a7", "#0072b2", "#d55e00", "
 
 VIRIDIS = ("#440154", "#414487", "#2a788e", "#22a884", "#7ad151", "#fde725")
 CIVIDIS = ("#00224e", "#35456c", "#666970", "#948e77", "#c8b866", "#fee838")
+VIRIDIS_DARK = ("#8468cf", "#5c86cf", "#3aa6b0", "#35c18a", "#8fdc6a", "#fde725")
+CIVIDIS_DARK = ("#5f74ad", "#7b8296", "#a09a80", "#c8b866", "#fee838")
+"""The same orders of colour with their dark ends lifted, to be seen on dark."""
 
 
 def theme(name: str | None) -> Tokens:

@@ -53,15 +53,15 @@ def layer(name: str, space: Space, spec: Spec) -> Layer | None:
         "category": lambda: word_groups(space.metadata, tokens(), dark()),
         "part_of_speech": lambda: parts_of_speech(space.metadata, tokens(), dark()),
         "kind": lambda: kinds(space.metadata, tokens(), dark()),
-        "frequency": lambda: frequency(space.metadata),
-        "norm": lambda: continuous(space.norms, "Vector length", *_ends(space)),
+        "frequency": lambda: frequency(space.metadata, dark()),
+        "norm": lambda: continuous(space.norms, "Vector length", *_ends(space), dark()),
     }
     if name in makers:
         return makers[name]()
     if name == "cluster" and spec.dims == 2 and bench().has_regions(space, spec):
         return clusters(bench().regions(space, spec).cluster, tokens())
     if name == "faithfulness" and bench().has_faithfulness(space, spec):
-        return faithful(bench().faithfulness(space, spec).per_point)
+        return faithful(bench().faithfulness(space, spec).per_point, dark())
     return None
 
 
