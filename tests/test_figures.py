@@ -247,19 +247,19 @@ class TestColors:
         assert "7 regions" in layer.legend["title"]
 
     def test_frequency(self):
-        values = frequency(self.TABLE).values
+        values = frequency(self.TABLE, dark=False).values
         assert (np.diff(values[:5]) < 0).all()  # the most frequent is highest
         assert values[5] == values[4]  # unknown counts as the rarest
 
     def test_outliers_do_not_rule(self):
         values = np.r_[np.linspace(0, 1, 1000), 1e6].astype(np.float32)
-        layer = continuous(values, "Length", "short", "long")
+        layer = continuous(values, "Length", "short", "long", dark=False)
         assert (layer.low, layer.high) == tuple(np.percentile(values, [1, 99]).tolist())
-        flat = continuous(np.ones(5, np.float32), "Length", "short", "long")
+        flat = continuous(np.ones(5, np.float32), "Length", "short", "long", dark=False)
         assert flat.high > flat.low
 
     def test_faithfulness_says_where_its_scale_ends(self):
-        assert "30% or more" in faithful(np.full(10, 0.3, np.float32)).legend["high"]
+        assert "30% or more" in faithful(np.full(10, 0.3, np.float32), dark=False).legend["high"]
 
 
 def color_at(layer: Any, value: float) -> str:

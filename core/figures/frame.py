@@ -8,7 +8,7 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 
 from core.figures.tokens import Tokens
-from core.types import Coords
+from core.types import Coords, QueryCoords
 
 
 def blank(tokens: Tokens, revision: str, **layout: Any) -> go.Figure:
@@ -95,7 +95,7 @@ def listed(coords: Coords) -> list[list[float | None]]:
     ]
 
 
-def broken(coords: Coords, keep: npt.NDArray[np.bool_]) -> Coords:
+def broken(coords: Coords, keep: npt.NDArray[np.bool_]) -> QueryCoords:
     """The stretches of a line whose *segments* are kept, as one line with gaps (NaN rows).
 
     ``keep`` is (m,): segment i joins point i to i + 1 and is drawn when both ends are kept.

@@ -28,7 +28,7 @@ class Way:
 
     kind: str
     on_map: QueryCoords  # (m, p)
-    on_plane: QueryCoords  # (m, 2)
+    on_plane: npt.NDArray[np.float32]  # (m, 2), also where the map has three dimensions
     off: npt.NDArray[np.bool_]  # (m,) off the data
     stops: Sequence[int]  # steps that are waypoints
 
@@ -148,7 +148,9 @@ def _trail_steps(step: int) -> list[int]:
     return [max(0, step - back) for back in range(TRAIL, 0, -1)]
 
 
-def _moving(way: Way, track: QueryCoords, step: int, tokens: Tokens) -> list[go.Scatter]:
+def _moving(
+    way: Way, track: QueryCoords, step: int, tokens: Tokens
+) -> list[go.Scatter | go.Scatter3d]:
     color = color_of(way.kind, tokens)
     fading = [round(0.08 + 0.5 * k / TRAIL, 2) for k in range(TRAIL)]
     sizes = [round(4 + 5 * k / TRAIL, 1) for k in range(TRAIL)]
