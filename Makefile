@@ -8,7 +8,7 @@ TEST_ARGS ?=
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: app test bench clean
+.PHONY: app test coverage bench clean
 .DELETE_ON_ERROR:
 
 app: .venv/.installed
@@ -23,6 +23,10 @@ test: .venv/.installed-for-tests
 	@$(BIN)/mypy
 	@echo "Running the tests (pytest)"
 	@$(BIN)/python -m pytest $(TEST_ARGS)
+
+coverage: .venv/.installed-for-tests
+	@$(BIN)/coverage run --source=core -m pytest $(TEST_ARGS)
+	@$(BIN)/coverage report --skip-covered --show-missing
 
 .venv/.installed: pyproject.toml
 	$(make_venv)

@@ -553,6 +553,7 @@ export function mountStage(parent, data, answers = {}) {
 }
 
 export default function ({ data, parentElement, setTriggerValue, setStateValue }) {
+  if (data.preload) { loadPlotly(data.preload).catch(() => {}); return; } // the stage itself will say it
   mountStage(parentElement, data, {
     choose: (what) => setTriggerValue("chosen", what),
     lasso: (rows) => setStateValue("lasso", rows),

@@ -150,7 +150,7 @@ FIGURES = (
         "placing 64 points, fresh process",
         "50 ms",
         lambda it: f"{placed(it):.0f} ms",
-        lambda it: f"umap-learn transform, the first time {first_transform(it) / 1000:.0f} s",
+        lambda it: f"umap-learn's transform, its first call {first_transform(it) / 1000:.0f} s",
         lambda it: placed(it) <= 50,
     ),
     Figure(

@@ -8,6 +8,7 @@ from core.pipeline import teachers
 from core.teachers.base import TeacherInfo
 from core.teachers.device import description
 from core.teachers.registry import PATTERNS
+from core.ui.stage import preload
 from core.ui.state import bench
 
 SHORT = {
@@ -32,6 +33,7 @@ def sidebar(page: str) -> str:
     options = list(dict.fromkeys([*(info.reference for info in teachers()), current]))
     st.session_state["space choice"] = current
     with st.sidebar:
+        preload()
         st.selectbox(
             "Space",
             options,

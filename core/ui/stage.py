@@ -49,6 +49,14 @@ def mount(scene: Scene, key: str, on_chosen: Callable[[], None] | None = None) -
     return [int(row) for row in (result.lasso or [])]
 
 
+def preload() -> None:
+    """Let the browser fetch and read plotly.js while the page is still being computed."""
+    if blobs.served():
+        _component("meaning_space_stage", "stage.js")(
+            data={"preload": _plotly_url()}, key="preload", height=1
+        )
+
+
 def neighbor_list(
     rows: Sequence[tuple[str, float, int]],
     label: str,
