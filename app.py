@@ -5,7 +5,6 @@ import streamlit as st
 from core.site import site_root
 from core.ui.chrome import chrome
 from core.ui.sidebar import sidebar
-from core.ui.state import runner
 
 st.set_page_config(
     page_title="Meaning Space",
@@ -13,7 +12,6 @@ st.set_page_config(
     layout="wide",
     initial_sidebar_state="expanded",
 )
-runner()  # the worker warms up while the first page is read
 page = st.navigation(
     [
         st.Page("pages/home.py", title="Start", icon=":material/explore:", default=True),

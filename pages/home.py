@@ -7,7 +7,7 @@ import streamlit as st
 from core.permalink import AxesView, MapView, PathView, View, encode
 from core.projection.base import UmapSpec
 from core.ui.atlas import atlas
-from core.ui.ready import picture_or_wait, space_or_wait
+from core.ui.ready import follow, space_or_wait, to_show
 from core.ui.state import remember, view
 from core.ui.truth import truth_line
 
@@ -60,9 +60,11 @@ for column, (title, text, verb, page, target) in zip(st.columns(4), STARTS, stri
             st.switch_page(f"pages/{page}.py", query_params=encode(target))
 space = space_or_wait(teacher)
 stage, progress = st.container(), st.container()
-with progress:
-    shown = picture_or_wait(space, teacher, UmapSpec())
+spec = UmapSpec()
+shown = to_show(space, spec)
 with stage:
     atlas(seen, space, shown, fill=400, page="home")
+with progress:
+    follow(space, teacher, spec)
 truth_line(space, shown)
 remember("home", seen)

@@ -8,7 +8,7 @@ from core.permalink import MapView
 from core.ui.atlas import atlas, chosen_panel, lasso_table
 from core.ui.controls import map_controls
 from core.ui.pictures import changed_parameters, spec_of
-from core.ui.ready import picture_or_wait, space_or_wait
+from core.ui.ready import follow, space_or_wait, to_show
 from core.ui.state import remember, view
 from core.ui.truth import truth_line
 
@@ -25,8 +25,7 @@ with picture:
 with controls:
     seen = map_controls(seen, space)
 spec = spec_of(seen.projector, seen.parameters, seen.seed, seen.dims)
-with progress:
-    shown = picture_or_wait(space, seen.teacher, spec)
+shown = to_show(space, spec)
 with stage:
     lasso = atlas(seen, space, shown)
 with line:
@@ -34,6 +33,8 @@ with line:
 with panel:
     chosen_panel(seen, space)
 lasso_table(space, shown, lasso)
+with progress:
+    follow(space, seen.teacher, spec)
 remember(
     "map",
     replace(seen, revision=space.digest[:12], parameters=changed_parameters(spec)),

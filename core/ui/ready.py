@@ -47,27 +47,32 @@ def _make(reference: str) -> None:
         watch(job_id, "Make this space", lambda: bench().has_space(reference))
 
 
-def picture_or_wait(space: Space, reference: str, spec: Spec) -> Spec:
-    """The picture to show now: ``spec`` once it is there, PCA until then.
+def to_show(space: Space, spec: Spec) -> Spec:
+    """The picture to show now: ``spec`` once it is there, PCA until then."""
+    return spec if bench().has_projection(space, spec) else PcaSpec(dims=spec.dims)
 
-    A job computes what is missing (neighbours, picture, its faithfulness, regions); progress
-    is drawn where this is called. The page reruns when the picture is there and at the end.
+
+def follow(space: Space, reference: str, spec: Spec, graph_too: bool = False) -> None:
+    """Have the worker compute what is missing, and draw its progress here.
+
+    What is missing are neighbours, picture, its faithfulness, regions. The page reruns when the
+    picture is there (with ``graph_too`` also when the neighbours are) and at the end. Call it
+    after the first picture is drawn: the worker's start takes a core away from it.
     """
-    shown: Spec = spec
-    if not bench().has_projection(space, spec):
-        shown = PcaSpec(dims=spec.dims)
     if complete(space, spec):
-        return shown
+        return
     arguments = {"reference": reference, "spec": spec.to_dict()}
     job_id = _job("map", arguments, f"map {picture_key(space, spec)}")
-    if job_id is not None:
-        waiting = shown != spec
-        watch(
-            job_id,
-            "Draw this picture",
-            lambda: waiting and bench().has_projection(space, spec),
-        )
-    return shown
+    if job_id is None:
+        return
+    no_picture = not bench().has_projection(space, spec)
+    no_graph = graph_too and not bench().has_graph(space)
+
+    def ready() -> bool:
+        drawn = no_picture and bench().has_projection(space, spec)
+        return drawn or (no_graph and bench().has_graph(space))
+
+    watch(job_id, "Draw this picture", ready)
 
 
 def complete(space: Space, spec: Spec) -> bool:

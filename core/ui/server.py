@@ -88,15 +88,16 @@ def _announce(url: str, open_browser: bool, started: float) -> None:
 
 
 def _prepare() -> None:
-    """Get the first picture ready while the browser still opens: the worker, the space, PCA."""
+    """Get the first picture ready while the browser still opens: the space and PCA, then the
+    worker, which would take a core away from them."""
     from core.permalink import TEACHER
     from core.projection.base import PcaSpec
     from core.ui import atlas, state  # noqa: F401 - atlas is what the first page needs
 
-    state.runner()
     with suppress(MeaningSpaceError):  # whoever opens the page is told why
         space = state.bench().space(TEACHER)
         state.bench().projection(space, PcaSpec())
+    state.runner()
 
 
 def main() -> int:
