@@ -16,8 +16,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from small_words import IMAGE, small_words
 
 pytestmark = pytest.mark.browser
-SOON = 30_000  # milliseconds for what the page does at once, on a slow machine
-LATER = 60_000  # for what the worker does
+SOON = 15_000  # milliseconds for what the page does at once, on a slow machine
+LATER = 45_000  # for what the worker does
 WIDTHS = (1280, 1920)
 ITEMS = """() => {
     const { x, y } = document.querySelector('.ms-plot').data[0];
@@ -88,17 +88,20 @@ def address(app_server: str, words_reference: str) -> Any:
 
 def ready(page: Page, scene: str, wait: int = LATER) -> None:
     """Wait until the stage has painted that scene."""
-    page.wait_for_selector(f".ms-stage[data-ready={json.dumps(scene)}]", timeout=wait)
+    page.wait_for_selector(
+        f".ms-stage[data-ready={json.dumps(scene, ensure_ascii=False)}]", timeout=wait
+    )
 
 
 def settled(page: Page) -> list[list[float]]:
     """x and y of all items, once they have stopped moving."""
-    before: Any = None
-    while (now := page.evaluate(ITEMS)) != before or not now[0]:
-        before = now
+    now: Any = None
+    for _ in range(100):
+        before, now = now, page.evaluate(ITEMS)
+        if now == before and now[0]:
+            return list(now)
         page.wait_for_timeout(300)
-    assert len(now[0]) == len(now[1])
-    return list(now)
+    raise AssertionError(f"the points never came to rest; there are {len(now[0])} of them")
 
 
 def see(page: Page, url: str, scene: str) -> None:
@@ -134,8 +137,8 @@ class TestMap:
         expect(words_listed(page)).to_have_text(neighbors_of("ocean"), timeout=SOON)
         page.wait_for_url(re.compile(r"selected=ocean"), timeout=SOON)
         page.wait_for_function(
-            """() => ['links', 'neighbors', 'chosen'].every((role) =>
-                document.querySelector('.ms-plot').data.some((trace) => trace.meta.role === role))"""
+            """() => ['links', 'neighbors', 'chosen'].every((role) => document
+                .querySelector('.ms-plot').data.some((trace) => trace.meta.role === role))"""
         )
 
     def test_click_a_neighbour(self, page, address):
@@ -397,7 +400,7 @@ class TestTexts:
             lists = {"x_from": "small", "x_to": "big", "y_from": "safe", "y_to": "deadly"}
             view = {**lists, "highlight": evil}
         page.goto(address(page_name, **view))
-        expect(page.get_by_text("192.0.2.1").first).to_be_visible(timeout=LATER)
+        expect(page.get_by_text("192.0.2.1").first).to_be_visible(timeout=SOON)
         assert page.locator("img[src*='192.0.2.1']").count() == 0
 
     def test_as_a_waypoint_and_in_the_saved_page(self, page, browser, address, tmp_path):
