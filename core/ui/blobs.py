@@ -11,6 +11,7 @@ from collections import OrderedDict
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 BUDGET_BYTES = 384 * 2**20
 """What the server keeps at most; the least recently used blobs go first."""
@@ -53,7 +54,7 @@ def fetch(key: str) -> bytes | None:
         return payload
 
 
-def reference(array: np.ndarray[Any, Any]) -> dict[str, Any]:
+def reference(array: npt.NDArray[Any]) -> dict[str, Any]:
     """An array as the stage reads it: where the bytes are, and of which kind."""
     array = np.ascontiguousarray(array)
     return {"$blob": publish(array.tobytes()), "dtype": array.dtype.str[1:], "n": array.size}
