@@ -39,10 +39,16 @@ function blob(reference) {
   return blobs.get(reference.$blob);
 }
 
+// Plotly would read these itself, but morphs, matches and labels need the numbers too.
+function decoded({ bdata, dtype }) {
+  return new ARRAYS[dtype](Uint8Array.from(atob(bdata), (character) => character.charCodeAt(0)).buffer);
+}
+
 async function resolved(value) {
   if (Array.isArray(value)) return Promise.all(value.map(resolved));
   if (value === null || typeof value !== "object") return value;
   if (value.$blob) return blob(value);
+  if (value.bdata && ARRAYS[value.dtype] && !value.shape) return decoded(value);
   const entries = await Promise.all(Object.entries(value).map(async ([key, inner]) => [key, await resolved(inner)]));
   return Object.fromEntries(entries);
 }
@@ -58,6 +64,8 @@ function loadPlotly(url) {
   });
   return plotlyLoading;
 }
+
+const moved = (from, to) => from !== to && from.some((value, i) => value !== to[i]);
 
 const ruler = document.createElement("canvas").getContext("2d");
 function textWidth(text, font) {
@@ -164,7 +172,7 @@ class Picture {
 
   morphable(before, after) {
     const [a, b] = [before.figure.data[this.itemsIndex(before)], after.figure.data[this.itemsIndex(after)]];
-    return a && b && a.type === "scattergl" && b.type === "scattergl" && a.x.length === b.x.length && a.x !== b.x;
+    return a && b && a.type === "scattergl" && b.type === "scattergl" && a.x.length === b.x.length && (moved(a.x, b.x) || moved(a.y, b.y));
   }
 
   async morph(before, after) {
@@ -355,10 +363,10 @@ class Search {
 
   show(query, total) {
     const texts = this.stage.items?.texts ?? [];
-    const options = this.rows.map((row, k) => element("li", { role: "option", "aria-selected": k === this.active, id: `${this.list.id}-${k}`, onmousedown: (event) => { event.preventDefault(); this.choose({ row }); } }, texts[row].slice(0, 120)));
+    const options = this.rows.map((row, k) => element("li", { role: "option", "aria-selected": String(k === this.active), id: `${this.list.id}-${k}`, onmousedown: (event) => { event.preventDefault(); this.choose({ row }); } }, texts[row].slice(0, 120)));
     const exact = this.rows.some((row) => texts[row].toLocaleLowerCase() === query.toLocaleLowerCase());
     if (query && !exact) {
-      options.push(element("li", { role: "option", class: "ms-new", "aria-selected": this.active === this.rows.length, id: `${this.list.id}-${this.rows.length}`, onmousedown: (event) => { event.preventDefault(); this.choose({ text: query }); } }, `Place “${query.slice(0, 60)}” on the map`));
+      options.push(element("li", { role: "option", class: "ms-new", "aria-selected": String(this.active === this.rows.length), id: `${this.list.id}-${this.rows.length}`, onmousedown: (event) => { event.preventDefault(); this.choose({ text: query }); } }, `Place “${query.slice(0, 60)}” on the map`));
     }
     if (total > this.rows.length) options.push(element("li", { class: "ms-quiet", role: "presentation" }, `${total >= 4000 ? "over 4,000" : total} matches, marked on the map`));
     this.list.replaceChildren(...options);
@@ -406,7 +414,7 @@ class Player {
     this.stage = stage;
     this.step = 0;
     this.button = element("button", { type: "button", class: "ms-play", onclick: () => this.toggle() }, "Play");
-    this.range = element("input", { type: "range", min: 0, step: 1, value: 0, class: "ms-range", "aria-label": "Step along the path", oninput: () => { this.pause(); this.go(Number(this.range.value), 0); } });
+    this.range = element("input", { type: "range", min: 0, step: 1, value: 0, class: "ms-range", "aria-label": "Step along the path", oninput: () => { this.go(Number(this.range.value), 0); this.pause(); } });
     this.where = element("output", { class: "ms-where" }, "0.00");
     this.speed = element("select", { class: "ms-speed", "aria-label": "Speed" }, ...[0.5, 1, 2, 4].map((speed) => element("option", { value: speed, selected: speed === 1 }, `${speed}×`)));
     this.strips = element("div", { class: "ms-strips" });
@@ -430,7 +438,7 @@ class Player {
 
   strip({ name, color, runs }) {
     const cells = runs.map((run) => {
-      const cell = element("button", { type: "button", class: run.off ? "ms-word ms-off" : "ms-word", title: `${run.text}: steps ${run.start} to ${run.stop - 1}${run.off ? ", off the data" : ""}`, "data-start": run.start, "data-stop": run.stop, onclick: () => { this.pause(); this.go(run.start, 0); } }, element("span", {}, run.text));
+      const cell = element("button", { type: "button", class: run.off ? "ms-word ms-off" : "ms-word", title: `${run.text}: steps ${run.start} to ${run.stop - 1}${run.off ? ", off the data" : ""}`, "data-start": run.start, "data-stop": run.stop, onclick: () => { this.go(run.start, 0); this.pause(); } }, element("span", {}, run.text));
       cell.style.flexGrow = run.stop - run.start;
       return cell;
     });

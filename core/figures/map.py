@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 import plotly.graph_objects as go
 
 from core.figures.colors import Layer
@@ -21,7 +22,7 @@ class Chosen:
     place: Vector  # (p,)
     neighbors: Rows = field(default_factory=lambda: np.empty(0, np.int64))
     row: int | None = None  # None for a typed text that is no item
-    inputs: Rows = field(default_factory=lambda: np.empty(0, np.int64))  # of a sum
+    inputs: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))  # of a sum
 
 
 def map_figure(

@@ -18,6 +18,7 @@ from core.spaces.space import Space
 from core.types import Coords
 from core.ui.layers import details, layer
 from core.ui.pictures import TITLES
+from core.ui.prose import plain
 from core.ui.stage import mount, neighbor_list, tokens
 from core.ui.state import bench, remember
 from core.ui.tables import safe_csv
@@ -79,12 +80,12 @@ def chosen_panel(seen: MapView, space: Space) -> None:
     try:
         found = neighbors(bench(), seen.teacher, seen.selected, NEAR_IN_PANEL)
     except MeaningSpaceError as error:
-        st.error(str(error), icon=":material/search_off:")
+        st.error(plain(error), icon=":material/search_off:")
         return
-    st.subheader(_plain(found.query.text, 60), anchor=False)
+    st.subheader(plain(found.query.text, 60), anchor=False)
     row = found.query.row
     about = details(space)[row] if row is not None else found.query.how
-    st.caption(_plain(about, 300) or "an item of this space")
+    st.caption(plain(about, 300) or "an item of this space")
     if row is None and "mean of" in found.query.how:
         st.caption("This space is a table: a new text is the mean of the rows of its pieces.")
     listed = [
@@ -173,11 +174,3 @@ def _link_words(row: int, space: Space, target: str) -> str:
     from core.permalink import join_words
 
     return join_words((space.texts[row], target))
-
-
-def _plain(text: str, limit: int) -> str:
-    """Typed text for a heading: shortened, and free of Markdown."""
-    short = text if len(text) <= limit else text[: limit - 1] + "…"
-    return "".join(
-        f"\\{letter}" if letter in r"\`*_{}[]()#+-.!|~$:<>" else letter for letter in short
-    )

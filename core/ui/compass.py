@@ -16,6 +16,7 @@ from core.projection.base import PcaSpec
 from core.spaces.space import Space
 from core.types import Rows
 from core.ui.layers import details, layer, offered
+from core.ui.prose import plain
 from core.ui.stage import mount, tokens
 from core.ui.state import bench, widget
 from core.ui.tables import safe_csv
@@ -72,7 +73,7 @@ def draw_axes(seen: AxesView, space: Space) -> None:
         y = axis(bench(), seen.teacher, seen.y_from, seen.y_to)
         found = scatter(space, x, y)
     except MeaningSpaceError as error:
-        st.error(str(error), icon=":material/straighten:")
+        st.error(plain(error), icon=":material/straighten:")
         return
     rows = _rows(space, seen)
     _scene(seen, space, found, rows)
@@ -97,7 +98,7 @@ def _rows(space: Space, seen: AxesView) -> Rows:
         else:
             rows.append(row)
     if missing:
-        st.caption("Not items of this space: " + ", ".join(missing)[:300])
+        st.caption("Not items of this space: " + plain(", ".join(missing), 300))
     return np.array(sorted(set(rows)), dtype=np.int64)
 
 

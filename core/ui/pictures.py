@@ -8,6 +8,7 @@ import streamlit as st
 from core.errors import InvalidSpecification
 from core.permalink import Parameters
 from core.projection.base import SPECS, Spec, spec_from_dict
+from core.ui.prose import plain
 from core.ui.state import widget
 
 TITLES = {"umap": "UMAP", "tsne": "t-SNE", "pca": "PCA"}
@@ -22,7 +23,7 @@ def spec_of(projector: str, parameters: Parameters, seed: int | None, dims: int)
     try:
         return spec_from_dict(values)
     except InvalidSpecification as error:
-        st.warning(f"{error} (using the default picture)")
+        st.warning(f"{plain(error)} (using the default picture)")
         return spec_from_dict({"kind": projector if projector in SPECS else "umap", "dims": dims})
 
 

@@ -10,6 +10,7 @@ from core.jobs.job import Job, Status
 from core.pipeline import picture_key
 from core.projection.base import PcaSpec, Spec
 from core.spaces.space import Space
+from core.ui.prose import plain
 from core.ui.state import bench, runner
 
 POLL_SECONDS = 0.4
@@ -19,10 +20,10 @@ def space_or_wait(reference: str) -> Space:
     """The space, at once where that takes a moment; else a job with its progress, and stop."""
     try:
         if _at_once(reference):
-            with st.spinner(f"Reading {bench().teacher(reference).info.title}"):
+            with st.spinner(f"Reading {plain(bench().teacher(reference).info.title)}"):
                 return bench().space(reference)
     except MeaningSpaceError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(plain(error), icon=":material/error:")
         st.stop()
     _make(reference)
     st.stop()
@@ -37,7 +38,7 @@ def _at_once(reference: str) -> bool:
 
 def _make(reference: str) -> None:
     info = bench().teacher(reference).info
-    st.subheader(info.title)
+    st.subheader(plain(info.title))
     st.write(
         "This space is made once and then kept: every text goes through the model, "
         "which takes up to a few minutes on a small machine."
@@ -109,7 +110,7 @@ def _job(recipe: str, arguments: Mapping[str, object], name: str) -> str | None:
 
 def _ended(job: Job, key: str) -> None:
     if job.status is Status.FAILED:
-        st.error(job.error, icon=":material/error:")
+        st.error(plain(job.error), icon=":material/error:")
     else:
         st.info("Stopped. Nothing was lost; what was computed before is kept.")
     if st.button("Try again" if job.status is Status.FAILED else "Go on", key=f"again {key}"):

@@ -8,6 +8,7 @@ from core.pipeline import teachers
 from core.teachers.base import TeacherInfo
 from core.teachers.device import description
 from core.teachers.registry import PATTERNS
+from core.ui.prose import plain
 from core.ui.stage import preload
 from core.ui.state import bench
 
@@ -47,7 +48,7 @@ def sidebar(page: str) -> str:
         try:
             info = bench().teacher(current).info
         except MeaningSpaceError as error:
-            st.error(str(error), icon=":material/error:")
+            st.error(plain(error), icon=":material/error:")
             st.stop()
         _about(info)
     return current
@@ -67,7 +68,7 @@ def _choose() -> None:
 
 
 def _about(info: TeacherInfo) -> None:
-    st.caption(f"**{info.title}**")
+    st.caption(f"**{plain(info.title)}**")
     size = f"{info.items:,} × {info.dim}" if info.items else "known once it is loaded"
     lines = [
         size + (f", {info.size_bytes / 1e6:,.0f} MB" if info.size_bytes else ""),

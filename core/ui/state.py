@@ -16,6 +16,7 @@ from core.jobs.runner import Runner
 from core.permalink import View, decode, encode
 from core.pipeline import Bench
 from core.store.disk import default_workspace
+from core.ui.prose import plain
 
 V = TypeVar("V", bound=View)
 _lock = threading.Lock()
@@ -56,7 +57,7 @@ def view(page: str, kind: type[V]) -> V:  # noqa: ARG001 - the kind is for the r
         return current if teacher == current.teacher else _moved(current, teacher)
     read, warnings = decode(page, params)
     for warning in warnings:
-        st.warning(warning)
+        st.warning(plain(warning))
     if "teacher" not in params and "teacher" in st.session_state:
         read = replace(read, teacher=st.session_state["teacher"])
     forget_widgets(page)

@@ -18,6 +18,7 @@ from core.spaces.space import Space
 from core.ui.journey import Journey
 from core.ui.layers import details
 from core.ui.pictures import TITLES, changed_parameters, picture_form, spec_of
+from core.ui.prose import plain
 from core.ui.stage import mount, neighbor_list, tokens
 from core.ui.state import bench, widget
 
@@ -140,7 +141,9 @@ def journey_of(seen: PathView, space: Space, shown: Spec) -> Journey | None:
                     bench(), seen.teacher, seen.waypoints, kind, seen.steps, seen.centred, seen.csls
                 )
             except MeaningSpaceError as error:
-                st.error(f"{NAMES[kind].capitalize()}: {error}", icon=":material/wrong_location:")
+                st.error(
+                    f"{NAMES[kind].capitalize()}: {plain(error)}", icon=":material/wrong_location:"
+                )
             else:
                 reports.append(report)
     return Journey(space, shown, reports, seen.own_words) if reports else None
@@ -151,7 +154,7 @@ def solution(seen: PathView, space: Space, shown: Spec) -> None:
     try:
         found = solve(bench(), seen.teacher, seen.waypoints[0])
     except MeaningSpaceError as error:
-        st.error(str(error), icon=":material/functions:")
+        st.error(plain(error), icon=":material/functions:")
         return
     picture, without, with_inputs = st.columns([0.62, 0.19, 0.19], gap="small")
     with picture:
@@ -171,8 +174,8 @@ def solution(seen: PathView, space: Space, shown: Spec) -> None:
     inputs = {point.row for point in found.waypoints}
     if int(found.rows_with_inputs[0]) in inputs:
         st.caption(
-            f"Measured: nearest to the sum is one of the words put in, “{best}”. Analogies are "
-            "usually told without them, which makes them look better than they are."
+            f"Measured: nearest to the sum is one of the words put in, “{plain(best, 60)}”. "
+            "Analogies are usually told without them, which makes them look better than they are."
         )
 
 
