@@ -164,12 +164,12 @@ FIGURES = (
         "animation, 100,000 points, software GL",
         "",
         lambda it: (
-            f"{side(it, 'ours')['frames_per_second']} frames/s, "
-            f"page {side(it, 'ours')['page_megabytes']} MB"
+            f"{side(it, 'ours')['frames_per_second']:.1f} frames/s, "
+            f"page {side(it, 'ours')['page_megabytes']:.1f} MB"
         ),
         lambda it: (
-            f"{side(it, 'rival')['frames_per_second']} frames/s, "
-            f"page {side(it, 'rival')['page_megabytes']} MB"
+            f"{side(it, 'rival')['frames_per_second']:.1f} frames/s, "
+            f"page {side(it, 'rival')['page_megabytes']:.1f} MB"
         ),
     ),
     Figure(
