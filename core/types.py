@@ -1,4 +1,4 @@
-"""Array aliases with their shapes, and the small protocols that rooms share.
+"""Array aliases with their shapes, and the small protocol that rooms share.
 
 The shapes are real while the tests run (jaxtyping with beartype) and plain ``np.ndarray``
 where jaxtyping is not installed: this module is the only seam.
@@ -6,7 +6,6 @@ where jaxtyping is not installed: this module is the only seam.
     n items, d dimensions of the space, k neighbours, m queries or steps, p dimensions of a picture
 """
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -55,13 +54,6 @@ class Progress(Protocol):
     """Called now and then by long work; an answer of False means stop."""
 
     def __call__(self, done: int, total: int, message: str) -> bool: ...
-
-
-@runtime_checkable
-class Encoder(Protocol):
-    """Anything that turns texts into vectors."""
-
-    def encode(self, texts: Sequence[str], progress: Progress | None = None) -> Queries: ...
 
 
 def silent(done: int, total: int, message: str) -> bool:

@@ -9,11 +9,10 @@ import numpy.typing as npt
 
 from core.decode.nearest import csls_penalty, decode
 from core.errors import InvalidPath
-from core.paths.base import STEPS, Curve, through
+from core.paths import curve
+from core.paths.base import STEPS, Curve
 from core.paths.graph import nearest_items, walk
-from core.paths.linear import lerp
 from core.paths.manifold import knn_percentile, norm_percentile, off_data
-from core.paths.sphere import slerp
 from core.pipeline.bench import NEAREST, Bench, Waypoint
 from core.projection.base import Spec
 from core.projection.placement import place
@@ -89,28 +88,28 @@ def path(
     space = raw.centred if centred else raw
     shift = raw.mean if centred else np.zeros(raw.dim, np.float32)
     graph = bench.graph(space, progress)
-    curve, marks, visited = _curve(space, graph, waypoints, shift, kind, steps)
+    made, marks, visited = _curve(space, graph, waypoints, shift, kind, steps)
     exclude = sorted({point.row for point in waypoints if point.row is not None})
     penalty = csls_penalty(graph) if csls else None
-    found, cosines = decode(space, curve.points, k, csls=penalty)
-    without, cosines_without = decode(space, curve.points, k, exclude, penalty)
-    percentile = knn_percentile(space, graph, curve.points)
-    ends = curve.points[[0, -1]]
+    found, cosines = decode(space, made.points, k, csls=penalty)
+    without, cosines_without = decode(space, made.points, k, exclude, penalty)
+    percentile = knn_percentile(space, graph, made.points)
+    ends = made.points[[0, -1]]
     return PathReport(
         kind,
         centred,
         waypoints,
-        _in_space(raw, curve, marks, visited, waypoints) if centred else curve,
+        _in_space(raw, made, marks, visited, waypoints) if centred else made,
         found,
         cosines,
         without,
         cosines_without,
-        np.linalg.norm(curve.points, axis=1).astype(np.float32),
-        norm_percentile(space, curve.points),
+        np.linalg.norm(made.points, axis=1).astype(np.float32),
+        norm_percentile(space, made.points),
         percentile,
         off_data(percentile),
-        _cosine(curve.points, ends[0]),
-        _cosine(curve.points, ends[1]),
+        _cosine(made.points, ends[0]),
+        _cosine(made.points, ends[1]),
         visited,
     )
 
@@ -138,8 +137,8 @@ def _curve(
     points = np.stack([point.vector - shift for point in waypoints])
     try:
         if kind != "graph":
-            curve = through(points, lerp if kind == "lerp" else slerp, steps)
-            return curve, curve.stops, ()
+            drawn = curve(points, kind, steps)
+            return drawn, drawn.stops, ()
         rows = _footholds(space, waypoints, points)
         walked = walk(space, graph, rows, steps)
         return walked.curve, walked.item_steps, walked.rows
