@@ -11,6 +11,8 @@
     +-- InvalidPath             one waypoint, twice the same, antipodal, no way through the graph
     +-- InvalidExpression       vector arithmetic that does not parse
     +-- StoreError              an artefact on disk that is damaged or from a newer version
+    +-- InvalidStudent          a student's folder that is damaged, or from a newer version
+    +-- TrainingFailed          a training that came to NaN or infinity; what was good is kept
     +-- JobFailed               the worker process reported an error or went away
     +-- Cancelled               somebody pressed stop; not a fault
 
@@ -60,6 +62,14 @@ class InvalidExpression(MeaningSpaceError):
 
 class StoreError(MeaningSpaceError):
     """An artefact on disk that cannot be trusted."""
+
+
+class InvalidStudent(MeaningSpaceError):
+    """A student on disk that cannot be trusted."""
+
+
+class TrainingFailed(MeaningSpaceError):
+    """A training that cannot go on; its last good checkpoint is kept."""
 
 
 class JobFailed(MeaningSpaceError):

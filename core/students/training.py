@@ -1,0 +1,156 @@
+"""The one training loop: AdamW, cosine schedule, checkpoints, and a stop that loses nothing."""
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from core.errors import Cancelled, TrainingFailed
+from core.students.checkpoint import Keeper
+from core.types import Matrix, Progress, Rows
+
+if TYPE_CHECKING:
+    import torch
+
+SECONDS_BETWEEN_CHECKPOINTS = 15.0
+SECONDS_BETWEEN_REPORTS = 1.0
+PREVIEWED = 1_500  # items whose vectors a person can watch forming
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """``steps`` of AdamW; the rate rises over ``warm_up`` of them, then falls as a cosine to 0."""
+
+    steps: int
+    rate: float = 1e-3
+    warm_up: int = 50
+    weight_decay: float = 0.0
+    clip: float = 1.0
+
+    def at(self, step: int) -> float:
+        """The rate at a step.
+
+        >>> Schedule(100, rate=1.0, warm_up=10).at(4), Schedule(100, warm_up=0).at(100)
+        (0.5, 0.0)
+        """
+        rising = min(1.0, (step + 1) / max(self.warm_up, 1))
+        return self.rate * rising * 0.5 * (1 + math.cos(math.pi * min(step / self.steps, 1.0)))
+
+
+def train(
+    module: "torch.nn.Module",
+    loss_of: Callable[[int, np.random.Generator], "torch.Tensor"],
+    schedule: Schedule,
+    seed: int,
+    progress: Progress,
+    keeper: Keeper,
+    *,
+    message: str = "learning",
+    preview: Callable[[], tuple[Rows, Matrix]] | None = None,
+    measure: Callable[[], Mapping[str, float]] | None = None,
+) -> None:
+    """Train in place, going on from the keeper's checkpoint if there is one.
+
+    ``loss_of(step, generator)`` gives a scalar; its generator depends on seed and step only, so
+    that a resumed training equals an uninterrupted one. ``preview`` gives (rows, vectors) to
+    look at, ``measure`` more figures for the history. Raises Cancelled once a checkpoint is kept
+    when ``progress`` answers False, TrainingFailed when the loss is not finite (the module is
+    then back at its last good checkpoint, which is kept).
+    """
+    import torch
+
+    optimiser = torch.optim.AdamW(
+        [p for p in module.parameters() if p.requires_grad],
+        lr=schedule.rate,
+        weight_decay=schedule.weight_decay,
+        foreach=True,
+    )
+    start, before = _go_on(module, optimiser, keeper)
+    began = saved = told = time.monotonic()
+
+    def seconds() -> float:
+        return before + time.monotonic() - began
+
+    if start == 0:
+        _keep(module, optimiser, keeper, 0, 0.0)
+    module.train()
+    for step in range(start, schedule.steps):
+        for group in optimiser.param_groups:
+            group["lr"] = schedule.at(step)
+        loss = loss_of(step, np.random.default_rng((seed, step)))
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            back, _ = _go_on(module, optimiser, keeper)
+            raise TrainingFailed(
+                f"found a loss of {value} at step {step}; expected a finite number: the student "
+                f"of step {back} is kept; try a larger budget or another seed"
+            )
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(module.parameters(), schedule.clip)
+        optimiser.step()
+        now = time.monotonic()
+        last = step + 1 == schedule.steps
+        if last or now - told > SECONDS_BETWEEN_REPORTS:
+            told = now
+            entry = {"step": step + 1, "loss": value, "seconds": round(seconds(), 2)}
+            keeper.record({**entry, **(measure() if measure else {})})
+            if preview is not None and keeper.folder is not None:
+                rows, vectors = preview()
+                keeper.preview(rows, vectors, step + 1)
+                module.train()
+        wants_more = progress(step + 1, schedule.steps, f"{message}, loss {value:.4f}")
+        if not wants_more or now - saved > SECONDS_BETWEEN_CHECKPOINTS:
+            saved = now
+            _keep(module, optimiser, keeper, step + 1, seconds())
+        if not wants_more and not last:
+            raise Cancelled(f"stopped at step {step + 1} of {schedule.steps}; it can be resumed")
+    _keep(module, optimiser, keeper, schedule.steps, seconds())
+    module.eval()
+
+
+def _keep(
+    module: "torch.nn.Module",
+    optimiser: "torch.optim.Optimizer",
+    keeper: Keeper,
+    step: int,
+    spent: float,
+) -> None:
+    if keeper.folder is None and step:
+        return
+    tensors = {
+        f"module.{name}": value.detach().numpy() for name, value in module.state_dict().items()
+    }
+    state: dict[int, dict[str, Any]] = optimiser.state_dict()["state"]
+    for index, moments in state.items():
+        tensors |= {f"optimiser.{index}.{name}": value.numpy() for name, value in moments.items()}
+    keeper.save(tensors, {"step": step, "seconds": spent})
+
+
+def _go_on(
+    module: "torch.nn.Module", optimiser: "torch.optim.Optimizer", keeper: Keeper
+) -> tuple[int, float]:
+    """Load the checkpoint where one fits this module; the step and the seconds it stands at."""
+    import torch
+
+    found = keeper.restore()
+    if found is None:
+        return 0, 0.0
+    arrays, payload = found
+    own = {
+        n[7:]: torch.from_numpy(np.array(a)) for n, a in arrays.items() if n.startswith("module.")
+    }
+    expected = {name: tuple(value.shape) for name, value in module.state_dict().items()}
+    if {name: tuple(value.shape) for name, value in own.items()} != expected:
+        return 0, 0.0
+    module.load_state_dict(own)
+    state: dict[int, dict[str, torch.Tensor]] = {}
+    for name, array in arrays.items():
+        if name.startswith("optimiser."):
+            _, index, moment = name.split(".")
+            state.setdefault(int(index), {})[moment] = torch.from_numpy(np.array(array))
+    optimiser.load_state_dict({**optimiser.state_dict(), "state": state})
+    return int(payload["step"]), float(payload["seconds"])
