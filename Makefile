@@ -4,11 +4,12 @@
 PYTHON ?= python3
 APP_ARGS ?=
 TEST_ARGS ?=
+STUDENTS_ARGS ?=
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: app test coverage bench clean
+.PHONY: app test coverage bench students clean
 .DELETE_ON_ERROR:
 
 app: .venv/.installed
@@ -55,15 +56,20 @@ build/rival/bin/embedding-atlas:
 	@build/rival/bin/python -m pip --disable-pip-version-check --quiet \
 		install "embedding-atlas==0.26.*" "torch<2.14"
 
+# The students that come with the program, trained anew: about 20 minutes on two cores.
+students: .venv/.installed-for-tests
+	@$(BIN)/python -m benchmarks.shipped $(STUDENTS_ARGS)
+
 clean:
 	@echo "Removing .venv, caches and what was built"
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage build dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# numba compiles parts of UMAP when they are first imported; better now than at the first map.
+# numba compiles when something is first called; better now than at the first map or student.
 define compile
-@echo "Compiling UMAP (half a minute, the first time only)"
+@echo "Compiling UMAP and the coder of students (a minute, the first time only)"
 @$(BIN)/python -c 'from core.projection.umap import warm_up; warm_up()'
+@$(BIN)/python -c 'from core.students.registry import warm_up; warm_up()'
 endef
 
 # pip is asked for, not only the folder: a system without ensurepip leaves half a .venv behind.

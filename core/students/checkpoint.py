@@ -42,7 +42,12 @@ class Keeper:
         """The last checkpoint; None where there is none or it is cut short: then begin anew."""
         return self._read(CHECKPOINT)
 
-    def record(self, entry: Mapping[str, float]) -> None:
+    def cut_short(self) -> bool:
+        """Whether there is a checkpoint, but none that reads."""
+        there = self.folder is not None and (self.folder / CHECKPOINT).exists()
+        return there and self.restore() is None
+
+    def record(self, entry: Mapping[str, float | int]) -> None:
         """Add one line to the history."""
         if self.folder is None:
             return
@@ -60,9 +65,9 @@ class Keeper:
         entries: dict[float, dict[str, float]] = {}
         for line in (self.folder / HISTORY).read_text(encoding="utf-8").splitlines():
             try:
-                entry = json.loads(line)
+                entry = {name: float(value) for name, value in json.loads(line).items()}
                 entries[entry["step"]] = entry
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, AttributeError):
                 continue
         return [entries[step] for step in sorted(entries)]
 
@@ -77,6 +82,12 @@ class Keeper:
             return None
         arrays, payload = found
         return arrays["rows"], arrays["vectors"], int(payload["step"])  # type: ignore[return-value]
+
+    def begin_anew(self) -> None:
+        """Forget checkpoint, history and preview: what is recorded from now on starts at zero."""
+        if self.folder is not None:
+            for name in (CHECKPOINT, HISTORY, PREVIEW):
+                (self.folder / name).unlink(missing_ok=True)
 
     def clear(self) -> None:
         """Forget everything, after the student is saved."""

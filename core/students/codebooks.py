@@ -176,7 +176,7 @@ def unpack(packed: npt.NDArray[np.uint8], n: int, pieces: int, bits: int) -> Cod
 def _bytes(n: int, d: int, axes: int, pieces: int, bits: int) -> int:
     """Codes; levels and basis in 8 bits, their scales in 16, and whose code an axis has."""
     codes = math.ceil(n * pieces * bits / 8)
-    return codes + axes * (2**bits + d + 2 * HALF + HALF)
+    return codes + axes * (int(2**bits) + d + 2 * HALF + HALF)
 
 
 def _dealt(rates: npt.NDArray[np.float64], pieces: int) -> npt.NDArray[np.uint16]:

@@ -48,9 +48,7 @@ def save(student: Student, folder: Path) -> None:
         beside.mkdir(parents=True)
         for name, content in serialise(student).items():
             (beside / name).write_bytes(content)
-        if folder.exists():
-            shutil.rmtree(folder)
-        beside.rename(folder)
+        _take_its_place(beside, folder)
     except OSError as fault:
         raise StoreError(
             f"found that {folder} cannot be written ({fault.strerror or fault}); expected a "
@@ -68,7 +66,7 @@ def load(folder: Path) -> Student:
     from core.students.registry import family
 
     folder = Path(folder)
-    said = _description(folder)
+    said = describe(folder)
     content = _bytes(folder, ARRAYS)
     if blake2b(content, digest_size=16).hexdigest() != said.get("digest"):
         raise InvalidStudent(
@@ -94,12 +92,9 @@ def load(folder: Path) -> Student:
         ) from None
 
 
-def digest(folder: Path) -> str:
-    """What tells this student from every other, without reading it whole."""
-    return blake2b(_bytes(Path(folder), DESCRIPTION), digest_size=16).hexdigest()
-
-
-def _description(folder: Path) -> dict[str, Any]:
+def describe(folder: Path) -> dict[str, Any]:
+    """What student.json says; reads no arrays. Raises InvalidStudent: absent, damaged, newer."""
+    folder = Path(folder)
     try:
         said: dict[str, Any] = json.loads(_bytes(folder, DESCRIPTION))
         version = int(said["format"])
@@ -116,6 +111,11 @@ def _description(folder: Path) -> dict[str, Any]:
     return said
 
 
+def digest(folder: Path) -> str:
+    """What tells this student from every other, without reading it whole."""
+    return blake2b(_bytes(Path(folder), DESCRIPTION), digest_size=16).hexdigest()
+
+
 def _bytes(folder: Path, name: str) -> bytes:
     try:
         return (folder / name).read_bytes()
@@ -124,6 +124,20 @@ def _bytes(folder: Path, name: str) -> bytes:
             f"found no {name} to read in {folder} ({fault.strerror or fault}); expected the folder "
             "of a student: check the path"
         ) from None
+
+
+def _take_its_place(beside: Path, folder: Path) -> None:
+    """A folder cannot replace a full one in one step: the old one waits until the new one is in."""
+    aside = beside.with_name(f"{beside.name}-old")
+    if folder.exists():
+        folder.rename(aside)
+    try:
+        beside.rename(folder)
+    except OSError:
+        if aside.exists():
+            aside.rename(folder)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def _is_ours(folder: Path) -> bool:

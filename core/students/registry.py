@@ -37,3 +37,17 @@ def fit(
     checkpoint.
     """
     return family(spec.family).fit(space, spec, progress, keeper or Keeper(), model)
+
+
+def warm_up() -> None:
+    """Have numba compile the coder's loops, once for a machine: half a minute; then a second."""
+    import numpy as np
+
+    from core.spaces.space import Provenance
+    from core.students.vae import VaeSpec
+
+    vectors = np.random.default_rng(0).normal(size=(300, 4)).astype(np.float32)
+    space = Space.create([f"word{row}" for row in range(300)], vectors, Provenance("warm up", ""))
+    student = fit(space, VaeSpec(bytes_per_item=16.0))
+    student.generate(space.texts[:2])
+    student.size_bytes()

@@ -1,0 +1,219 @@
+"""BERT as a plain module: the teacher itself, and students that keep its shape.
+
+Written out here, and not taken from transformers, because a student replaces each matrix by a
+coded one, and because a student must start without the teacher's library.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from core.errors import InvalidSpecification
+from core.types import Progress, Queries, silent
+
+if TYPE_CHECKING:
+    import torch
+
+TOKENS = 2048  # of a batch, padding never counted: each batch has one length
+FOLDED = "embeddings.position_embeddings.weight"
+
+
+@dataclass(frozen=True)
+class Shape:
+    """``layers`` blocks of ``width`` numbers a token; ``inner`` of them in the feed-forward."""
+
+    width: int
+    layers: int
+    heads: int
+    inner: int
+    epsilon: float
+    pooling: str  # "mean", "first", "max" or "last"
+    normalise: bool
+
+    def operations(self, tokens: int) -> int:
+        """Multiply-adds for one text of so many tokens."""
+        block = 4 * self.width**2 + 2 * self.width * self.inner + 2 * tokens * self.width
+        return self.layers * tokens * block
+
+
+def read_shape(folder: Path, pooling: str) -> Shape:
+    """The shape of the teacher in a folder; ``pooling`` as a space's provenance says it.
+
+    Raises InvalidSpecification for an architecture other than BERT.
+    """
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    found = (config.get("model_type"), config.get("hidden_act"))
+    if found != ("bert", "gelu") or config.get("position_embedding_type") not in (None, "absolute"):
+        raise InvalidSpecification(
+            f"found a teacher of the architecture {found[0]} ({found[1]}); expected BERT with "
+            "gelu, which the encoder student starts from: choose a BERT teacher, or the speller"
+        )
+    mode, _, how = pooling.partition(", ")
+    return Shape(
+        width=int(config["hidden_size"]),
+        layers=int(config["num_hidden_layers"]),
+        heads=int(config["num_attention_heads"]),
+        inner=int(config["intermediate_size"]),
+        epsilon=float(config["layer_norm_eps"]),
+        pooling=mode,
+        normalise=how.startswith("normalised"),
+    )
+
+
+def build(shape: Shape, pieces: int, positions: int) -> "torch.nn.Module":
+    """A module of that shape with nothing in it yet. ``forward(ids)`` is (b, t) to (b, d).
+
+    All texts of a batch have the same length, so that there is no mask and no padding.
+    """
+    import torch
+    from torch import nn
+    from torch.nn import functional
+
+    class Block(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            width = shape.width
+            self.query, self.key = nn.Linear(width, width), nn.Linear(width, width)
+            self.value, self.out = nn.Linear(width, width), nn.Linear(width, width)
+            self.up, self.down = nn.Linear(width, shape.inner), nn.Linear(shape.inner, width)
+            self.after_attention = nn.LayerNorm(shape.width, shape.epsilon)
+            self.after_feed = nn.LayerNorm(shape.width, shape.epsilon)
+
+        def forward(self, states: torch.Tensor) -> torch.Tensor:
+            batch, length, width = states.shape
+
+            def heads(of: torch.Tensor) -> torch.Tensor:
+                return of.view(batch, length, shape.heads, -1).transpose(1, 2)
+
+            mixed = functional.scaled_dot_product_attention(
+                heads(self.query(states)), heads(self.key(states)), heads(self.value(states))
+            )
+            mixed = mixed.transpose(1, 2).reshape(batch, length, width)
+            states = self.after_attention(states + self.out(mixed))
+            fed = self.down(functional.gelu(self.up(states)))
+            return self.after_feed(states + fed)  # type: ignore[no-any-return]
+
+    class Transformer(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.table = nn.Embedding(pieces, shape.width)
+            self.positions = nn.Embedding(positions, shape.width)
+            self.norm = nn.LayerNorm(shape.width, shape.epsilon)
+            self.blocks = nn.ModuleList(Block() for _ in range(shape.layers))
+
+        def forward(self, ids: torch.Tensor) -> torch.Tensor:
+            return self.read(self.table(ids))
+
+        def read(self, embedded: torch.Tensor) -> torch.Tensor:
+            """(b, d) from the table's rows (b, t, d)."""
+            states = self.norm(embedded + self.positions.weight[: embedded.shape[1]])
+            for block in self.blocks:
+                states = block(states)
+            return pool(states, shape)
+
+    return Transformer().eval()
+
+
+def pool(states: "torch.Tensor", shape: Shape) -> "torch.Tensor":
+    """(b, d) from (b, t, d), as the teacher does it."""
+    import torch
+
+    if shape.pooling == "first":
+        pooled = states[:, 0]
+    elif shape.pooling == "last":
+        pooled = states[:, -1]
+    else:
+        pooled = states.amax(1) if shape.pooling == "max" else states.mean(1)
+    return torch.nn.functional.normalize(pooled) if shape.normalise else pooled
+
+
+def read_teacher(folder: Path, shape: Shape, kept: Sequence[int], positions: int) -> Any:
+    """The teacher as such a module; of its table only the rows ``kept``, in that order.
+
+    Raises InvalidSpecification when the weights are not BERT's.
+    """
+    import torch
+
+    arrays = _weights(folder)
+    try:
+        whole = {
+            "table.weight": arrays["embeddings.word_embeddings.weight"][list(kept)],
+            # Every text is the first segment: its vector goes with the positions.
+            "positions.weight": arrays[FOLDED][:positions]
+            + arrays["embeddings.token_type_embeddings.weight"][0],
+        }
+        whole |= _named(arrays, "embeddings.LayerNorm", "norm")
+        for layer in range(shape.layers):
+            for theirs, ours in NAMES.items():
+                whole |= _named(arrays, f"encoder.layer.{layer}.{theirs}", f"blocks.{layer}.{ours}")
+    except (KeyError, IndexError):
+        raise InvalidSpecification(
+            f"found weights in {folder.name} that are not BERT's; expected those of config.json: "
+            "save the teacher again with save_pretrained"
+        ) from None
+    module = build(shape, len(kept), len(whole["positions.weight"]))
+    module.load_state_dict({name: torch.from_numpy(np.array(a)) for name, a in whole.items()})
+    return module
+
+
+NAMES = {
+    "attention.self.query": "query",
+    "attention.self.key": "key",
+    "attention.self.value": "value",
+    "attention.output.dense": "out",
+    "attention.output.LayerNorm": "after_attention",
+    "intermediate.dense": "up",
+    "output.dense": "down",
+    "output.LayerNorm": "after_feed",
+}
+
+
+def _weights(folder: Path) -> dict[str, npt.NDArray[np.float32]]:
+    from safetensors import safe_open
+
+    found: dict[str, npt.NDArray[np.float32]] = {}
+    for path in sorted(folder.glob("*.safetensors")):
+        with safe_open(path, framework="pt") as file:
+            for name in file.keys():  # noqa: SIM118
+                found[name.removeprefix("bert.")] = file.get_tensor(name).float().numpy()
+    return found
+
+
+def _named(
+    arrays: dict[str, npt.NDArray[np.float32]], theirs: str, ours: str
+) -> dict[str, npt.NDArray[np.float32]]:
+    return {f"{ours}.{part}": arrays[f"{theirs}.{part}"] for part in ("weight", "bias")}
+
+
+def in_batches(
+    ids: Sequence[Sequence[int]],
+    run: Callable[["torch.Tensor"], "torch.Tensor"],
+    dim: int,
+    progress: Progress = silent,
+    message: str = "",
+) -> Queries:
+    """(m, d) of token ids: batches of one length each, longest first. Raises Cancelled."""
+    import torch
+
+    from core.errors import Cancelled
+
+    out = np.empty((len(ids), dim), dtype=np.float32)
+    lengths = np.array([len(it) for it in ids], dtype=np.int64)
+    order = np.argsort(-lengths, kind="stable")
+    done = 0
+    while done < len(order):
+        length = lengths[order[done]]
+        same = int(np.searchsorted(-lengths[order], -length, side="right"))
+        rows = order[done : min(same, done + max(1, TOKENS // int(length)))]
+        with torch.no_grad():
+            batch = torch.tensor([list(ids[row]) for row in rows])
+            out[rows] = run(batch).numpy()
+        done += len(rows)
+        if not progress(done, len(ids), message):
+            raise Cancelled(f"stopped at {done:,} of {len(ids):,} texts")
+    return out
