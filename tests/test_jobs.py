@@ -58,10 +58,12 @@ STEPS = {
     "succeed": lambda job: job.succeed({}, 2.0),
     "fail": lambda job: job.fail("why", 2.0),
     "cancel": lambda job: job.cancel(2.0),
+    "pause": lambda job: job.pause(2.0),
+    "wait_behind": lambda job: job.wait_behind("waiting until map is done"),
 }
 LEGAL = {
-    Status.QUEUED: {"start", "cancel"},
-    Status.RUNNING: {"advance", "ask_stop", "succeed", "fail", "cancel"},
+    Status.QUEUED: {"start", "cancel", "pause", "wait_behind"},
+    Status.RUNNING: {"advance", "ask_stop", "succeed", "fail", "cancel", "pause"},
 }
 
 
@@ -82,6 +84,30 @@ def test_the_fraction_stays_within_bounds(done: int, total: int) -> None:
     assert 0.0 <= job.fraction <= 1.0
     left = job.seconds_left(7.0)
     assert left is None or left >= 0.0
+
+
+@pytest.mark.parametrize(
+    ("asked", "end"),
+    [
+        ((True,), Status.PAUSED),
+        ((False,), Status.CANCELLED),
+        ((True, False), Status.CANCELLED),
+        ((False, True), Status.CANCELLED),
+        ((True, True), Status.PAUSED),
+    ],
+)
+def test_who_asked_to_cancel_means_it(asked: tuple[bool, ...], end: Status) -> None:
+    job = Job("1", "distill", {}, queued_at=0.0).start(0.0)
+    for pausing in asked:
+        job = job.ask_stop(pausing)
+    assert job.stopping
+    assert job.stop(1.0).status is end
+
+
+def test_the_estimate_of_a_resumed_job_counts_from_where_it_began() -> None:
+    job = Job("1", "distill", {}, queued_at=0.0).start(10.0).advance(500, 1000, "on", 12.0)
+    assert job.seconds_left(12.0) is None
+    assert job.advance(600, 1000, "on", 22.0).seconds_left(22.0) == pytest.approx(40.0)
 
 
 # The runner and its worker
@@ -164,6 +190,52 @@ def test_a_queued_job_is_cancelled_without_running(runner: Runner) -> None:
     assert runner.wait(first, TIMEOUT).status is Status.DONE
     runner.cancel(first)  # over: nothing happens
     assert runner.job(first).status is Status.DONE
+
+
+def test_a_paused_job_frees_the_worker_and_comes_again(runner: Runner) -> None:
+    pid = finish(runner, "echo").result["pid"]
+    job_id = runner.submit("sleepy", {"steps": 10_000})
+    after = runner.submit("echo", {"n": 2})
+    wait_until_heard(runner, job_id)
+    runner.pause(job_id)
+    assert runner.job(job_id).message == "pausing"
+    job = runner.wait(job_id, TIMEOUT)
+    assert (job.status, job.message, job.over) == (Status.PAUSED, "paused", True)
+    assert runner.wait(after, TIMEOUT).result["pid"] == pid
+    again = runner.submit("sleepy", {"steps": 10_000})
+    assert again != job_id
+    runner.pause(job_id)  # over: nothing happens
+    runner.cancel(job_id)
+    assert runner.job(job_id).status is Status.PAUSED
+
+
+def test_a_pause_can_become_a_cancel_and_not_the_reverse(runner: Runner) -> None:
+    for first, second in (("pause", "cancel"), ("cancel", "pause")):
+        job_id = runner.submit("deaf", {"first": first})
+        wait_until_heard(runner, job_id)
+        getattr(runner, first)(job_id)
+        getattr(runner, second)(job_id)
+        assert runner.wait(job_id, TIMEOUT).status is Status.CANCELLED
+
+
+def test_a_pause_that_is_not_heard_ends_the_process(runner: Runner) -> None:
+    job_id = runner.submit("deaf", {})
+    wait_until_heard(runner, job_id)
+    runner.pause(job_id)
+    assert runner.wait(job_id, TIMEOUT).status is Status.PAUSED
+    assert finish(runner, "echo").status is Status.DONE
+
+
+def test_who_waits_is_told_for_what(runner: Runner) -> None:
+    first = runner.submit("deaf", {})
+    second, third = (runner.submit("sleepy", {"steps": n}) for n in (1, 2))
+    assert runner.job(second).message == "waiting until deaf is done"
+    assert runner.job(third).message == "waiting until deaf and 1 more are done"
+    runner.pause(second)
+    assert runner.job(second).status is Status.PAUSED
+    assert runner.job(third).message == "waiting until deaf is done"
+    runner.cancel(first)
+    assert runner.wait(third, TIMEOUT).status is Status.DONE
 
 
 def test_a_known_fault_is_reported_in_its_own_words(runner: Runner) -> None:

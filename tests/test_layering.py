@@ -154,9 +154,6 @@ def test_the_check_itself(module, source, fault):
     assert fault in "".join(found)
 
 
-@pytest.mark.skipif(
-    not (ROOT / "core/cli.py").exists(), reason="core/cli.py is not there yet: nothing to import"
-)
 def test_the_command_line_starts_without_anything_heavy():
     heavy = ["numpy", "pandas", "torch", "streamlit", "plotly"]
     code = f"import sys, core.cli; print([m for m in {heavy} if m in sys.modules])"

@@ -2,11 +2,13 @@
 
     queued --start--> running --succeed--> done
        |                 |-----fail------> failed
-       |                 |-----ask_stop--> running, stopping
-       `----cancel-------+-----cancel----> cancelled
+       |                 |-----ask_stop--> running, stopping or pausing
+       |----cancel-------+-----cancel----> cancelled
+       `----pause--------+-----pause-----> paused
 
-Each step gives a new Job, so that a Job in somebody's hands never changes under them. Times
-are seconds since the epoch.
+A paused job has given its worker back: to go on, its work is submitted again and begins where
+the recipe's own checkpoint stands. Each step gives a new Job, so that a Job in somebody's hands
+never changes under them. Times are seconds since the epoch.
 """
 
 from dataclasses import dataclass, field, replace
@@ -22,6 +24,7 @@ class Status(StrEnum):
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    PAUSED = "paused"
 
 
 class IllegalStep(RuntimeError):
@@ -31,6 +34,10 @@ class IllegalStep(RuntimeError):
 @dataclass(frozen=True)
 class Job:
     """``done`` of ``total`` are units of the recipe's own; ``result`` is there when it is done.
+
+    ``stopping``: somebody asked it to stop; ``pausing``: and to keep what it has. ``paced_from``
+    is when its first progress came and how far it was by then: work that goes on from a
+    checkpoint begins far along.
 
     >>> job = Job("1", "map", {}, queued_at=0.0).start(10.0).advance(25, 100, "layout")
     >>> job.fraction, job.seconds_left(20.0)
@@ -46,7 +53,9 @@ class Job:
     total: int = 0
     message: str = "waiting for its turn"
     stopping: bool = False
+    pausing: bool = False
     started: float | None = None
+    paced_from: tuple[float, float] | None = None  # (time, fraction)
     finished: float | None = None
     result: dict[str, Any] = field(default_factory=dict)
     error: str = ""
@@ -65,9 +74,12 @@ class Job:
 
     def seconds_left(self, now: float) -> float | None:
         """An estimate at the pace so far; None while there is nothing to judge it by."""
-        if self.status is not Status.RUNNING or self.started is None or self.fraction == 0:
+        if self.status is not Status.RUNNING or self.started is None:
             return None
-        return (now - self.started) * (1 - self.fraction) / self.fraction
+        since, before = self.paced_from or (self.started, 0.0)
+        if self.fraction <= before:
+            return None
+        return max(now - since, 0.0) * (1 - self.fraction) / (self.fraction - before)
 
     def seconds(self, now: float) -> float:
         """How long it has run, or ran."""
@@ -80,15 +92,25 @@ class Job:
         self._require(Status.QUEUED, step="start")
         return replace(self, status=Status.RUNNING, started=now, message="starting")
 
-    def advance(self, done: int, total: int, message: str) -> "Job":
+    def wait_behind(self, message: str) -> "Job":
+        """Queued still, and what it waits for."""
+        self._require(Status.QUEUED, step="wait_behind")
+        return replace(self, message=message)
+
+    def advance(self, done: int, total: int, message: str, now: float | None = None) -> "Job":
         """Running, and so much further."""
         self._require(Status.RUNNING, step="advance")
-        return replace(self, done=done, total=total, message=message)
+        moved = replace(self, done=done, total=total, message=message)
+        if self.paced_from is None and now is not None and total > 0:
+            return replace(moved, paced_from=(now, moved.fraction))
+        return moved
 
-    def ask_stop(self) -> "Job":
-        """Running, and asked to stop."""
+    def ask_stop(self, pausing: bool = False) -> "Job":
+        """Running, and asked to stop, for good or for a while; who asked to stop, means it."""
         self._require(Status.RUNNING, step="ask_stop")
-        return replace(self, stopping=True, message="stopping")
+        pausing = pausing and (self.pausing or not self.stopping)
+        message = "pausing" if pausing else "stopping"
+        return replace(self, stopping=True, pausing=pausing, message=message)
 
     def succeed(self, result: dict[str, Any], now: float) -> "Job":
         """Running becomes done, with a result."""
@@ -104,6 +126,15 @@ class Job:
         """Queued or running becomes cancelled."""
         self._require(Status.QUEUED, Status.RUNNING, step="cancel")
         return replace(self, status=Status.CANCELLED, finished=now, message="cancelled")
+
+    def pause(self, now: float) -> "Job":
+        """Queued or running becomes paused."""
+        self._require(Status.QUEUED, Status.RUNNING, step="pause")
+        return replace(self, status=Status.PAUSED, finished=now, message="paused")
+
+    def stop(self, now: float) -> "Job":
+        """Paused where that was asked for, else cancelled."""
+        return self.pause(now) if self.pausing else self.cancel(now)
 
     def _require(self, *allowed: Status, step: str) -> None:
         if self.status not in allowed:

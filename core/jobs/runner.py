@@ -5,6 +5,7 @@ of its own, because a fit would stall the pages, and because native code can onl
 by ending its process. All browser sessions share one runner, so everything here is locked.
 """
 
+import importlib
 import itertools
 import json
 import os
@@ -22,6 +23,7 @@ from core.jobs.job import Job, Status
 
 RECIPES = "core.pipeline:RECIPES"
 GRACE_SECONDS = 3.0  # from a request to stop until the process is ended
+PAUSE_GRACE = 5  # times as long, for whoever is to keep what he has: a checkpoint takes a moment
 KEPT_JOBS = 200  # finished jobs beyond these are forgotten, oldest first
 LOG_BYTES = 1_000_000  # a longer log is begun anew with the next process
 
@@ -29,7 +31,8 @@ LOG_BYTES = 1_000_000  # a longer log is begun anew with the next process
 class Runner:
     """Starts its worker at once, so that it warms up while a person still reads the page.
 
-    ``recipes`` is "module:NAME" of a dictionary of recipes, see worker.py.
+    ``recipes`` is "module:NAME" of a dictionary of recipes, see worker.py. Where that module has
+    ``discard(workspace, recipe, arguments)``, it clears away what a cancelled job had kept.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class Runner:
             self._jobs[job.id] = job
             self._forget()
             self._next()
+            self._tell_who_waits()
             return job.id
 
     def job(self, job_id: str) -> Job:
@@ -88,17 +92,30 @@ class Runner:
     def cancel(self, job_id: str) -> None:
         """Stop a job, gently first; after the grace period its process is ended and replaced.
 
-        Nothing happens to a job that is over.
+        What it had kept to go on from is thrown away. Nothing happens to a job that is over.
         """
+        self._stop(job_id, pausing=False)
+
+    def pause(self, job_id: str) -> None:
+        """Stop a job that shall go on later, where its recipe keeps checkpoints.
+
+        It gives its worker back; to resume, submit the same work again. Nothing happens to a job
+        that is over, or about to be cancelled.
+        """
+        self._stop(job_id, pausing=True)
+
+    def _stop(self, job_id: str, *, pausing: bool) -> None:
         with self._changed:
             job = self.job(job_id)
             if job.status is Status.QUEUED:
-                self._put(job.cancel(time.time()))
-            elif job.status is Status.RUNNING and not job.stopping:
-                self._put(job.ask_stop())
+                self._leave(job.pause(time.time()) if pausing else job.cancel(time.time()))
+                self._tell_who_waits()
+            elif job.status is Status.RUNNING and (not job.stopping or job.pausing > pausing):
+                self._put(job.ask_stop(pausing))
                 self._send({"do": "cancel", "id": job_id})
+                grace = self._grace * (PAUSE_GRACE if pausing else 1)
                 process = self._process
-                timer = threading.Timer(self._grace, self._end_process, (job_id, process))
+                timer = threading.Timer(grace, self._end_process, (job_id, process))
                 timer.daemon = True
                 timer.start()
 
@@ -119,6 +136,24 @@ class Runner:
     def _put(self, job: Job) -> None:
         self._jobs[job.id] = job
         self._changed.notify_all()
+
+    def _leave(self, job: Job) -> None:
+        """A job that somebody stopped is over: of a cancelled one, nothing is kept."""
+        if job.status is Status.CANCELLED:
+            with suppress(ImportError):  # a recipe that could not be imported kept nothing
+                module = importlib.import_module(self._recipes.partition(":")[0])
+                discard = getattr(module, "discard", None)
+                if discard is not None:
+                    discard(self.workspace, job.recipe, job.arguments)
+        self._put(job)
+
+    def _tell_who_waits(self) -> None:
+        """Say to each job in the queue what it waits for."""
+        before = [job.recipe for job in self._jobs.values() if job.status is Status.RUNNING]
+        for job in list(self._jobs.values()):
+            if job.status is Status.QUEUED:
+                self._put(job.wait_behind(_waiting(before)))
+                before.append(job.recipe)
 
     def _forget(self) -> None:
         over = [job.id for job in self._jobs.values() if job.over]
@@ -197,17 +232,18 @@ class Runner:
         job = self._jobs[said["id"]]
         if said["say"] == "progress":
             message = job.message if job.stopping else said["message"]
-            self._put(job.advance(said["done"], said["total"], message))
+            self._put(job.advance(said["done"], said["total"], message, time.time()))
             return
         if said["say"] == "done":
             job = job.succeed(said["result"], time.time())
         elif said["say"] == "cancelled":
-            job = job.cancel(time.time())
+            job = job.stop(time.time())
         else:
             job = job.fail(said["error"], time.time())
         self._running = None
-        self._put(job)
+        self._leave(job)
         self._next()
+        self._tell_who_waits()
 
     def _bury(self, code: int) -> None:
         """The process is gone: account for its job, and start another where one is needed."""
@@ -216,22 +252,36 @@ class Runner:
             job = self._jobs[self._running]
             self._running = None
             if job.stopping:
-                self._put(job.cancel(time.time()))
+                self._leave(job.stop(time.time()))
                 with suppress(JobFailed):  # the next job's own attempt reports it
                     self._spawn()
             else:
                 error = (
                     f"found the worker process gone ({_ending(code)}) in the midst of "
-                    f"{job.recipe!r}; expected a result: try again, {self.log} may say more"
+                    f"{job.recipe!r}; expected a result: try again (a training goes on from its "
+                    f"last checkpoint), {self.log} may say more"
                 )
                 self._put(job.fail(error, time.time()))
         self._next()
+        self._tell_who_waits()
 
     def _end_process(self, job_id: str, process: "subprocess.Popen[bytes] | None") -> None:
         """A timer's thread: the grace period is over."""
         with self._changed:
             if self._running == job_id and process is self._process and process is not None:
                 process.kill()
+
+
+def _waiting(before: list[str]) -> str:
+    """What a job in the queue waits for.
+
+    >>> _waiting(["distill"]), _waiting(["map", "distill"])
+    ('waiting until distill is done', 'waiting until map and 1 more are done')
+    """
+    if not before:
+        return "waiting for its turn"
+    more = f" and {len(before) - 1} more are" if len(before) > 1 else " is"
+    return f"waiting until {before[0]}{more} done"
 
 
 def _ending(code: int) -> str:

@@ -5,6 +5,10 @@ line all go through one, so that what one of them computed the others find.
 """
 
 from core.pipeline.bench import Bench, Waypoint, picture_key
+from core.pipeline.comparison import Comparison, compare, reference_to
+from core.pipeline.distilling import Made, distill, quickened, specification, student_key
+from core.pipeline.evaluation import evaluate, evaluate_kept
+from core.pipeline.pareto import Pareto, ParetoPoint
 from core.pipeline.questions import (
     Neighbors,
     Solution,
@@ -13,26 +17,48 @@ from core.pipeline.questions import (
     neighbors,
     solve,
 )
-from core.pipeline.recipes import RECIPES, make_map, make_space, teachers, warm_up
+from core.pipeline.recipes import RECIPES, discard, make_map, make_space, teachers, warm_up
+from core.pipeline.rivals import pareto
+from core.pipeline.students import Answer, StudentCard, Studio, Training
+from core.pipeline.updating import update
 from core.pipeline.ways import KINDS, PathReport, path, place_path
 
 __all__ = [
     "KINDS",
     "RECIPES",
+    "Answer",
     "Bench",
+    "Comparison",
+    "Made",
     "Neighbors",
+    "Pareto",
+    "ParetoPoint",
     "PathReport",
     "Solution",
+    "StudentCard",
+    "Studio",
+    "Training",
     "Waypoint",
     "axis",
     "axis_scores",
+    "compare",
+    "discard",
+    "distill",
+    "evaluate",
+    "evaluate_kept",
     "make_map",
     "make_space",
     "neighbors",
+    "pareto",
     "path",
     "picture_key",
     "place_path",
+    "quickened",
+    "reference_to",
     "solve",
+    "specification",
+    "student_key",
     "teachers",
+    "update",
     "warm_up",
 ]

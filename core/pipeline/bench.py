@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from core.errors import StoreError
+from core.pipeline.stages import scaled as scaled
+from core.pipeline.student_teacher import StudentTeacher
+from core.pipeline.students import PREFIX, Studio
 from core.projection.base import PcaSpec, Projection, Spec, UmapSpec, spec_from_dict
 from core.projection.faithfulness import Faithfulness, faithfulness
 from core.projection.fit import fit
@@ -17,6 +20,7 @@ from core.projection.umap import start_warm_up
 from core.spaces.neighbors import NeighborGraph, knn_graph
 from core.spaces.space import Space
 from core.store.disk import Store
+from core.students import folder
 from core.teachers.registry import Teacher, resolve
 from core.types import (
     Progress,
@@ -32,13 +36,20 @@ class Bench:
     """Makes spaces, graphs, pictures and paths, each once; ``workspace`` keeps them."""
 
     def __init__(self, workspace: Path) -> None:
-        self.store = Store(workspace / "cache")
+        self.workspace = Path(workspace)
+        self.store = Store(self.workspace / "cache")
+        self.studio = Studio(self, self.workspace)
         self._memory: dict[tuple[str, str], Any] = {}
         self._turns: dict[tuple[str, str], threading.RLock] = {}
         self._lock = threading.Lock()
 
     def teacher(self, reference: str) -> Teacher:
-        """The teacher of a reference string, loaded at most once. Raises UnknownTeacher."""
+        """The teacher of a reference string, loaded at most once. Raises UnknownTeacher.
+
+        A student is one too: ``student:KEY`` of this workspace, or ``student:DIR``.
+        """
+        if reference.startswith(PREFIX):
+            return self._student(reference)
         return self._once("teacher", reference, lambda: resolve(reference))
 
     def space_key(self, reference: str) -> str:
@@ -53,7 +64,7 @@ class Bench:
     def space(self, reference: str, progress: Progress = silent) -> Space:
         """The teacher's space: from memory, from disk, or made now and kept."""
         key = self.space_key(reference)
-        return self._kept(
+        return self.kept(
             "space",
             key,
             read=lambda: self.store.load_space(key),
@@ -68,7 +79,7 @@ class Bench:
 
     def graph(self, space: Space, progress: Progress = silent) -> NeighborGraph:
         """The one kNN graph of a space."""
-        return self._kept(
+        return self.kept(
             "graph",
             space.digest,
             read=lambda: self.store.load_graph(space.digest),
@@ -93,7 +104,7 @@ class Bench:
             graph = self.graph(space, partial(scaled, progress, 0, 40))
             return fit(space, graph, spec, partial(scaled, progress, 40, 100))
 
-        return self._kept(
+        return self.kept(
             "projection",
             key,
             read=lambda: _read_projection(self.store, key),
@@ -109,7 +120,7 @@ class Bench:
     def faithfulness(self, space: Space, spec: Spec, progress: Progress = silent) -> Faithfulness:
         """How true the picture is."""
         key = picture_key(space, spec)
-        return self._kept(
+        return self.kept(
             "faithfulness",
             key,
             read=lambda: _read_faithfulness(self.store, key),
@@ -127,7 +138,7 @@ class Bench:
     def regions(self, space: Space, spec: Spec) -> Regions:
         """Clusters of the picture and their names."""
         key = picture_key(space, spec)
-        return self._kept(
+        return self.kept(
             "regions",
             key,
             read=lambda: _read_regions(self.store, key),
@@ -144,6 +155,16 @@ class Bench:
         vector, how = self.teacher(reference).represent(text)
         return Waypoint(text, vector, None, how)
 
+    def _student(self, reference: str) -> Teacher:
+        """Another digest, another student: one may be trained anew in the same place."""
+        where = self.studio.where(reference.removeprefix(PREFIX))
+        found: Teacher = self._once(
+            "teacher",
+            f"{reference} {folder.digest(where)}",
+            lambda: StudentTeacher(reference, where, self.teacher, self.space),
+        )
+        return found
+
     def _once(self, kind: str, key: str, make: Callable[[], Result]) -> Result:
         with self._lock:
             turn = self._turns.setdefault((kind, key), threading.RLock())
@@ -156,7 +177,7 @@ class Bench:
                     self._forget()
             return found
 
-    def _kept(
+    def kept(
         self,
         kind: str,
         key: str,
@@ -164,6 +185,8 @@ class Bench:
         make: Callable[[], Result],
         write: Callable[[Result], None],
     ) -> Result:
+        """From memory, else from the store, else made now and written there; once at a time."""
+
         def get() -> Result:
             if self.store.has(kind, key):
                 try:
@@ -178,7 +201,8 @@ class Bench:
 
     def _forget(self) -> None:
         """Keep the latest things only: a space weighs tens of megabytes."""
-        for kind, most in (("space", 6), ("graph", 8), ("projection", 24), ("faithfulness", 24)):
+        kept = {"space": 6, "graph": 8, "comparison": 3, "projection": 24, "faithfulness": 24}
+        for kind, most in kept.items():
             keys = [key for key in self._memory if key[0] == kind]
             for key in keys[:-most]:
                 del self._memory[key]
@@ -197,11 +221,6 @@ class Waypoint:
     vector: Vector
     row: int | None
     how: str
-
-
-def scaled(progress: Progress, low: int, high: int, done: int, total: int, message: str) -> bool:
-    """Report a stage as its share, low to high of 100, of the whole."""
-    return progress(round(low + (high - low) * done / max(total, 1)), 100, message)
 
 
 def _write_projection(store: Store, key: str, picture: Projection) -> None:

@@ -6,6 +6,7 @@ core.teachers.registry turns the string into the object.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from core.errors import Cancelled, Unsupported
@@ -60,6 +61,15 @@ class Teacher(Protocol):
 
         Raises UnknownItem, saying what to try, where the teacher has no vector for it.
         """
+        ...
+
+
+@runtime_checkable
+class WithModel(Protocol):
+    """A teacher whose vectors come from a transformers model in a folder."""
+
+    def model_folder(self) -> Path:
+        """Where the model lies. Raises TeacherUnavailable."""
         ...
 
 

@@ -59,6 +59,9 @@ class ModelTokens(PureTable):
         space = self.space()
         return own_row(space, text) or self._mean_of_pieces(space, text)
 
+    def model_folder(self) -> Path:
+        return self.source.folder()
+
     def _mean_of_pieces(self, space: Space, text: str) -> tuple[Vector, str]:
         _, tokenizer = self._loaded
         lead = " " if self._marks_words else ""
@@ -126,6 +129,9 @@ class ModelWords(EncodedTeacher):
     def encoder(self) -> TextEncoder:
         folder, revision = self.source.folder(), self.source.revision
         return load_encoder(folder, self.source.reference, revision=revision)
+
+    def model_folder(self) -> Path:
+        return self.source.folder()
 
     def revision(self) -> str:
         return self.source.revision

@@ -79,6 +79,9 @@ class MinilmTokens(PureTable):
         space = self.space()
         return own_row(space, text) or self._mean_of_pieces(space, text)
 
+    def model_folder(self) -> Path:
+        return minilm_folder()
+
     def _mean_of_pieces(self, space: Space, text: str) -> tuple[Vector, str]:
         pieces = self._tokenizer.encode(text[: MOST_WORDS * 10], add_special_tokens=False).tokens[
             :MOST_WORDS
@@ -145,6 +148,9 @@ class _Minilm(EncodedTeacher):
 
     def encoder(self) -> TextEncoder:
         return load_encoder(minilm_folder(), MODEL)
+
+    def model_folder(self) -> Path:
+        return minilm_folder()
 
     def revision(self) -> str:
         return f"{MINILM} {package_version(MINILM)}"

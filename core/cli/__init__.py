@@ -1,0 +1,41 @@
+"""The command line: the recipes of the app, JSON out. Heavy imports wait until they are needed."""
+
+import argparse
+import io
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from core.cli.parser import EXIT_BAD_INPUT, parser
+from core.errors import Cancelled, MeaningSpaceError
+
+EXIT_INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; 0, or 2 with one line on stderr that says what to mend."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # any word can be told to any terminal
+        sys.stdout.reconfigure(errors="backslashreplace")
+    options = parser().parse_args(arguments)
+    if options.workspace is not None:
+        os.environ["MEANING_SPACE_WORKSPACE"] = str(options.workspace)
+    run: Callable[[argparse.Namespace], None] = options.run
+    try:
+        run(options)
+    except Cancelled as stopped:
+        print(f"meaning-space: {' '.join(str(stopped).split())}", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except MeaningSpaceError as error:
+        print(f"meaning-space: {' '.join(str(error).split())}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        print(
+            f"meaning-space: found {error.strerror or error}{where}; "
+            "expected files that can be read and written: check the path",
+            file=sys.stderr,
+        )
+        return EXIT_BAD_INPUT
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    return 0

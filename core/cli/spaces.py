@@ -1,0 +1,232 @@
+"""Commands that look at a space: teachers, map, neighbors, path, solve, axis; and the app."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from core.cli.shared import (
+    at_least_one,
+    lines,
+    open_bench,
+    pairs,
+    picture_spec,
+    require_folder,
+    say,
+    show_progress,
+    write_vectors,
+)
+from core.errors import InvalidSpecification
+
+
+def app_command(options: argparse.Namespace) -> None:
+    """Become the server's process: the command line itself never loads Streamlit."""
+    command = [sys.executable, "-P", "-m", "core.ui.server"]
+    command += [] if options.port is None else ["--port", str(options.port)]
+    command += ["--no-browser"] if options.no_browser else []
+    here = str(Path(__file__).resolve().parents[2])
+    paths = [here, *filter(None, [os.environ.get("PYTHONPATH")])]
+    os.environ["PYTHONPATH"] = os.pathsep.join(paths)
+    sys.stdout.flush()
+    if os.name == "posix":
+        os.execv(sys.executable, command)
+    sys.exit(subprocess.call(command))
+
+
+def teachers_command(options: argparse.Namespace) -> None:
+    from core.pipeline import teachers
+
+    rows: list[dict[str, Any]] = [
+        {
+            "reference": info.reference,
+            "items": info.items,
+            "dim": info.dim,
+            "can": list(info.can),
+            "licence": info.licence,
+            "size_bytes": info.size_bytes,
+            "title": info.title,
+        }
+        for info in teachers()
+    ]
+
+    def text() -> str:
+        lines = [
+            f"{row['reference']:18} {row['items']:>8,} x {row['dim']:<4} "
+            f"{', '.join(row['can']):24} {row['licence']:12} {row['title']}"
+            for row in rows
+        ]
+        more = "also vectors:FILE, path:DIR[:words], hub:ORG/NAME[@REVISION][:words], glove:N"
+        return "\n".join([*lines, more])
+
+    say(options, rows, text)
+
+
+def map_command(options: argparse.Namespace) -> None:
+    from dataclasses import asdict
+    from time import perf_counter
+
+    import pandas as pd
+
+    spec = picture_spec(options)
+    bench = open_bench()
+    seconds: dict[str, float] = {}
+    started = perf_counter()
+    for folder in (options.out, options.report):
+        require_folder(folder)
+    space = bench.space(options.teacher, show_progress)
+    seconds["space"] = perf_counter() - started
+    begun = perf_counter()
+    picture = bench.projection(space, spec, show_progress)
+    seconds["picture"] = perf_counter() - begun
+    begun = perf_counter()
+    measured = bench.faithfulness(space, spec, show_progress)
+    seconds["faithfulness"] = perf_counter() - begun
+    seconds["total"] = perf_counter() - started
+    if options.out is not None:
+        table = pd.DataFrame({"id": space.ids, "text": space.texts})
+        for axis, name in enumerate("xyz"[: spec.dims]):
+            table[name] = picture.coords[:, axis]
+        table.to_parquet(options.out)
+    faithful = asdict(measured)
+    del faithful["per_point"]
+    graph = bench.graph(space)
+    report = {
+        "teacher": options.teacher,
+        "n": len(space),
+        "dim": space.dim,
+        "spec": spec.to_dict(),
+        "seconds": {name: round(value, 3) for name, value in seconds.items()},
+        "fit_seconds": {name: round(value, 3) for name, value in picture.seconds.items()},
+        "faithfulness": faithful,
+        "neighbors": {"method": graph.method, "recall": graph.recall},
+        "space_digest": space.digest,
+    }
+    text = json.dumps(report, indent=1, ensure_ascii=False)
+    if options.report is not None:
+        options.report.write_text(text + "\n", encoding="utf-8")
+    else:
+        print(text)
+
+
+def neighbors_command(options: argparse.Namespace) -> None:
+    from core.pipeline import neighbors
+
+    require_folder(options.vectors)
+    bench = open_bench()
+    found = neighbors(bench, options.teacher, options.text, at_least_one(options.k))
+    space = bench.space(options.teacher)
+    near = pairs(space, found.rows, found.cosines)
+    answer = {
+        "teacher": options.teacher,
+        "query": found.query.text,
+        "how": found.query.how,
+        "neighbors": near,
+    }
+    write_vectors(options.vectors, found.query.vector)
+    say(options, answer, lambda: lines(near))
+
+
+def path_command(options: argparse.Namespace) -> None:
+    from core.pipeline import path, place_path
+
+    require_folder(options.vectors)
+    bench = open_bench()
+    spec = picture_spec(options)
+    report = path(
+        bench,
+        options.teacher,
+        options.waypoints,
+        options.kind,
+        options.steps,
+        options.centred,
+        options.csls,
+        at_least_one(options.k),
+        show_progress,
+    )
+    space = bench.space(options.teacher)
+    bench.projection(space, spec, show_progress)
+    coords = place_path(bench, options.teacher, spec, report)
+    steps: list[dict[str, Any]] = []
+    for step in range(len(report.curve)):
+        place = {name: float(coords[step, i]) for i, name in enumerate("xyz"[: spec.dims])}
+        steps.append(
+            {
+                "t": float(report.curve.t[step]),
+                **place,
+                "norm": float(report.norm[step]),
+                "norm_percentile": float(report.norm_percentile[step]),
+                "knn_percentile": float(report.knn_percentile[step]),
+                "off_data": bool(report.off[step]),
+                "cosine_to_start": float(report.cosine_to_start[step]),
+                "cosine_to_end": float(report.cosine_to_end[step]),
+                "nearest": pairs(space, report.nearest[step], report.nearest_cosines[step]),
+                "nearest_without_waypoints": pairs(
+                    space, report.nearest_without[step], report.nearest_without_cosines[step]
+                ),
+            }
+        )
+    answer = {
+        "teacher": options.teacher,
+        "kind": report.kind,
+        "waypoints": [point.text for point in report.waypoints],
+        "centred": report.centred,
+        "projector": spec.to_dict(),
+        "visited": [space.texts[row] for row in report.visited],
+        "steps": steps,
+    }
+    write_vectors(options.vectors, report.curve.points)
+
+    def text() -> str:
+        words = [
+            f"{step['t']:.2f}  {step['nearest'][0]['text']:24} "
+            f"{', '.join(near['text'] for near in step['nearest_without_waypoints'][:4])}"
+            for step in steps
+        ]
+        return "\n".join(words)
+
+    say(options, answer, text)
+
+
+def solve_command(options: argparse.Namespace) -> None:
+    from core.pipeline import solve
+
+    bench = open_bench()
+    found = solve(bench, options.teacher, options.expression, at_least_one(options.k))
+    space = bench.space(options.teacher)
+    answers = pairs(space, found.rows, found.cosines)
+    answer = {
+        "teacher": options.teacher,
+        "expression": options.expression,
+        "answers": answers,
+        "answers_with_inputs": pairs(space, found.rows_with_inputs, found.cosines_with_inputs),
+    }
+    say(options, answer, lambda: lines(answers))
+
+
+def axis_command(options: argparse.Namespace) -> None:
+    from core.permalink import split_words
+    from core.pipeline import axis, axis_scores
+
+    def words(text: str) -> list[str]:
+        try:
+            return [word.strip() for word in split_words(text) if word.strip()]
+        except ValueError as error:
+            raise InvalidSpecification(f"found {text!r:.60}; expected {error}") from None
+
+    bench = open_bench()
+    made = axis(bench, options.teacher, words(options.low), words(options.high))
+    values = axis_scores(bench, options.teacher, made, options.texts)
+    scored = [
+        {"text": text, "score": float(value)}
+        for text, value in zip(options.texts, values, strict=True)
+    ]
+    say(
+        options,
+        {"teacher": options.teacher, "scores": scored},
+        lambda: "\n".join(
+            f"{value:+.3f}  {text}" for text, value in zip(options.texts, values, strict=True)
+        ),
+    )

@@ -1,0 +1,198 @@
+"""Commands for students: distill, evaluate, generate, compare, pareto, update."""
+
+import argparse
+import json
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.cli.shared import (
+    at_least_one,
+    open_bench,
+    require_folder,
+    say,
+    settings,
+    show_progress,
+    write_vectors,
+)
+from core.errors import Cancelled, Unsupported
+
+if TYPE_CHECKING:
+    from core.pipeline import Bench
+    from core.types import Progress, Vector
+
+MOVED_SHOWN = 10
+
+
+def distill_command(options: argparse.Namespace) -> None:
+    from core.pipeline import distill, evaluate_kept, specification
+
+    for file in (options.out, options.report):
+        require_folder(file)
+    values: dict[str, Any] = {"bytes_per_item": options.bytes_per_item, "seed": options.seed}
+    values |= settings(options.set, "held_out=0.1", words=True)
+    spec = specification(options.student, values, quick=options.quick)
+    bench = open_bench()
+    with _stoppable() as progress:
+        try:
+            made = distill(bench, options.teacher, spec, progress=progress, out=options.out)
+        except Cancelled as stopped:
+            raise Cancelled(
+                f"{stopped}; what was learnt is kept in {bench.studio.under_way}: run the same "
+                "command again to go on"
+            ) from None
+    try:
+        with _stoppable() as progress:
+            report = evaluate_kept(
+                bench, _student(str(options.out)), None, progress, seconds=made.seconds
+            )
+    except Cancelled as stopped:
+        raise Cancelled(
+            f"{stopped}; the student itself is whole: `meaning-space evaluate {options.out}` "
+            "measures it"
+        ) from None
+    _write_json({**report, "notes": list(made.notes)}, options.report)
+
+
+def evaluate_command(options: argparse.Namespace) -> None:
+    from core.pipeline import evaluate_kept
+
+    student = _student(options.student)
+    with _stoppable() as progress:
+        report = evaluate_kept(open_bench(), student, options.teacher, progress)
+    say(options, report, lambda: "\n".join(_figures(report)))
+
+
+def generate_command(options: argparse.Namespace) -> None:
+    require_folder(options.vectors)
+    bench, k = open_bench(), at_least_one(options.k)
+    key = _student(options.student)
+    vectors = bench.studio.teacher(key).vectors(options.texts)
+    items = [
+        _asked(bench, key, text, vector, k)
+        for text, vector in zip(options.texts, vectors, strict=True)
+    ]
+    write_vectors(options.vectors, vectors)
+
+    def line(item: dict[str, Any]) -> str:
+        near = ", ".join(f"{it['text']} {it['cosine']:.2f}" for it in item["nearest"][:5])
+        return f"{item['text']} ({'known' if item['known'] else 'not stored'}): {near}"
+
+    say(options, {"items": items}, lambda: "\n".join(map(line, items)))
+
+
+def _asked(bench: "Bench", key: str, text: str, vector: "Vector", k: int) -> dict[str, Any]:
+    """A text, whether the student stores it, and the items nearest to its vector."""
+    from core.pipeline.students import near
+
+    known = text in bench.studio.student(key).known
+    try:
+        found = near(bench.studio.space(key), text, vector, k)
+    except Unsupported:  # no items to look among: the teacher is not here
+        found = []
+    nearest = [{"text": other, "cosine": cosine} for other, cosine, _ in found]
+    return {"text": text, "known": known, "nearest": nearest}
+
+
+def compare_command(options: argparse.Namespace) -> None:
+    from core.pipeline import compare, reference_to
+
+    with _stoppable() as progress:
+        found = compare(open_bench(), reference_to(options.a), reference_to(options.b), progress)
+
+    def text() -> str:
+        lines = [f"{found.shared:,} shared items"]
+        lines += [f"{name:24} {value:.4f}" for name, value in found.summary.items()]
+        lines += [f"null: {found.null_note}"]
+        lines += [f"{it['drift']:.3f}  {it['says']}" for it in found.moved[:MOVED_SHOWN]]
+        return "\n".join(lines)
+
+    say(options, found.to_dict(), text)
+
+
+def pareto_command(options: argparse.Namespace) -> None:
+    from core.pipeline import pareto
+
+    require_folder(options.out)
+    with _stoppable() as progress:
+        found = pareto(open_bench(), options.teacher, progress)
+    _write_json(found.to_dict(), options.out)
+
+
+def update_command(options: argparse.Namespace) -> None:
+    from core.pipeline import update
+
+    require_folder(options.out)
+    done = update(open_bench(), _student(options.student), options.add, options.out)
+    say(
+        options,
+        done,
+        lambda: (
+            f"{done['added']:,} items added in {done['seconds']:.3f} s, "
+            f"{done['bytes_total']:,} bytes in all"
+        ),
+    )
+
+
+def _student(typed: str) -> str:
+    """A folder's whole path where it is a student's, so that no key of the workspace is meant."""
+    from core.pipeline import reference_to
+
+    return str(Path(typed).expanduser().absolute()) if reference_to(typed) != typed else typed
+
+
+@contextmanager
+def _stoppable() -> Iterator["Progress"]:
+    """Progress for the terminal; the first Ctrl-C asks the work to stop, the second ends it."""
+    asked = threading.Event()
+
+    def ask(*_: object) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+        print("\nstopping at the next step; Ctrl-C again ends it at once", file=sys.stderr)
+
+    def progress(done: int, total: int, message: str) -> bool:
+        show_progress(done, total, message)
+        return not asked.is_set()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield progress
+        return
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield progress
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _write_json(said: dict[str, Any], file: Path | None) -> None:
+    text = json.dumps(said, indent=1, ensure_ascii=False)
+    if file is None:
+        print(text)
+    else:
+        file.write_text(text + "\n", encoding="utf-8")
+
+
+def _figures(report: dict[str, Any]) -> list[str]:
+    held_out = report["held_out"]
+    lines = [
+        f"{report['family']} of {report['teacher']}",
+        f"bytes            {report['bytes_total']:,} ({report['bytes_per_item']:.2f} an item)",
+        f"relative error   {report['relative_error']:.4f}",
+        f"cosine           {report['cosine']:.4f} ({report['cosine_centred']:.4f} centred)",
+        "recall           "
+        + ", ".join(f"{share:.3f} of {k}" for k, share in report["recall"].items()),
+        f"microseconds     {report['microseconds']['1']:.1f} alone, "
+        f"{report['microseconds']['1024']:.2f} in a batch of 1,024",
+    ]
+    if held_out:
+        lines.append(
+            f"not taught       {held_out['items']:,} items: cosine {held_out['cosine']:.4f}, "
+            f"the true one in the top 10 {held_out['true_word_in_top_10']:.3f}"
+        )
+    return lines

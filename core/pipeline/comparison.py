@@ -1,0 +1,288 @@
+"""Two spaces over the items that they share: laid on each other, and how far each item moved.
+
+Everything is measured in the space. b is brought onto a by one turn, scale and shift
+(Procrustes), so that a difference that only names directions otherwise is none; what is left of
+an item's way is its drift. Beside it stands the drift between two students that differ in their
+seed only: a drift no larger than that says nothing.
+"""
+
+from dataclasses import dataclass, field
+from functools import partial
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from core.errors import InvalidSpecification
+from core.metrics.fidelity import overlap
+from core.metrics.similarity import padded, procrustes, similarity
+from core.pipeline.seeds import drift_of, null_drift, twin_of
+from core.pipeline.stages import reach, scaled
+from core.pipeline.students import PREFIX
+from core.spaces.neighbors import NeighborGraph
+from core.spaces.space import Provenance, Space
+from core.students import folder
+from core.types import Matrix, Progress, Rows, Scores, silent
+
+if TYPE_CHECKING:
+    from core.pipeline.bench import Bench
+
+FEWEST = 3  # shared items
+NEAR = 10
+MOVED = 60  # items named
+NAMED = 5  # neighbours in a sentence
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """``a`` and ``b`` hold the n shared items in a's order, b laid on a, with zeros appended
+    where one has fewer dimensions.
+
+    ``drift`` (n,) is 1 - cosine between an item's two vectors, a's mean taken from both: 0 not
+    moved, 1 nothing in common, 2 opposite. ``null_drift`` (n,) the same between two seeds of the
+    student, None where there are none (``null_note`` says why). ``overlap`` (n,) is the share of
+    the ten nearest that both have, each in its own space. ``moved`` names what moved most: row,
+    text, drift, overlap, lost, gained, and a sentence.
+    """
+
+    a: Space
+    b: Space
+    shared: int
+    only_a: int
+    only_b: int
+    drift: Scores
+    null_drift: Scores | None
+    overlap: Scores
+    summary: dict[str, float]
+    moved: list[dict[str, Any]]
+    null_note: str = ""
+    names: tuple[str, str] = field(default=("", ""))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures as JSON, without the vectors."""
+        return {
+            "a": self.names[0],
+            "b": self.names[1],
+            "shared": self.shared,
+            "only_a": self.only_a,
+            "only_b": self.only_b,
+            "summary": self.summary,
+            "null": self.null_note,
+            "moved": self.moved,
+        }
+
+
+def reference_to(typed: str) -> str:
+    """The reference string of a teacher, or of a student's folder.
+
+    >>> reference_to("glove:1000")
+    'glove:1000'
+    """
+    try:
+        if (Path(typed).expanduser() / folder.DESCRIPTION).is_file():
+            return PREFIX + typed
+    except (OSError, RuntimeError, ValueError):
+        pass
+    return typed
+
+
+def compare(bench: "Bench", a_ref: str, b_ref: str, progress: Progress = silent) -> Comparison:
+    """Compare two spaces by reference string; what was compared before is read back.
+
+    Raises UnknownTeacher, InvalidSpecification where fewer than three items are shared, Cancelled.
+    """
+    twin = twin_of(bench, b_ref) or twin_of(bench, a_ref)
+    key = _key(bench, a_ref, b_ref, twin)
+    whole_a = bench.space(a_ref, partial(scaled, progress, 0, 15))
+    whole_b = bench.space(b_ref, partial(scaled, progress, 15, 30))
+    rows_a, rows_b = shared_rows(whole_a, whole_b)
+    if len(rows_a) < FEWEST:
+        raise InvalidSpecification(
+            f"found {len(rows_a)} items that {a_ref} and {b_ref} share; expected at least "
+            f"{FEWEST}: compare two spaces of the same words or texts"
+        )
+
+    def make() -> Comparison:
+        a, b = part(whole_a, rows_a), part(whole_b, rows_b)
+        only = (len(whole_a) - len(rows_a), len(whole_b) - len(rows_b))
+        return _compared(bench, (a_ref, b_ref), a, b, only, twin, progress)
+
+    return bench.kept(
+        "comparison",
+        key,
+        read=lambda: _read(bench, key, (a_ref, b_ref), part(whole_a, rows_a)),
+        make=make,
+        write=lambda made: _write(bench, key, made),
+    )
+
+
+def has_comparison(bench: "Bench", a_ref: str, b_ref: str) -> bool:
+    """Whether these two were compared before, so that :func:`compare` only reads."""
+    twin = twin_of(bench, b_ref) or twin_of(bench, a_ref)
+    return bench.store.has("comparison", _key(bench, a_ref, b_ref, twin))
+
+
+def _key(bench: "Bench", a_ref: str, b_ref: str, twin: tuple[str, str, str] | None) -> str:
+    parts = [bench.space_key(a_ref), bench.space_key(b_ref), twin[1] if twin else ""]
+    return blake2b(" ".join(parts).encode(), digest_size=16).hexdigest()
+
+
+def shared_rows(a: Space, b: Space) -> tuple[Rows, Rows]:
+    """(n,) rows of a and of b with the same text, in a's order; of equal texts the first."""
+    theirs = {text: row for row, text in reversed(list(enumerate(b.texts)))}
+    seen: set[str] = set()
+    pairs = [
+        (row, theirs[text])
+        for row, text in enumerate(a.texts)
+        if text in theirs and not (text in seen or seen.add(text))  # type: ignore[func-returns-value]
+    ]
+    found = np.array(pairs, dtype=np.int64).reshape(-1, 2)
+    return np.ascontiguousarray(found[:, 0]), np.ascontiguousarray(found[:, 1])
+
+
+def part(space: Space, rows: Rows) -> Space:
+    """The chosen rows; the space itself where those are all, so that its pictures are found."""
+    if len(rows) == len(space) and np.array_equal(rows, np.arange(len(space))):
+        return space
+    return space.take(rows, space.name)
+
+
+def _compared(
+    bench: "Bench",
+    names: tuple[str, str],
+    a: Space,
+    b: Space,
+    only: tuple[int, int],
+    twin: tuple[str, str, str] | None,
+    progress: Progress,
+) -> Comparison:
+    graph_a = bench.graph(a, partial(scaled, progress, 30, 50))
+    graph_b = bench.graph(b, partial(scaled, progress, 50, 70))
+    reach(progress, 70, "laying one space on the other")
+    laid = procrustes(a.vectors, b.vectors)
+    width = len(laid.rotation)
+    aligned = laid.apply(b.vectors)
+    drift = drift_of(padded(a.vectors, width), aligned)
+    kept = overlap(
+        np.ascontiguousarray(graph_a.indices[:, :NEAR]),
+        np.ascontiguousarray(graph_b.indices[:, :NEAR]),
+    )
+    null, note = null_drift(bench, b.texts, twin, partial(scaled, progress, 80, 90))
+    reach(progress, 90, "comparing the shapes of the two spaces")
+    alike = similarity(a.vectors, b.vectors)
+    summary = {
+        "cka": alike.cka,
+        "cka_debiased": alike.cka_debiased,
+        "rsa": alike.rsa,
+        "procrustes_residual": alike.procrustes,
+        "recall10": float(kept.mean()),
+        "drift_mean": float(drift.mean()),
+        "drift_median": float(np.median(drift)),
+        **{f"{name}_null": value for name, value in alike.null.items()},
+        **({} if null is None else {"null_drift_mean": float(null.mean())}),
+        **_unaligned(a, b),
+    }
+    return Comparison(
+        a=a,
+        b=_laid_space(a, names[1], aligned),
+        shared=len(a),
+        only_a=only[0],
+        only_b=only[1],
+        drift=drift,
+        null_drift=null,
+        overlap=kept,
+        summary=summary,
+        moved=_moved(a, drift, kept, graph_a, graph_b),
+        null_note=note,
+        names=names,
+    )
+
+
+def _laid_space(a: Space, reference: str, vectors: Matrix) -> Space:
+    provenance = Provenance(teacher=reference, model=f"laid on {a.name}", layer="aligned")
+    return Space.create(a.texts, vectors, provenance, ids=a.ids, metadata=a.metadata)
+
+
+def _unaligned(a: Space, b: Space) -> dict[str, float]:
+    """Cosine and relative error as the vectors stand, where the dimensions are the same."""
+    if a.dim != b.dim:
+        return {}
+    lost = float(np.square(a.vectors - b.vectors, dtype=np.float64).sum())
+    there = float(np.square(a.vectors - a.mean, dtype=np.float64).sum())
+    cosines = np.einsum("nd,nd->n", a.unit, b.unit, dtype=np.float64)
+    return {
+        "cosine_unaligned": float(cosines.mean()),
+        "relative_error_unaligned": lost / there if there else float(lost > 0),
+    }
+
+
+def _moved(
+    a: Space, drift: Scores, kept: Scores, before: NeighborGraph, after: NeighborGraph
+) -> list[dict[str, Any]]:
+    rows = np.argsort(-drift, kind="stable")[:MOVED]
+    found: list[dict[str, Any]] = []
+    for row in rows.tolist():
+        then = before.indices[row, :NEAR].tolist()
+        now = after.indices[row, :NEAR].tolist()
+        lost = [a.texts[it] for it in then if it not in now]
+        gained = [a.texts[it] for it in now if it not in then]
+        found.append(
+            {
+                "row": row,
+                "text": a.texts[row],
+                "drift": float(drift[row]),
+                "overlap": float(kept[row]),
+                "lost": lost,
+                "gained": gained,
+                "says": _sentence(a.texts[row], lost, gained),
+            }
+        )
+    return found
+
+
+def _sentence(text: str, lost: list[str], gained: list[str]) -> str:
+    """What a move means.
+
+    >>> _sentence("bank", ["river", "shore"], ["loan"])
+    'bank went from river, shore to loan'
+    """
+    if not lost and not gained:
+        return f"{text} kept its ten nearest"
+    return f"{text} went from {', '.join(lost[:NAMED])} to {', '.join(gained[:NAMED])}"
+
+
+# --------------------------------------------------------------------------------- kept on disk
+
+
+def _write(bench: "Bench", key: str, made: Comparison) -> None:
+    arrays = {"b": made.b.vectors, "drift": made.drift, "overlap": made.overlap}
+    if made.null_drift is not None:
+        arrays["null_drift"] = made.null_drift
+    payload = {
+        "only_a": made.only_a,
+        "only_b": made.only_b,
+        "summary": made.summary,
+        "moved": made.moved,
+        "null_note": made.null_note,
+    }
+    bench.store.save("comparison", key, arrays, None, payload)
+
+
+def _read(bench: "Bench", key: str, names: tuple[str, str], a: Space) -> Comparison:
+    found = bench.store.load("comparison", key)
+    said, arrays = found.payload, found.arrays
+    return Comparison(
+        a=a,
+        b=_laid_space(a, names[1], arrays["b"]),
+        shared=len(a),
+        only_a=said["only_a"],
+        only_b=said["only_b"],
+        drift=arrays["drift"],
+        null_drift=arrays.get("null_drift"),
+        overlap=arrays["overlap"],
+        summary=said["summary"],
+        moved=said["moved"],
+        null_note=said["null_note"],
+        names=names,
+    )

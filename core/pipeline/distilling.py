@@ -1,0 +1,197 @@
+"""Making a student: its training folder, what can be resumed, and where it comes to lie."""
+
+import json
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from functools import partial
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+from core.errors import Cancelled, InvalidSpecification, JobFailed, MeaningSpaceError, StoreError
+from core.pipeline.stages import scaled
+from core.pipeline.students import KEY, SHIPPED, TRAINING
+from core.students import folder, registry
+from core.students.base import Student, StudentSpec
+from core.students.checkpoint import Keeper
+from core.teachers.base import WithModel, shown
+from core.types import Progress, silent
+
+if TYPE_CHECKING:
+    from core.pipeline.bench import Bench
+
+LOCK = ".lock"
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """A finished student: where it lies, what making it took, and what a person should read."""
+
+    key: str
+    folder: Path
+    student: Student
+    seconds: float
+    notes: tuple[str, ...]
+
+
+def specification(
+    family: str, values: Mapping[str, Any] | None = None, *, quick: bool = False
+) -> StudentSpec:
+    """The specification of a family from plain values; whole floats become ints where asked for.
+
+    ``quick`` shortens the learning to what a class can watch. Raises InvalidSpecification.
+    """
+    kind = registry.family(family).spec
+    whole = {it.name for it in fields(kind) if int in (it.type, *get_args(it.type))}
+    given = {
+        name: int(value)
+        if name in whole and isinstance(value, float) and value.is_integer()
+        else value
+        for name, value in (values or {}).items()
+    }
+    try:
+        spec = kind.from_dict(given)
+    except TypeError as fault:
+        raise InvalidSpecification(
+            f"found a setting that the {family} student cannot take ({fault}); expected numbers "
+            f"for some of {', '.join(it.name for it in fields(kind))}"
+        ) from None
+    return quickened(spec) if quick else spec
+
+
+def quickened(spec: StudentSpec) -> StudentSpec:
+    """The same to be learnt in some 20 s, where the family learns; others take seconds anyway."""
+    can = any(it.name == "quick" for it in fields(spec))
+    return type(spec).from_dict({**spec.to_dict(), "quick": True}) if can else spec
+
+
+def student_key(teacher: str, spec: StudentSpec) -> str:
+    """The key that the same work always has: "transform-glove-1000-8b-0-1f2e3d4c"."""
+    plain = re.sub(r"[^a-z0-9]+", "-", teacher.lower()).strip("-")[-30:].strip("-")
+    state = f"{teacher} {spec.digest}"
+    digest = blake2b(state.encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
+    return f"{spec.family}-{plain}-{spec.bytes_per_item:g}b-{spec.seed}-{digest}"
+
+
+def distill(
+    bench: "Bench",
+    teacher: str,
+    spec: StudentSpec,
+    key: str | None = None,
+    progress: Progress = silent,
+    out: Path | None = None,
+) -> Made:
+    """Make a student and save it, under its key in the workspace or in the folder ``out``.
+
+    While it lasts, <workspace>/trainings/KEY says what is made; stopped, broken off or killed,
+    the same call goes on from there. Raises Cancelled with the checkpoint kept, TrainingFailed,
+    InvalidSpecification, StoreError, JobFailed where another process trains the same.
+    """
+    key = student_key(teacher, spec) if key is None else key
+    if not KEY.fullmatch(key) or key.startswith(SHIPPED):
+        raise InvalidSpecification(
+            f"found the key {shown(key)} for a student; expected lower-case letters, digits and "
+            f"hyphens, not beginning with {SHIPPED!r}"
+        )
+    place = bench.studio.under_way / key
+    arguments = {"teacher": teacher, "spec": spec.to_dict(), "key": key}
+    with _claimed(place):
+        keeper = Keeper(place)
+        notes = _begin(keeper, arguments, progress)
+        try:
+            student, seconds = _fitted(bench, teacher, spec, progress, keeper)
+            target = bench.studio.made / key if out is None else out
+            folder.save(student, target)
+        except Cancelled:
+            raise
+        except MeaningSpaceError as fault:
+            if keeper.restore() is None:  # nothing to go on from
+                shutil.rmtree(place, ignore_errors=True)
+            else:
+                _describe(place, {"arguments": arguments, "error": str(fault)})
+            raise
+        keeper.clear()
+    return Made(key, target, student, seconds, (*student.notes, *notes))
+
+
+def _fitted(
+    bench: "Bench", teacher: str, spec: StudentSpec, progress: Progress, keeper: Keeper
+) -> tuple[Student, float]:
+    """The student, and the seconds of its making, those before an interruption included."""
+    taught_by = bench.teacher(teacher)
+    space = bench.space(teacher, partial(scaled, progress, 0, 10))
+    model = taught_by.model_folder() if isinstance(taught_by, WithModel) else None
+    resumed = keeper.restore() is not None
+    before = keeper.history()[-1]["seconds"] if resumed and keeper.history() else 0.0
+    began = time.perf_counter()
+    student = registry.fit(space, spec, partial(_counted, progress), keeper, model)
+    return student, before + time.perf_counter() - began
+
+
+def _counted(progress: Progress, done: int, total: int, message: str) -> bool:
+    """A training's own steps: 10 to 90 of 100 parts, with the step said."""
+    share = round(1000 + 8000 * done / max(total, 1))
+    counted = f", step {done:,} of {total:,}" if total > 1 else ""
+    return progress(share, 10_000, message + counted)
+
+
+def _begin(keeper: Keeper, arguments: dict[str, Any], progress: Progress) -> tuple[str, ...]:
+    """Say in the folder what is made, and clear away a checkpoint that was cut short."""
+    assert keeper.folder is not None
+    notes: tuple[str, ...] = ()
+    if keeper.cut_short():
+        keeper.begin_anew()
+        notes = ("found the checkpoint cut short: this training began anew",)
+        progress(0, 100, notes[0])
+    _describe(keeper.folder, {"arguments": arguments, "error": "", "notes": notes})
+    return notes
+
+
+def _describe(place: Path, said: dict[str, Any]) -> None:
+    """Write training.json, whole or not at all. Raises StoreError."""
+    beside = place / f".{TRAINING}.{os.getpid()}"
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        beside.write_text(json.dumps(said), encoding="utf-8")
+        beside.replace(place / TRAINING)
+    except OSError as fault:
+        beside.unlink(missing_ok=True)
+        raise StoreError(
+            f"found that {place} cannot be written ({fault.strerror or fault}); expected room "
+            "for a training: free some space, or choose another with --workspace"
+        ) from None
+
+
+@contextmanager
+def _claimed(place: Path) -> Iterator[None]:
+    """Only one process at a time trains in a folder; a lock dies with its process.
+
+    Raises JobFailed where another one does, StoreError where the folder cannot be made.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows: two processes that make the same are not told apart
+        yield
+        return
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        file = (place / LOCK).open("w")
+    except OSError as fault:
+        raise StoreError(
+            f"found that {place} cannot be written ({fault.strerror or fault}); expected room "
+            "for a training: free some space, or choose another with --workspace"
+        ) from None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise JobFailed(
+                f"found this very student being trained by another process in {place}; expected "
+                "one at a time: wait for it, or stop it there"
+            ) from None
+        yield

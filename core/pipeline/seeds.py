@@ -1,0 +1,85 @@
+"""How far items lie apart in two spaces, and how far two seeds of one student lie apart."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from core.errors import MeaningSpaceError
+from core.metrics.similarity import procrustes
+from core.pipeline.student_teacher import StudentTeacher, generate_all
+from core.pipeline.students import PREFIX
+from core.students import folder, registry
+from core.students.base import Student
+from core.types import Matrix, Progress, Scores
+
+if TYPE_CHECKING:
+    from core.pipeline.bench import Bench
+
+ALIKE_WHATEVER_THE_SEED = ("transform",)  # families that draw nothing
+
+
+def drift_of(a: Matrix, b: Matrix) -> Scores:
+    """(n,) 1 - cosine of each item's two vectors, a's mean taken from both."""
+    mean = a.mean(axis=0, dtype=np.float64)
+    x, y = a - mean, b - mean
+    lengths = np.linalg.norm(x, axis=1) * np.linalg.norm(y, axis=1)
+    # Two vectors at the mean itself have not moved; one of them alone has no direction in common.
+    both = np.isclose(np.linalg.norm(x - y, axis=1), 0, atol=1e-9)
+    cosines = np.einsum("nd,nd->n", x, y) / np.where(lengths > 0, lengths, 1)
+    cosines = np.where(lengths > 0, cosines, both)
+    drift: Scores = np.clip(1 - cosines, 0, 2).astype(np.float32)
+    return drift
+
+
+def twin_of(bench: "Bench", reference: str) -> tuple[str, str, str] | None:
+    """(this student, another that differs in its seed only, its digest), as references."""
+    teacher = bench.teacher(reference)
+    if not isinstance(teacher, StudentTeacher):
+        return None
+    spec, origin = teacher.student.spec, teacher.student.origin
+    for card in bench.studio.students(origin.teacher):
+        said = folder.describe(card.folder)
+        same = replace(spec, seed=said["spec"].get("seed", 0)).to_dict() == said["spec"]
+        if same and said["spec"]["seed"] != spec.seed and said["origin"]["digest"] == origin.digest:
+            return reference, PREFIX + card.key, folder.digest(card.folder)
+    return reference, "", ""
+
+
+def null_drift(
+    bench: "Bench",
+    texts: tuple[str, ...],
+    twin: tuple[str, str, str] | None,
+    progress: Progress,
+) -> tuple[Scores | None, str]:
+    """Drift between two seeds over these texts, and what it is or why there is none."""
+    if twin is None:
+        return None, "neither side is a student, so there is no second seed to compare with"
+    one, other, _ = twin
+    teacher = bench.teacher(one)
+    assert isinstance(teacher, StudentTeacher)
+    name = teacher.student.family
+    if name in ALIKE_WHATEVER_THE_SEED:
+        return np.zeros(len(texts), np.float32), f"a {name} student is the same for every seed"
+    made = None
+    if other:
+        made = bench.studio.student(other.removeprefix(PREFIX))
+    elif not registry.family(name).learns:
+        made = _second_seed(bench, teacher, progress)
+    if made is None:
+        return None, f"no second seed of this {name} student yet: train it again with another seed"
+    ours, theirs = (generate_all(it, texts, progress) for it in (teacher.student, made))
+    laid = procrustes(ours, theirs)
+    return drift_of(ours, laid.apply(theirs)), f"the same student with seed {made.spec.seed}"
+
+
+def _second_seed(bench: "Bench", teacher: StudentTeacher, progress: Progress) -> Student | None:
+    """The student made once more with the next seed, where that takes seconds."""
+    spec, origin = teacher.student.spec, teacher.student.origin
+    try:
+        space = bench.space(origin.teacher)
+        if space.digest != origin.digest:
+            return None
+        return registry.fit(space, replace(spec, seed=spec.seed + 1), progress)
+    except MeaningSpaceError:
+        return None

@@ -1,0 +1,51 @@
+"""Adding items with known vectors to a student that can take them without learning."""
+
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from core.errors import InvalidVectors, Unsupported
+from core.spaces.io import read_vectors
+from core.students import folder
+
+if TYPE_CHECKING:
+    from core.pipeline.bench import Bench
+
+ADDS = "add"  # the method of families that can
+
+
+def update(bench: "Bench", key: str, file: Path, out: Path) -> dict[str, Any]:
+    """Add the items of a file of vectors to a student, and save it in ``out``; the figures.
+
+    "seconds" is for adding alone, reading and writing aside. Raises Unsupported for a family that
+    cannot, InvalidVectors for other dimensions, UnreadableFile, InvalidStudent, StoreError.
+    """
+    student = bench.studio.student(key)
+    add = getattr(student, ADDS, None)
+    if add is None:
+        raise Unsupported(
+            f"found a {student.family} student, which learns its items together; expected a "
+            "hybrid, which takes new items without learning: train one, or train this one again"
+        )
+    given = read_vectors(file)
+    vectors = np.ascontiguousarray(given.vectors, dtype=np.float32)
+    if vectors.ndim != 2 or vectors.shape[1] != student.dim:
+        raise InvalidVectors(
+            f"found vectors of {vectors.shape[-1]} dimensions in {file}; expected {student.dim}, "
+            f"as {student.origin.teacher} has: take them from the same teacher"
+        )
+    before, began = student.size_bytes(), perf_counter()
+    made = add(given.texts, vectors)
+    seconds = perf_counter() - began
+    folder.save(made, out)
+    return {
+        "added": len(set(given.texts) - student.known),
+        "replaced": len(set(given.texts) & student.known),
+        "bytes_before": before,
+        "bytes_total": made.size_bytes(),
+        "bytes_per_added": (made.size_bytes() - before) / max(len(given.texts), 1),
+        "seconds": seconds,
+        "out": str(out),
+    }
