@@ -18,6 +18,13 @@ page = st.navigation(
         st.Page("pages/map.py", title="Map", icon=":material/bubble_chart:", url_path="map"),
         st.Page("pages/paths.py", title="Paths", icon=":material/route:", url_path="paths"),
         st.Page("pages/axes.py", title="Axes", icon=":material/straighten:", url_path="axes"),
+        st.Page("pages/student.py", title="Students", icon=":material/school:", url_path="student"),
+        st.Page(
+            "pages/compare.py",
+            title="Compare",
+            icon=":material/compare_arrows:",
+            url_path="compare",
+        ),
     ]
 )
 chrome()

@@ -65,6 +65,14 @@ function loadPlotly(url) {
   return plotlyLoading;
 }
 
+// Between two places, the share u of the way.
+function between(from, to, u) {
+  const values = new Float32Array(from.length);
+  for (let i = 0; i < values.length; i++) values[i] = from[i] + (to[i] - from[i]) * u;
+  return values;
+}
+
+const eased = (u) => u * u * (3 - 2 * u);
 const moved = (from, to) => from !== to && from.some((value, i) => value !== to[i]);
 
 const ruler = document.createElement("canvas").getContext("2d");
@@ -82,9 +90,10 @@ class Picture {
     this.plot = element("div", { class: "ms-plot" });
     this.labels = element("div", { class: "ms-labels", "aria-hidden": "true" });
     this.hover = element("div", { class: "ms-hover", hidden: true });
+    this.ring = element("div", { class: "ms-ring", hidden: true }, element("span"));
     this.root = element("section", { class: "ms-picture" },
       element("header", {}, this.title, this.tag),
-      element("div", { class: "ms-frame" }, this.plot, this.labels, this.hover));
+      element("div", { class: "ms-frame" }, this.plot, this.labels, this.ring, this.hover));
     this.observer = new ResizeObserver(() => this.resize());
     this.observer.observe(this.plot);
     this.drawing = Promise.resolve();
@@ -106,6 +115,9 @@ class Picture {
     this.spec = spec;
     this.title.textContent = spec.title ?? "";
     this.title.title = spec.hint ?? "";
+    this.title.classList.toggle("ms-keyed", Boolean(spec.color));
+    this.title.style.setProperty("--ms-kind", spec.color || "transparent");
+    this.ring.hidden = true;
     this.tag.textContent = spec.tag ?? "";
     this.tag.dataset.kind = spec.tag ?? "";
     this.tag.title = spec.tag_help ?? "";
@@ -113,14 +125,14 @@ class Picture {
     this.plot.style.height = `${spec.fill ? clamp(innerHeight - spec.fill, spec.height, 1200) : spec.height}px`;
     this.plot.setAttribute("role", "img");
     this.plot.setAttribute("aria-label", spec.alt ?? spec.title ?? "");
-    const { data, layout, config } = spec.figure;
-    const from = before && before.space === spec.space && this.morphable(before, spec) ? before : null;
+    const { layout, config } = spec.figure;
+    const u = spec.morph ? this.stage.morph.u : 0;
+    const from = u === 0 && before && before.space === spec.space && this.morphable(before, spec) ? before : null;
     if (from && !calm()) await this.morph(from, spec);
-    const aim = spec.focus && (!before || from || this.stage.seeking);
+    const aim = spec.focus && (!before || from || this.stage.sought);
     const kept = before && before.figure.layout.uirevision === layout.uirevision ? this.window() : null;
-    this.stage.seeking = false;
     // Plotly keeps a window that the mouse has set, not one that a program has: so it is carried over.
-    await Plotly.react(this.plot, data, this.looking(layout, kept ?? (aim && !from ? spec.focus : null)), this.configured(config));
+    await Plotly.react(this.plot, this.posed(u), this.looking(layout, kept ?? (aim && !from ? spec.focus : null)), this.configured(config));
     if (spec.figure.frames?.length) {
       const known = Object.keys(this.plot._transitionData?._frameHash ?? {});
       if (known.length) await Plotly.deleteFrames(this.plot);
@@ -129,6 +141,69 @@ class Picture {
     this.listen();
     if (aim && (kept || from)) await this.glide(spec.focus, 420);
     this.placeLabels();
+  }
+
+  // Traces of its own, so that Plotly writes into none of the spec's; every item the share u of its
+  // way into the second space, with all that hangs on it (meta.follow: an item for each vertex).
+  posed(u) {
+    const { data } = this.spec.figure;
+    const { morph } = this.spec;
+    const items = data[this.itemsIndex(this.spec)];
+    const rows = this.linkable() ? this.stage.lassoed : null;
+    const chosen = rows ? { selectedpoints: rows } : {};
+    if (!morph || !u) return data.map((trace) => ({ ...trace, ...(trace === items ? chosen : {}) }));
+    const [x, y] = [between(items.x, morph.x, u), between(items.y, morph.y, u)];
+    return data.map((trace) => {
+      if (trace === items) return { ...trace, ...chosen, x, y };
+      const { follow } = trace.meta ?? {};
+      if (!follow) return { ...trace };
+      const carried = (own, of) => Array.from(own, (value, k) => (follow[k] < 0 ? value : of[follow[k]]));
+      return { ...trace, x: carried(trace.x, x), y: carried(trace.y, y) };
+    });
+  }
+
+  pose(u) {
+    const { data } = this.spec.figure;
+    const moving = data.flatMap(({ meta }, k) => (meta?.role === "items" || meta?.follow ? [k] : []));
+    const traces = this.posed(u);
+    const update = { x: moving.map((k) => traces[k].x), y: moving.map((k) => traces[k].y) };
+    return window.Plotly.restyle(this.plot, update, moving);
+  }
+
+  // Where the items are now: on the way into the second space, if they are.
+  places() {
+    return this.plot.data?.[this.itemsIndex(this.spec)];
+  }
+
+  linkable() {
+    return Boolean(this.spec?.space) && this.itemsIndex(this.spec) >= 0;
+  }
+
+  // The item that is pointed at in another picture of the same space.
+  pointAt(row) {
+    const places = row === null ? null : this.places();
+    const { xaxis, yaxis, _size: size } = this.plot._fullLayout ?? {};
+    this.ring.hidden = !places || !xaxis?.l2p;
+    if (this.ring.hidden) return;
+    const [x, y] = [xaxis.l2p(places.x[row]) + size.l, yaxis.l2p(places.y[row]) + size.t];
+    const [width, height] = [this.plot.offsetWidth, this.plot.offsetHeight];
+    const outside = x < 0 || x > width || y < 0 || y > height;
+    this.ring.classList.toggle("ms-outside", outside);
+    this.ring.classList.toggle("ms-leftward", x > 0.6 * width);
+    this.ring.style.left = `${clamp(x, 8, width - 8)}px`;
+    this.ring.style.top = `${clamp(y, 8, height - 8)}px`;
+    this.ring.firstChild.textContent = (this.stage.items?.texts[row] ?? "").slice(0, 40);
+  }
+
+  // Follow another picture of the same space: the same window, at once.
+  look(at) {
+    if (!at || !this.plot._fullLayout?.xaxis || !moved(at, this.window())) return;
+    this.led = true;
+    window.Plotly.relayout(this.plot, { "xaxis.range": at.slice(0, 2), "yaxis.range": at.slice(2) }).then(() => { this.led = false; });
+  }
+
+  mark(rows) {
+    if (this.linkable()) window.Plotly.restyle(this.plot, { selectedpoints: [rows] }, [this.itemsIndex(this.spec)]);
   }
 
   window() {
@@ -147,8 +222,10 @@ class Picture {
   }
 
   whole() {
-    const { xaxis, yaxis } = this.spec.figure.layout;
-    return this.glide([...xaxis.range, ...yaxis.range], 300);
+    return Promise.all([this, ...this.stage.linked(this)].map((picture) => {
+      const { xaxis, yaxis } = picture.spec.figure.layout;
+      return picture.glide([...xaxis.range, ...yaxis.range], 300);
+    }));
   }
 
   // Move the window over the map to where the chosen item and its neighbours are.
@@ -157,13 +234,14 @@ class Picture {
     if (!xaxis || !yaxis) return;
     const from = [...xaxis.range, ...yaxis.range];
     const start = performance.now();
+    this.led = true; // each picture glides by itself
     for (let u = 0; u < 1;) {
       if (milliseconds) await new Promise(requestAnimationFrame);
       u = milliseconds && !calm() ? Math.min(1, (performance.now() - start) / milliseconds) : 1;
-      const eased = u * u * (3 - 2 * u);
-      const now = from.map((value, k) => value + (goal[k] - value) * eased);
+      const now = from.map((value, k) => value + (goal[k] - value) * eased(u));
       await window.Plotly.relayout(this.plot, { "xaxis.range": now.slice(0, 2), "yaxis.range": now.slice(2) });
     }
+    this.led = false;
   }
 
   itemsIndex(spec) {
@@ -180,24 +258,19 @@ class Picture {
     const index = this.itemsIndex(after);
     const [a, b] = [before.figure.data[this.itemsIndex(before)], after.figure.data[index]];
     const [ranges, goal] = [before.figure.layout, after.figure.layout];
-    const n = b.x.length;
-    this.labels.replaceChildren();
+    const still = after.figure.data.filter(({ meta }) => meta?.still).map((trace) => ({ ...trace }));
+    if (!still.length) this.labels.replaceChildren(); // else the frame stays, and its names with it
     const mixed = (u, from, to) => from.map((value, i) => value + (to[i] - value) * u);
-    await Plotly.react(this.plot, [{ ...b, x: a.x, y: a.y }], { ...goal, xaxis: { ...goal.xaxis, range: ranges.xaxis.range }, yaxis: { ...goal.yaxis, range: ranges.yaxis.range } }, after.figure.config);
+    await Plotly.react(this.plot, [...still, { ...b, x: a.x, y: a.y }], { ...goal, xaxis: { ...goal.xaxis, range: ranges.xaxis.range }, yaxis: { ...goal.yaxis, range: ranges.yaxis.range } }, after.figure.config);
     const start = performance.now();
     for (let u = 0; u < 1;) {
       await new Promise(requestAnimationFrame);
       u = Math.min(1, (performance.now() - start) / MORPH_MS);
-      const eased = u * u * (3 - 2 * u);
-      const [x, y] = [new Float32Array(n), new Float32Array(n)];
-      for (let i = 0; i < n; i++) {
-        x[i] = a.x[i] + (b.x[i] - a.x[i]) * eased;
-        y[i] = a.y[i] + (b.y[i] - a.y[i]) * eased;
-      }
-      await Plotly.update(this.plot, { x: [x], y: [y] }, {
-        "xaxis.range": mixed(eased, ranges.xaxis.range, goal.xaxis.range),
-        "yaxis.range": mixed(eased, ranges.yaxis.range, goal.yaxis.range),
-      }, [0]);
+      const share = eased(u);
+      await Plotly.update(this.plot, { x: [between(a.x, b.x, share)], y: [between(a.y, b.y, share)] }, {
+        "xaxis.range": mixed(share, ranges.xaxis.range, goal.xaxis.range),
+        "yaxis.range": mixed(share, ranges.yaxis.range, goal.yaxis.range),
+      }, [still.length]);
     }
   }
 
@@ -207,10 +280,12 @@ class Picture {
     const row = (point) => {
       const trace = this.spec.figure.data[point.curveNumber];
       if (trace?.meta?.role === "items") return point.pointNumber;
-      return trace?.meta?.rows?.[point.pointNumber] ?? null;
+      const found = (trace?.meta?.rows ?? trace?.meta?.follow)?.[point.pointNumber] ?? -1;
+      return found < 0 ? null : found;
     };
-    this.plot.on("plotly_hover", ({ points, event }) => this.showHover(row(points[0]), event));
-    this.plot.on("plotly_unhover", () => { this.hover.hidden = true; });
+    const point = (at) => { for (const other of this.stage.linked(this)) other.pointAt(at); };
+    this.plot.on("plotly_hover", ({ points, event }) => { this.showHover(row(points[0]), event); point(row(points[0])); });
+    this.plot.on("plotly_unhover", () => { this.hover.hidden = true; point(null); });
     this.plot.on("plotly_click", ({ points }) => {
       const chosen = row(points[0]);
       if (chosen !== null) this.stage.choose({ row: chosen });
@@ -218,23 +293,39 @@ class Picture {
     this.plot.on("plotly_selected", (event) => {
       if (!event) return;
       const index = this.itemsIndex(this.spec);
-      this.stage.lasso(event.points.filter((point) => point.curveNumber === index).map((point) => point.pointNumber));
+      this.lassoed(event.points.filter(({ curveNumber }) => curveNumber === index).map(({ pointNumber }) => pointNumber));
     });
     this.plot.on("plotly_doubleclick", () => { if (this.spec.figure.layout.xaxis?.range) this.whole(); });
-    this.plot.on("plotly_deselect", () => this.stage.lasso([]));
-    const soon = () => { this.pending ??= requestAnimationFrame(() => { this.pending = null; this.placeLabels(); }); };
+    this.plot.on("plotly_deselect", () => this.lassoed([]));
+    const soon = () => {
+      this.ring.hidden = this.hover.hidden = true;
+      this.leading ||= !this.led; // asked now: a picture that was led must not lead back
+      this.pending ??= requestAnimationFrame(() => {
+        this.pending = null;
+        this.placeLabels();
+        if (this.leading) for (const other of this.stage.linked(this)) other.look(this.window());
+        this.leading = false;
+      });
+    };
     this.plot.on("plotly_relayout", soon);
     this.plot.on("plotly_relayouting", soon);
+  }
+
+  lassoed(rows) {
+    this.stage.lassoed = rows.length ? rows : null;
+    for (const other of this.stage.linked(this)) other.mark(this.stage.lassoed);
+    this.stage.lasso(rows);
   }
 
   showHover(row, event) {
     const items = this.stage.items;
     if (row === null || !items?.texts || !event) return;
-    const near = items.near ? [0, 1, 2].map((k) => items.texts[items.near[3 * row + k]]).filter((text) => text !== undefined) : [];
+    const graph = this.spec.near ?? items.near;
+    const near = graph ? [0, 1, 2].map((k) => items.texts[graph[3 * row + k]]).filter((text) => text !== undefined) : [];
     this.hover.replaceChildren(
       element("strong", {}, items.texts[row]),
       element("span", { class: "ms-quiet" }, items.details?.[row] ?? ""),
-      near.length ? element("span", {}, `near: ${near.join(", ")}`) : element("span", { class: "ms-quiet" }, items.near ? "" : "neighbours are being computed"));
+      near.length ? element("span", {}, `near: ${near.join(", ")}`) : element("span", { class: "ms-quiet" }, graph ? "" : "neighbours are being computed"));
     const frame = this.plot.getBoundingClientRect();
     const [x, y] = [event.clientX - frame.left, event.clientY - frame.top];
     this.hover.hidden = false;
@@ -253,7 +344,7 @@ class Picture {
     const full = this.spec.figure.layout;
     const whole = full.xaxis?.range ? Math.abs(xaxis.range[1] - xaxis.range[0]) > 0.7 * Math.abs(full.xaxis.range[1] - full.xaxis.range[0]) : true;
     const limit = whole ? LABELS_WHOLE : LABELS_ZOOMED;
-    const candidates = [...(this.spec.labels ?? []), ...this.itemLabels(at, width, height)];
+    const candidates = [...this.named(), ...this.itemLabels(at, width, height)];
     const taken = this.stage.search && this === this.stage.pictures[0] ? [[0, 0, this.stage.search.root.offsetWidth + 14, 52]] : [];
     const placed = [];
     for (const label of candidates) {
@@ -278,18 +369,27 @@ class Picture {
     this.labels.replaceChildren(...placed);
   }
 
+  // The labels of the spec, each where its end of the morph has it.
+  named() {
+    const labels = this.spec.labels ?? [];
+    const there = this.spec.morph?.labels;
+    const u = there ? this.stage.morph.u : 0;
+    return u ? labels.map((label, k) => ({ ...label, x: label.x + (there[k].x - label.x) * u, y: label.y + (there[k].y - label.y) * u })) : labels;
+  }
+
   // Deep in the map every visible item carries its own name.
   itemLabels(at, width, height) {
     const index = this.itemsIndex(this.spec);
     const texts = this.stage.items?.texts;
     if (index < 0 || !texts) return [];
-    const { x, y } = this.spec.figure.data[index];
+    const { x, y } = this.places();
     const { xaxis, yaxis } = this.plot._fullLayout;
     const [x0, x1] = [...xaxis.range].sort((a, b) => a - b);
     const [y0, y1] = [...yaxis.range].sort((a, b) => a - b);
     const seen = [];
+    const named = new Set(this.named().map(({ text }) => text)); // these have their name already
     for (let i = 0; i < x.length; i++) {
-      if (x[i] > x0 && x[i] < x1 && y[i] > y0 && y[i] < y1) {
+      if (x[i] > x0 && x[i] < x1 && y[i] > y0 && y[i] < y1 && !named.has(texts[i].slice(0, 40))) {
         seen.push({ text: texts[i].slice(0, 40), x: x[i], y: y[i], px: 11, kind: "item", above: true });
         if (seen.length > 120) return [];
       }
@@ -309,7 +409,7 @@ class Picture {
   showMatches(rows) {
     const index = this.spec?.figure.data.findIndex((trace) => trace.meta?.role === "matches") ?? -1;
     if (index < 0) return;
-    const items = this.spec.figure.data[this.itemsIndex(this.spec)];
+    const items = this.places();
     const update = { x: [rows.map((row) => items.x[row])], y: [rows.map((row) => items.y[row])] };
     window.Plotly.restyle(this.plot, update, [index]);
   }
@@ -357,7 +457,7 @@ class Search {
       this.rows = all.slice(0, 8);
       this.active = -1;
       this.show(query, all.length);
-      this.stage.pictures[0]?.showMatches(query.length > 1 ? all.slice(0, 400) : []);
+      this.stage.showMatches(query.length > 1 ? all.slice(0, 400) : []);
     }, 70);
   }
 
@@ -397,7 +497,7 @@ class Search {
   choose(what) {
     this.shut();
     this.input.value = "";
-    this.stage.pictures[0]?.showMatches([]);
+    this.stage.showMatches([]);
     this.stage.seeking = true;
     this.stage.choose(what);
   }
@@ -485,6 +585,59 @@ class Player {
   }
 }
 
+// ------------------------------------------------------------------------------ morph
+// One map on its way into the other: by a button, by the names of both ends, or held half-way.
+class Morph {
+  constructor(stage) {
+    this.stage = stage;
+    this.u = 0;
+    this.button = element("button", { type: "button", class: "ms-play", onclick: () => this.to(this.u < 0.5 ? 1 : 0) }, "Morph");
+    this.ends = [0, 1].map((goal) => element("button", { type: "button", class: "ms-end", onclick: () => this.to(goal) }));
+    this.range = element("input", { type: "range", min: 0, max: 100, step: 1, value: 0, class: "ms-range", oninput: () => { this.running = null; this.set(Number(this.range.value) / 100); } });
+    this.root = element("div", { class: "ms-controls ms-morph" }, this.button, this.ends[0], this.range, this.ends[1]);
+  }
+
+  update({ names, colors }) {
+    this.names = names;
+    this.ends.forEach((end, k) => {
+      end.textContent = names[k];
+      end.title = `Show ${names[k]}`;
+      end.style.setProperty("--ms-kind", colors[k]);
+    });
+    this.range.setAttribute("aria-label", `From ${names[0]} to ${names[1]}`);
+    this.show();
+  }
+
+  show() {
+    this.range.value = Math.round(100 * this.u);
+    this.range.setAttribute("aria-valuetext", `${Math.round(100 * this.u)}% of the way to ${this.names[1]}`);
+    this.ends.forEach((end, goal) => end.setAttribute("aria-pressed", String(this.u === goal)));
+    this.stage.root.dataset.morph = this.u.toFixed(2);
+  }
+
+  async set(u) {
+    this.u = u;
+    this.show();
+    const moving = this.stage.pictures.filter((picture) => picture.spec?.morph);
+    await Promise.all(moving.map((picture) => picture.pose(u)));
+    for (const picture of moving) picture.placeLabels();
+  }
+
+  async to(goal) {
+    const run = (this.running = Symbol("run"));
+    const from = this.u;
+    const start = performance.now();
+    for (let share = calm() ? 1 : 0; this.running === run; ) {
+      if (!calm()) {
+        await new Promise(requestAnimationFrame);
+        share = Math.min(1, (performance.now() - start) / MORPH_MS);
+      }
+      await this.set(share === 1 ? goal : from + (goal - from) * eased(share));
+      if (share === 1) return;
+    }
+  }
+}
+
 // ------------------------------------------------------------------------------ stage
 class Stage {
   constructor(parent) {
@@ -501,6 +654,16 @@ class Stage {
 
   choose(what) { this.answers?.choose?.(what); }
   lasso(rows) { this.answers?.lasso?.(rows); }
+
+  // Pictures of the same space point, zoom and select together.
+  linked(picture) {
+    return picture.linkable() ? this.pictures.filter((other) => other !== picture && other.linkable() && other.spec.space === picture.spec.space) : [];
+  }
+
+  showMatches(rows) {
+    const [first] = this.pictures;
+    if (first) for (const picture of [first, ...this.linked(first)]) picture.showMatches(rows);
+  }
 
   async update(data, answers) {
     this.answers = answers;
@@ -530,6 +693,14 @@ class Stage {
       this.search.input.placeholder = data.search;
     }
     this.showLegend(data.legend);
+    const morph = data.pictures.find((picture) => picture.morph)?.morph;
+    if (morph) {
+      if (!this.morph) { this.morph = new Morph(this); this.bottom.prepend(this.morph.root); }
+      this.morph.update(morph);
+    }
+    if (this.morph) this.morph.root.hidden = !morph;
+    this.root.dataset.pictures = data.pictures.length;
+    [this.sought, this.seeking] = [this.seeking, false];
     await Promise.all(this.pictures.map((picture, k) => picture.draw(data.pictures[k])));
     if (data.player) {
       if (!this.player) { this.player = new Player(this); this.bottom.append(this.player.root); }

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from core.paths.base import MAX_STEPS, STEPS
+from core.students.registry import NAMES as FAMILIES
 
 T = TypeVar("T")
 
@@ -51,6 +52,28 @@ def _whole(low: int, high: int) -> Codec[int]:
         return int(value)
 
     return Codec(str, read)
+
+
+def _one_of(*names: str) -> Codec[str]:
+    def read(value: str) -> str:
+        if value not in names:
+            raise ValueError(f"one of {', '.join(names)}")
+        return value
+
+    return Codec(str, read)
+
+
+def _number(low: float, high: float) -> Codec[float]:
+    def write(value: float) -> str:
+        return str(int(value)) if value == int(value) else repr(value)
+
+    def read(value: str) -> float:
+        number = _float(value) if re.fullmatch(r"[0-9.e+-]{1,30}", value) else math.nan
+        if not low <= number <= high:
+            raise ValueError(f"a number from {low:g} to {high:g}")
+        return number
+
+    return Codec(write, read)
 
 
 def _flag(value: str) -> bool:
@@ -133,6 +156,11 @@ FLAG: Codec[bool] = Codec(lambda value: "1" if value else "0", _flag)
 SEED: Codec[int] = _whole(0, MAX_SEED)
 DIMS: Codec[int] = _whole(2, 3)
 PARAMETERS: Codec[Parameters] = Codec(_write_parameters, _read_parameters)
+FAMILY: Codec[str] = _one_of(*FAMILIES)
+BYTES: Codec[float] = _number(0.0, 1e6)
+MEASURE: Codec[str] = _one_of("relative_error", "cosine", "recall10")
+PICTURE: Codec[str] = _one_of("umap", "pca")
+LAYOUT: Codec[str] = _one_of("side", "morph")
 
 
 @dataclass(frozen=True)
@@ -182,12 +210,44 @@ class AxesView:
     centred: bool = _in_link(FLAG, False)
 
 
-View: TypeAlias = MapView | PathView | AxesView
+@dataclass(frozen=True)
+class StudentView:
+    """What the students page shows: the family and budget in the form (0 leaves it to the page),
+    the measure on the curve, the key of the student that is looked at, and the text that it was
+    asked for."""
+
+    teacher: str = _in_link(TEXT, TEACHER)
+    revision: str = _in_link(TEXT, "")
+    family: str = _in_link(FAMILY, "hybrid")
+    bytes_per_item: float = _in_link(BYTES, 0.0)
+    measure: str = _in_link(MEASURE, "relative_error")
+    student: str = _in_link(TEXT, "")
+    text: str = _in_link(TEXT, "")
+
+
+@dataclass(frozen=True)
+class CompareView:
+    """What the compare page shows: two spaces by their reference strings, the item that is
+    selected in both, the picture that they are drawn in, side by side or one morphing into the
+    other, their colour, and the two texts between which a way is walked in both."""
+
+    a: str = _in_link(TEXT, TEACHER)
+    b: str = _in_link(TEXT, "")
+    item: str = _in_link(TEXT, "")
+    picture: str = _in_link(PICTURE, "umap")
+    layout: str = _in_link(LAYOUT, "side")
+    colour: str = _in_link(TEXT, "drift")
+    waypoints: tuple[str, ...] = _in_link(WORDS, ())
+
+
+View: TypeAlias = MapView | PathView | AxesView | StudentView | CompareView
 VIEWS: dict[str, type[View]] = {
     "home": MapView,
     "map": MapView,
     "paths": PathView,
     "axes": AxesView,
+    "student": StudentView,
+    "compare": CompareView,
 }
 
 

@@ -83,6 +83,16 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
+@pytest.fixture(scope="module")
+def worker_ends(workspace: Path) -> Iterator[None]:
+    """The pages' worker process ends with the module's tests, and the next module gets another."""
+    yield
+    from core.ui import state
+
+    state.runner().close()
+    state._runner.cache_clear()
+
+
 @pytest.fixture(scope="session")
 def tiny_space() -> "Space":
     """60 words in 8 dimensions: six bundles of ten that point in much the same direction."""

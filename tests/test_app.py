@@ -6,7 +6,7 @@ What happens in it is for test_browser.py.
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ from streamlit.testing.v1 import AppTest
 from core.pipeline import make_map
 from core.projection.base import PcaSpec
 from core.ui import blobs, state
+
+pytestmark = pytest.mark.usefixtures("worker_ends")
 
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 120  # for a job in the worker process, on a slow machine
@@ -105,12 +107,6 @@ def _pages_in_their_frame(monkeypatch: pytest.MonkeyPatch) -> None:
         make(self, *args, **kwargs)
 
     monkeypatch.setattr(PagesManager, "__init__", made)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _worker_ends(workspace: Path) -> Iterator[None]:
-    yield
-    state.runner().close()
 
 
 @pytest.fixture(scope="module")
@@ -408,7 +404,7 @@ class TestLinks:
         app = healthy(open_page(page, teacher=small, **link))
         assert app.title or app.subheader
 
-    @pytest.mark.parametrize("page", ["", "map", "paths", "axes"])
+    @pytest.mark.parametrize("page", ["", "map", "paths", "axes", "student"])
     @pytest.mark.parametrize(
         "teacher",
         [
@@ -452,6 +448,7 @@ class TestMovingAbout:
         for page, title in (
             ("paths", "Paths through meaning"),
             ("axes", "Axes of meaning"),
+            ("student", "Students"),
             ("map", "Map of meaning"),
         ):
             app.switch_page(f"pages/{page}.py").run()
@@ -474,7 +471,9 @@ class TestMovingAbout:
         assert "a table of vectors" in prose
         assert "Licence: as its owner says" in prose
         assert "Computing on" in prose
-        assert len(app.sidebar.selectbox[0].options) == 6  # five that need no argument, and this
+        students = len(state.bench().studio.students())
+        # Five that need no argument, and this.
+        assert len(app.sidebar.selectbox[0].options) == 6 + students
 
 
 @pytest.mark.models

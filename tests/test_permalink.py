@@ -10,13 +10,16 @@ from hypothesis import strategies as st
 from core.permalink import (
     VIEWS,
     AxesView,
+    CompareView,
     MapView,
     PathView,
+    StudentView,
     decode,
     encode,
     join_words,
     split_words,
 )
+from core.students.registry import NAMES as FAMILIES
 
 TEXT = st.text(max_size=30)
 WORDS = st.lists(TEXT, max_size=6).map(tuple)
@@ -69,10 +72,30 @@ AXES = made(
     highlight=WORDS,
     centred=st.booleans(),
 )
+STUDENTS = made(
+    StudentView,
+    teacher=TEXT,
+    revision=TEXT,
+    family=st.sampled_from(FAMILIES),
+    bytes_per_item=st.floats(0, 1e6),
+    measure=st.sampled_from(["relative_error", "cosine", "recall10"]),
+    student=TEXT,
+    text=TEXT,
+)
+COMPARISONS = made(
+    CompareView,
+    a=TEXT,
+    b=TEXT,
+    item=TEXT,
+    picture=st.sampled_from(["umap", "pca"]),
+    layout=st.sampled_from(["side", "morph"]),
+    colour=TEXT,
+    waypoints=WORDS,
+)
 PAGES = {kind: page for page, kind in VIEWS.items()}
 
 
-@given(MAPS | PATHS | AXES)
+@given(MAPS | PATHS | AXES | STUDENTS | COMPARISONS)
 def test_a_view_survives_the_address_bar(kind_and_values):
     kind, values = kind_and_values
     view = kind(**values)
@@ -165,7 +188,14 @@ def test_nothing_that_is_written_into_a_link_raises(page, data):
         ("map", {"selected": "x" * 100_000}, "expected at most 20,000 characters"),
         ("map", {"selected": "x" * 3_000}, "expected a text of at most 2,000 characters"),
         ("map", {"teacher": ["a", "b"]}, "found teacher = a list in the link; expected a text"),
-        ("lost", {}, "found page 'lost'; expected one of home, map, paths, axes"),
+        ("student", {"bytes_per_item": "-1"}, "expected a number from 0 to 1e+06: using 0"),
+        ("student", {"bytes_per_item": "inf"}, "expected a number from 0 to 1e+06"),
+        ("student", {"bytes_per_item": "nan"}, "expected a number from 0 to 1e+06"),
+        ("student", {"family": "gan"}, "expected one of transform, codes, vae"),
+        ("student", {"measure": "beauty"}, "expected one of relative_error, cosine, recall10"),
+        ("compare", {"picture": "tsne"}, "expected one of umap, pca: using 'umap'"),
+        ("compare", {"layout": "stack"}, "expected one of side, morph: using 'side'"),
+        ("lost", {}, "found page 'lost'; expected one of home, map, paths, axes, student"),
     ],
 )
 def test_what_is_not_understood_is_said_and_replaced(page, mapping, warning):

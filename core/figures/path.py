@@ -18,7 +18,7 @@ from core.figures.tokens import Tokens
 from core.types import Coords, QueryCoords, Vector
 
 TRAIL = 8  # steps that fade behind the marker
-COLORS = {"lerp": "accent", "slerp": "second", "graph": "third"}
+COLORS = {"lerp": "accent", "slerp": "second", "graph": "third", "a": "label", "b": "second"}
 NAMES = {"lerp": "straight", "slerp": "sphere", "graph": "graph"}
 
 

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from core.types import Vector
 
-LabelKind = Literal["region", "chosen", "second", "near"]
+LabelKind = Literal["region", "chosen", "second", "near", "student", "quiet"]
 Tag = Literal["measured", "projected", "decoded", "hypothesis"]
 TAG_HELP: dict[Tag, str] = {
     "measured": "Computed from the vectors themselves; nothing was flattened.",
@@ -38,9 +38,26 @@ def label_at(text: str, place: Vector, kind: LabelKind = "region", px: int = 12)
     return Label(text[:40], float(place[0]), float(place[1]), kind, px, above=True)
 
 
+@dataclass(frozen=True, eq=False)
+class Morph:
+    """The other end of a picture: where every item (n, 2) and every label is in a second space.
+
+    Traces whose ``meta.follow`` gives an item for each vertex (-1: stays) move with the items.
+    """
+
+    names: tuple[str, str]
+    colors: tuple[str, str]
+    coords: npt.NDArray[np.float32]
+    labels: Sequence[Label] = ()
+
+
 @dataclass(frozen=True)
 class Picture:
-    """One figure with its frame: title, tag, labels, and a text for those who can't see it."""
+    """One figure with its frame: title, tag, labels, and a text for those who can't see it.
+
+    Pictures of the same ``space`` morph into each other when the page changes; side by side on
+    one stage they point, zoom and select together.
+    """
 
     figure: go.Figure
     title: str
@@ -49,10 +66,13 @@ class Picture:
     height: int = 620
     grow: float = 1.0
     labels: Sequence[Label] = ()
-    space: str = ""  # pictures of the same space morph into each other
+    space: str = ""
     hint: str = ""
     fill: int = 0  # pixels of the window left to the rest of the page; 0 keeps the height
     focus: Sequence[float] | None = None  # x from, to, y from, to: where to look first
+    color: str = ""  # of the space, where a scene shows more than one
+    near: npt.NDArray[np.int32] | None = None  # (n, 3) true neighbours here, if not the items' own
+    morph: Morph | None = None
 
 
 @dataclass(frozen=True)
@@ -106,7 +126,7 @@ def to_json(
     return {
         "name": scene.name,
         "tokens": scene.tokens,
-        "pictures": [_picture(picture) for picture in scene.pictures],
+        "pictures": [_picture(picture, array) for picture in scene.pictures],
         "items": None
         if items is None
         else {
@@ -120,7 +140,7 @@ def to_json(
     }
 
 
-def _picture(picture: Picture) -> dict[str, Any]:
+def _picture(picture: Picture, array: Callable[[npt.NDArray[Any]], Any]) -> dict[str, Any]:
     figure = picture.figure.to_dict()
     return {
         "figure": {
@@ -140,6 +160,19 @@ def _picture(picture: Picture) -> dict[str, Any]:
         "space": picture.space,
         "fill": picture.fill,
         "focus": None if picture.focus is None else list(picture.focus),
+        "color": picture.color,
+        "near": None if picture.near is None else array(picture.near.astype(np.int32).ravel()),
+        "morph": None if picture.morph is None else _morph(picture.morph, array),
+    }
+
+
+def _morph(morph: Morph, array: Callable[[npt.NDArray[Any]], Any]) -> dict[str, Any]:
+    return {
+        "names": list(morph.names),
+        "colors": list(morph.colors),
+        "x": array(np.ascontiguousarray(morph.coords[:, 0])),
+        "y": array(np.ascontiguousarray(morph.coords[:, 1])),
+        "labels": [{"x": label.x, "y": label.y} for label in morph.labels],
     }
 
 

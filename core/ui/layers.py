@@ -65,7 +65,7 @@ def layer(name: str, space: Space, spec: Spec) -> Layer | None:
     return None
 
 
-def _in_words(category: str) -> str:
+def in_words(category: str) -> str:
     """WordNet's "noun.animal" as "noun, animal", "adj.all" as "adjective"."""
     part, _, field = category.partition(".")
     names = {"adj": "adjective", "adv": "adverb"}
@@ -87,7 +87,7 @@ def _details(digest: str, _space: Space) -> list[str]:  # noqa: ARG001 - the dig
     table = _space.metadata
     parts: list[pd.Series] = []
     if "category" in table:
-        parts.append(table["category"].fillna("").astype(str).map(_in_words))
+        parts.append(table["category"].fillna("").astype(str).map(in_words))
     if "kind" in table:
         parts.append(table["kind"].map({"piece": "piece of a word"}).fillna(""))
     if "frequency_rank" in table:

@@ -43,7 +43,7 @@ def _make(reference: str) -> None:
         "This space is made once and then kept: every text goes through the model, "
         "which takes up to a few minutes on a small machine."
     )
-    job_id = _job("space", {"reference": reference}, f"space {reference}")
+    job_id = submitted("space", {"reference": reference}, f"space {reference}")
     if job_id is not None:
         watch(job_id, "Make this space", lambda: bench().has_space(reference))
 
@@ -63,7 +63,7 @@ def follow(space: Space, reference: str, spec: Spec, graph_too: bool = False) ->
     if complete(space, spec):
         return
     arguments = {"reference": reference, "spec": spec.to_dict()}
-    job_id = _job("map", arguments, f"map {picture_key(space, spec)}")
+    job_id = submitted("map", arguments, f"map {picture_key(space, spec)}")
     if job_id is None:
         return
     no_picture = not bench().has_projection(space, spec)
@@ -87,7 +87,7 @@ def complete(space: Space, spec: Spec) -> bool:
     )
 
 
-def _job(recipe: str, arguments: Mapping[str, object], name: str) -> str | None:
+def submitted(recipe: str, arguments: Mapping[str, object], name: str) -> str | None:
     """Submit once per person and name; after a stop or a failure, only when asked again."""
     key = f"job {name}"
     job_id: str | None = st.session_state.get(key)
@@ -127,7 +127,7 @@ def watch(job_id: str, label: str, ready: Callable[[], bool]) -> None:
         if job.over or ready():
             st.rerun()
         bar, button = st.columns([6, 1], vertical_alignment="center")
-        bar.progress(job.fraction, text=_words(job))
+        bar.progress(job.fraction, text=job_words(job))
         if button.button(
             "Stop", key=f"stop {job_id}", help=f"{label}: stop, and keep what is done"
         ):
@@ -136,7 +136,8 @@ def watch(job_id: str, label: str, ready: Callable[[], bool]) -> None:
     line()
 
 
-def _words(job: Job) -> str:
+def job_words(job: Job) -> str:
+    """What a job is doing, and for how long still."""
     left = job.seconds_left(time.time())
     if job.status is Status.QUEUED:
         return "Waiting for the work before it"

@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.errors import MeaningSpaceError
 from core.permalink import TEACHER
-from core.pipeline import teachers
+from core.pipeline import StudentCard, teachers
 from core.teachers.base import TeacherInfo
 from core.teachers.device import description
 from core.teachers.registry import PATTERNS
@@ -31,14 +31,16 @@ def sidebar(page: str) -> str:
     """Draw it; the reference string of the chosen space. Stops the page when there is none."""
     _adopt_link(page)
     current = str(st.session_state.setdefault("teacher", TEACHER))
-    options = list(dict.fromkeys([*(info.reference for info in teachers()), current]))
+    students = {f"student:{card.key}": _titled(card) for card in bench().studio.students()}
+    known = [*(info.reference for info in teachers()), *students]
+    options = list(dict.fromkeys([*known, current]))
     st.session_state["space choice"] = current
     with st.sidebar:
         preload()
         st.selectbox(
             "Space",
             options,
-            format_func=lambda reference: SHORT.get(reference, reference),
+            format_func=lambda reference: {**SHORT, **students}.get(reference, reference),
             key="space choice",
             on_change=_choose,
             accept_new_options=True,
@@ -57,8 +59,15 @@ def sidebar(page: str) -> str:
 def _adopt_link(page: str) -> None:
     """A link that names a space wins over the one chosen before."""
     params = st.query_params.to_dict()
-    if "teacher" in params and params != st.session_state.get(f"{page} link"):
-        st.session_state["teacher"] = params["teacher"]
+    named = params.get("a" if page == "compare" else "teacher")
+    if named and params != st.session_state.get(f"{page} link"):
+        st.session_state["teacher"] = named
+
+
+def _titled(card: StudentCard) -> str:
+    """A student in the list of spaces: what it is, how small, and of whom."""
+    taught_by = SHORT.get(card.teacher, card.teacher)
+    return f"Student: {card.family}, {card.bytes_per_item:.3g} B, of {taught_by}"
 
 
 def _choose() -> None:

@@ -39,7 +39,7 @@ def mount(scene: Scene, key: str, on_chosen: Callable[[], None] | None = None) -
     data["plotly"] = _plotly_url()
     data["pictures"] = [_lighter(picture) for picture in data["pictures"]]
     quiet: Callable[[], None] = lambda: None  # noqa: E731 - a callback makes the value come back
-    result = _component("meaning_space_stage", "stage.js")(
+    result = component("meaning_space_stage", "stage.js")(
         data=data,
         key=key,
         on_chosen_change=on_chosen or quiet,
@@ -52,7 +52,7 @@ def mount(scene: Scene, key: str, on_chosen: Callable[[], None] | None = None) -
 def preload() -> None:
     """Let the browser fetch and read plotly.js while the page is still being computed."""
     if blobs.served():
-        _component("meaning_space_stage", "stage.js")(
+        component("meaning_space_stage", "stage.js")(
             data={"preload": _plotly_url()}, key="preload", height=1
         )
 
@@ -65,19 +65,19 @@ def neighbor_list(
 ) -> None:
     """Items with cosines, best first: (text, cosine, row)."""
     shown = [{"text": text, "cosine": cosine, "row": row} for text, cosine, row in rows]
-    _component("meaning_space_list", "list.js")(
+    component("meaning_space_list", "list.js")(
         data={"rows": shown, "label": label, "tokens": tokens().css()},
         key=key,
         on_chosen_change=on_chosen,
     )
 
 
-def _component(name: str, script: str) -> Any:
+def component(name: str, script: str, style: str = "stage.css") -> Any:
     """The component, registered with this run; styles are shared with the page, names are ours."""
     assets = site_root() / "assets"
     return st.components.v2.component(
         name,
-        css=_read(assets / "stage.css"),
+        css=_read(assets / style),
         js=_read(assets / script),
         isolate_styles=False,
     )

@@ -13,7 +13,7 @@ from typing import TypeVar, cast
 import streamlit as st
 
 from core.jobs.runner import Runner
-from core.permalink import View, decode, encode
+from core.permalink import CompareView, View, decode, encode
 from core.pipeline import Bench
 from core.store.disk import default_workspace
 from core.ui.prose import plain
@@ -53,15 +53,14 @@ def view(page: str, kind: type[V]) -> V:  # noqa: ARG001 - the kind is for the r
     written = st.session_state.get(f"{page} link")
     if params == written or (not params and f"{page} view" in st.session_state):
         current = cast(V, st.session_state[f"{page} view"])
-        teacher = st.session_state.get("teacher", current.teacher)
-        return current if teacher == current.teacher else _moved(current, teacher)
+        return _moved(current, st.session_state.get("teacher"))
     read, warnings = decode(page, params)
     for warning in warnings:
         st.warning(plain(warning))
-    if "teacher" not in params and "teacher" in st.session_state:
-        read = replace(read, teacher=st.session_state["teacher"])
+    if not {"teacher", "a"} & set(params):
+        read = _moved(read, st.session_state.get("teacher"))
     forget_widgets(page)
-    st.session_state["teacher"] = read.teacher
+    st.session_state["teacher"] = _space_of(read)
     return cast(V, read)
 
 
@@ -85,5 +84,14 @@ def forget_widgets(page: str) -> None:
         del st.session_state[key]
 
 
-def _moved(current: V, teacher: str) -> V:
+def _moved(current: V, teacher: str | None) -> V:
+    """The same view on the space that the sidebar shows; in a comparison that is the first."""
+    if teacher in (None, _space_of(current)):
+        return current
+    if isinstance(current, CompareView):
+        return replace(current, a=teacher)
     return replace(current, teacher=teacher, revision="")
+
+
+def _space_of(current: View) -> str:
+    return current.a if isinstance(current, CompareView) else current.teacher

@@ -1,0 +1,240 @@
+"""The compare page's maps: two side by side, or one on its way into the other."""
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import streamlit as st
+
+from core.figures.colors import Layer
+from core.figures.compare import (
+    Pick,
+    Side,
+    drift_layer,
+    kept_layer,
+    morph_map,
+    most_moved,
+    other_end,
+    pair_labels,
+    side_color,
+    side_map,
+)
+from core.figures.scene import Items, Label, Picture, Scene
+from core.permalink import CompareView
+from core.pipeline import Comparison
+from core.pipeline.comparison import NEAR
+from core.projection.base import PcaSpec
+from core.types import Coords, Rows
+from core.ui.compare_panel import choose_from, neighbors_in
+from core.ui.compare_ready import Pair
+from core.ui.layers import NAMES, details, layer, offered
+from core.ui.pictures import TITLES
+from core.ui.stage import dark, mount, tokens
+from core.ui.state import bench, widget
+from core.ui.truth import noun
+
+COLOURS = {"drift": "How far it moved", "kept": "Neighbours kept", **NAMES}
+LAYOUTS = {"side": "Side by side", "morph": "Morph"}
+PICTURES = {"umap": "UMAP", "pca": "PCA"}
+WORTH_SEEING = 0.1  # of the picture's width: the least that is shown around what is chosen
+REGIONS = 14
+MOST_NAMED = 12  # of what moved most, where nothing is chosen
+
+
+def compare_controls(seen: CompareView, comparison: Comparison) -> CompareView:
+    """The row under the maps; the view as the person has set it."""
+    words = [name for name in offered(comparison.a) if name not in ("cluster", "faithfulness")]
+    options = ["drift", "kept", *words]
+    colour, layout, picture = st.columns([2.2, 2, 1.6], vertical_alignment="bottom")
+    with colour:
+        chosen = st.selectbox(
+            "Colour by",
+            options,
+            index=options.index(seen.colour) if seen.colour in options else 0,
+            format_func=COLOURS.__getitem__,
+            key=widget("compare", "colour"),
+        )
+    with layout:
+        laid = _segments("Two maps, or one that moves", LAYOUTS, seen.layout, "layout")
+    with picture:
+        drawn = _segments("Picture", PICTURES, seen.picture, "picture")
+    return replace(seen, colour=chosen, layout=laid, picture=drawn)
+
+
+def _segments(label: str, names: dict[str, str], current: str, key: str) -> str:
+    chosen = st.segmented_control(
+        label,
+        list(names),
+        default=current,
+        format_func=names.__getitem__,
+        key=widget("compare", key),
+        required=True,
+    )
+    return str(chosen or current)
+
+
+def maps(seen: CompareView, pair: Pair) -> tuple[Scene, Rows]:
+    """Draw both; the scene, for whoever saves it, and the shared items in the lasso."""
+    scene = maps_scene(seen, pair)
+    rows = mount(scene, "compare stage", choose_from("compare stage"))
+    drawn = pair.shown.rows
+    inside = np.array([row for row in rows if 0 <= row < len(drawn)], np.int64)
+    return scene, drawn[inside]
+
+
+def maps_scene(seen: CompareView, pair: Pair) -> Scene:
+    """Both maps as data."""
+    comparison, shown = pair.comparison, pair.shown
+    rows = shown.rows
+    texts = [comparison.a.texts[row] for row in rows]
+    pick = pick_of(seen, pair)
+    colours = _colours(seen.colour, pair)
+    revision = f"{pair.digest} {seen.layout}"
+    common = {"height": 380, "fill": 352, "space": f"{pair.digest[:65]} compare"}
+    focus = _focus(shown.a, shown.b, pick)
+    moved = _places(pair, most_moved(comparison.drift, MOST_NAMED))
+    regions = _regions(pair)
+    kind = TITLES[shown.spec.kind]
+    chosen = f" Chosen: {pick.text}." if pick else ""
+    alt = f"{len(texts):,} shared items of {pair.names[0]} and {pair.names[1]} ({kind}).{chosen}"
+    if seen.layout == "morph":
+        trails = _places(pair, most_moved(comparison.drift))
+        ends = [pair_labels(texts, at, pick, ("a", "b"), moved) for at in (shown.a, shown.b)]
+        morph = other_end(pair.names, shown.b, [*ends[1], *regions], tokens())
+        figure = morph_map(shown.a, shown.b, colours, tokens(), revision, trails, pick)
+        pictures = [
+            Picture(
+                figure,
+                title=f"{pair.names[0]}, on its way into {pair.names[1]} ({kind})",
+                tag="projected",
+                alt=f"One map, moving. {alt}",
+                labels=[*ends[0], *regions],
+                hint=f"Teal trails follow the {len(trails)} items that moved most in the space.",
+                focus=focus,
+                near=_near(pair, "a"),
+                morph=morph,
+                **common,  # type: ignore[arg-type]
+            )
+        ]
+    else:
+        pictures = [
+            Picture(
+                side_map(one, other, colours, tokens(), f"{revision} {side}", side, pick),
+                title=title,
+                tag="projected",
+                alt=f"{title}. {alt}",
+                labels=[*pair_labels(texts, one, pick, (side,), moved), *regions],
+                hint=hint,
+                focus=focus,
+                color=side_color(side, tokens()),
+                near=_near(pair, side),
+                **common,  # type: ignore[arg-type]
+            )
+            for one, other, side, title, hint in _sides(pair, kind)
+        ]
+    return Scene(
+        name=f"compare {seen.layout} {shown.spec.kind}",
+        pictures=pictures,
+        items=Items(texts, _details(pair.digest, pair)),
+        legend=None if colours is None else colours.legend,
+        search=f"Find a {noun(comparison.a)}",
+    )
+
+
+def _sides(pair: Pair, kind: str) -> list[tuple[Coords, Coords, Side, str, str]]:
+    shown, names = pair.shown, pair.names
+    return [
+        (shown.a, shown.b, "a", f"{names[0]} ({kind})", "The first space's own picture."),
+        (
+            shown.b,
+            shown.a,
+            "b",
+            f"{names[1]}, same picture",
+            "The second space is not drawn anew: it is laid on the first in all dimensions, and "
+            "each item is put where its vector falls in the first one's picture.",
+        ),
+    ]
+
+
+def pick_of(seen: CompareView, pair: Pair) -> Pick | None:
+    """What is chosen, among the drawn items; None where nothing is or it is not drawn."""
+    row = pair.comparison.a.find(seen.item) if seen.item else None
+    if row is None:
+        return None
+    place = _places(pair, np.array([row]))
+    if not len(place):
+        return None
+    near = [_places(pair, neighbors_in(pair, side, row)[0]) for side in ("a", "b")]
+    return Pick(pair.comparison.a.texts[row], int(place[0]), *near)
+
+
+def _places(pair: Pair, rows: Rows) -> Rows:
+    """Where among the drawn items these shared items are; what is not drawn is left out."""
+    drawn = pair.shown.rows
+    places = np.searchsorted(drawn, rows)
+    here = places < len(drawn)
+    here[here] = drawn[places[here]] == rows[here]
+    return places[here].astype(np.int64)
+
+
+def _near(pair: Pair, side: Side) -> npt.NDArray[np.int32] | None:
+    """(r, 3) true neighbours of the drawn items in one space, -1 for one that is not drawn."""
+    space = pair.comparison.a if side == "a" else pair.theirs
+    if not bench().has_graph(space):
+        return None
+    graph = bench().graph(space)
+    if graph.k < 3:
+        return None
+    drawn = pair.shown.rows
+    place = np.full(len(space), -1, np.int32)
+    place[drawn] = np.arange(len(drawn), dtype=np.int32)
+    return place[graph.indices[drawn, :3]]
+
+
+def _colours(name: str, pair: Pair) -> Layer | None:
+    comparison, rows = pair.comparison, pair.shown.rows
+    if name == "kept":
+        return kept_layer(comparison.overlap[rows], dark())
+    if name in NAMES:
+        found = layer(name, comparison.a, PcaSpec())
+        return None if found is None else replace(found, values=found.values[rows])
+    return drift_layer(comparison.drift[rows], dark())
+
+
+@st.cache_resource(max_entries=6, show_spinner=False)
+def _details(key: str, _pair: Pair) -> list[str]:  # noqa: ARG001 - the key
+    comparison = _pair.comparison
+    quiet = details(comparison.a)
+    kept = np.rint(NEAR * comparison.overlap).astype(int).tolist()
+    said = [
+        f"moved {drift:.2f}, keeps {k} of {NEAR}"
+        for drift, k in zip(comparison.drift.tolist(), kept, strict=True)
+    ]
+    return [" · ".join(filter(None, (said[row], quiet[row]))) for row in _pair.shown.rows.tolist()]
+
+
+def _regions(pair: Pair) -> list[Label]:
+    """Names of the first picture's regions; the second space is seen in that picture too."""
+    space, spec = bench().space(pair.comparison.names[0]), pair.shown.spec
+    if spec.kind == "pca" or not bench().has_regions(space, spec):  # PCA has no islands to name
+        return []
+    found = sorted(bench().regions(space, spec).labels, key=lambda it: (it.level, -it.size))
+    return [Label(it.text[:32], it.x, it.y, px=12) for it in found[:REGIONS]]
+
+
+def _focus(a: Coords, b: Coords, pick: Pick | None) -> list[float] | None:
+    """A window around both places of what is chosen, and the neighbours that are near them."""
+    if pick is None:
+        return None
+    span = float(max(np.ptp(a, axis=0).max(), np.ptp(b, axis=0).max()))
+    own = np.stack([a[pick.row], b[pick.row]])
+    middle = own.mean(axis=0)
+    near = np.concatenate([a[pick.near_a], b[pick.near_b]])
+    away = np.abs(near - middle).max(axis=1, initial=0)
+    reach = max(
+        WORTH_SEEING * span,
+        1.25 * float(np.abs(own - middle).max()),
+        1.15 * float(away[away < 0.25 * span].max(initial=0)),
+    )
+    x, y = (float(value) for value in middle)
+    return [x - reach, x + reach, y - reach, y + reach]

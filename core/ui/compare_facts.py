@@ -1,0 +1,233 @@
+"""The compare page's figures: the summary, the drift beside its null, what moved, what to save."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from core.figures.compare import drift_histogram
+from core.figures.export import standalone
+from core.figures.scene import Label, Picture, Scene
+from core.permalink import CompareView
+from core.pipeline.comparison import NEAR
+from core.site import site_root
+from core.types import Rows
+from core.ui.compare_panel import choose_from
+from core.ui.compare_ready import Pair, categories, second_seed
+from core.ui.compare_words import figures, forgiving, in_words, tendency
+from core.ui.prose import plain
+from core.ui.stage import component, dark, mount, tokens
+from core.ui.state import bench
+from core.ui.tables import safe_csv
+from core.ui.truth import noun
+
+LISTED = 60
+SHOWN = 5  # neighbours of a line of the table
+COLUMNS = ("text", "moved by", "kept of 10", "lost", "gained", "trend")
+
+
+def summary_row(pair: Pair) -> None:
+    """Five figures, each with its plain meaning, and the warning that belongs to them."""
+    comparison = pair.comparison
+    only = (comparison.only_a, comparison.only_b)
+    said = figures(comparison.summary, comparison.shared, only)
+    for column, figure in zip(st.columns(len(said)), said, strict=True):
+        with column:
+            st.metric(figure.name, figure.value, help=figure.meaning)
+            st.caption(figure.short)
+    widths = (comparison.a.dim, pair.theirs.dim)
+    padding = (
+        f" They have {widths[0]} and {widths[1]} dimensions: the shorter vectors get zeros at "
+        "their end before one space is laid on the other."
+        if widths[0] != widths[1]
+        else ""
+    )
+    st.caption(forgiving(comparison.summary) + padding)
+
+
+def drift_panel(seen: CompareView, pair: Pair) -> None:
+    """The drift of all items, in the map's colours, beside what chance alone does."""
+    comparison = pair.comparison
+    null = comparison.null_drift if _says_something(comparison.null_drift) else None
+    row = comparison.a.find(seen.item) if seen.item else None
+    mark = None if row is None else float(comparison.drift[row])
+    figure = drift_histogram(comparison.drift, null, dark(), tokens(), pair.digest, mark)
+    labels = (
+        [] if mark is None or row is None else [_at_mark(comparison.a.texts[row], mark, figure)]
+    )
+    median = float(np.median(comparison.drift))
+    scene = Scene(
+        name="compare drift",
+        pictures=[
+            Picture(
+                figure,
+                title=f"How far the {noun(comparison.a)}s moved",
+                tag="measured",
+                alt=f"Histogram of the drift of {comparison.shared:,} items; median {median:.2f}.",
+                height=268,
+                labels=labels,
+                hint="1 − cosine between an item's two vectors, once the second space is laid on "
+                "the first and the first one's mean is taken from both. 0 is not moved, 1 is at "
+                "right angles.",
+            )
+        ],
+        legend=_legend(null is not None),
+    )
+    mount(scene, "compare drift")
+    if null is None:
+        note = comparison.null_note
+        st.caption(f"No outline of chance: {plain(note)}." if note else "No outline of chance.")
+        if comparison.null_drift is None:
+            second_seed(seen)
+        return
+    beyond = float(np.mean(comparison.drift > np.percentile(null, 95)))
+    st.caption(
+        f"Median {median:.2f}. Chance: {plain(comparison.null_note)}, median "
+        f"{float(np.median(null)):.2f}. Of the items, {beyond:.0%} moved further than 95% do there."
+    )
+
+
+def _says_something(null: Any) -> bool:
+    """A null of zeros is a student that no seed changes: that is said, not drawn."""
+    return null is not None and bool(null.any())
+
+
+def _at_mark(text: str, mark: float, figure: Any) -> Label:
+    top = float(figure.layout.yaxis.range[1])
+    return Label(text[:24], mark, top * 0.95, "chosen", 13, above=True)
+
+
+def _legend(null: bool) -> dict[str, Any] | None:
+    if not null:
+        return None
+    entries = [{"label": "the same student, another seed: chance alone", "color": tokens().second}]
+    return {"title": "", "entries": entries}
+
+
+def moved_table(seen: CompareView, pair: Pair, lasso: Rows) -> None:
+    """What moved most, of all items or of those in the lasso, with what that means in words.
+
+    A line that is clicked becomes the chosen item.
+    """
+    comparison = pair.comparison
+    if len(lasso):
+        order = lasso[np.argsort(-comparison.drift[lasso], kind="stable")]
+        st.markdown(f"##### Moved most, of the {len(lasso):,} in the lasso")
+    else:
+        order = np.argsort(-comparison.drift, kind="stable")
+        st.markdown("##### What moved most, and what that means in words")
+    if float(comparison.drift.max(initial=0)) < 1e-6:
+        st.caption("Nothing moved: both spaces are the same, up to a turn of the whole.")
+    _listed(seen, pair, drift_table(pair, order[:LISTED]), order[:LISTED])
+
+
+def _listed(seen: CompareView, pair: Pair, table: pd.DataFrame, rows: Rows) -> None:
+    comparison = pair.comparison
+    furthest = max(1.0, float(comparison.drift.max(initial=0)))
+    shown = [
+        {
+            "row": int(row),
+            "text": text[:80],
+            "moved": f"{moved:.2f}",
+            "share": moved / furthest,
+            "kept": str(kept),
+            "lost": lost[:SHOWN],
+            "gained": gained[:SHOWN],
+            "trend": trend,
+        }
+        for row, text, moved, kept, lost, gained, trend in zip(
+            rows.tolist(), *(table[name].tolist() for name in COLUMNS), strict=True
+        )
+    ]
+    chosen = comparison.a.find(seen.item) if seen.item else None
+    component("meaning_space_moves", "moves.js", "moves.css")(
+        data={
+            "rows": shown,
+            "chosen": chosen,
+            "label": "What moved, furthest first",
+            "tokens": tokens().css(),
+        },
+        key="compare moves",
+        on_chosen_change=choose_from("compare moves", among_drawn=False),
+    )
+
+
+def drift_table(pair: Pair, rows: Rows) -> pd.DataFrame:
+    """One line for each of these shared items."""
+    comparison = pair.comparison
+    texts = comparison.a.texts
+    before, after = (bench().graph(space).indices for space in (comparison.a, pair.theirs))
+    category_of = categories(pair)
+    lost, gained, trends, words = [], [], [], []
+    for row in rows.tolist():
+        then, now = before[row, :NEAR].tolist(), after[row, :NEAR].tolist()
+        lost.append([texts[it] for it in then if it not in now])
+        gained.append([texts[it] for it in now if it not in then])
+        trends.append(tendency(texts[row], lost[-1], gained[-1], category_of))
+        words.append(in_words(texts[row], lost[-1], gained[-1], category_of))
+    table = pd.DataFrame(
+        {
+            "text": [texts[row] for row in rows],
+            "moved by": comparison.drift[rows].astype(float).round(4),
+            "kept of 10": np.rint(NEAR * comparison.overlap[rows]).astype(int),
+            "lost": lost,
+            "gained": gained,
+            "trend": trends,
+            "in words": words,
+        }
+    )
+    if _says_something(comparison.null_drift):
+        table["chance"] = comparison.null_drift[rows].astype(float).round(4)  # type: ignore[index]
+    return table
+
+
+def take_away(seen: CompareView, pair: Pair, scene: Scene) -> None:
+    """The whole table and the maps, to keep."""
+    comparison = pair.comparison
+    csv, page, _ = st.columns([1, 1, 3])
+    csv.download_button(
+        "Save the drift table",
+        lambda: safe_csv(_flat(drift_table(pair, np.argsort(-comparison.drift, kind="stable")))),
+        "drift.csv",
+        "text/csv",
+        help=f"CSV, one row for each of the {comparison.shared:,} shared items",
+        width="stretch",
+        on_click="ignore",
+    )
+    page.download_button(
+        "Save the maps as a page",
+        lambda: _page(seen, pair, scene).encode("utf-8", "replace"),
+        "compared.html",
+        "text/html",
+        help="One HTML file that works offline: pointing, zooming and the morph. "
+        "For a PNG use the camera in a picture's corner.",
+        width="stretch",
+        on_click="ignore",
+    )
+
+
+def _flat(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with lists of words as one text each."""
+    joined = {name: table[name].map("; ".join) for name in ("lost", "gained")}
+    return table.assign(**joined)
+
+
+def _page(seen: CompareView, pair: Pair, scene: Scene) -> str:
+    from core.ui.server import plotly_path
+
+    comparison = pair.comparison
+    caption = (
+        f"{pair.names[0]} ({seen.a}) and {pair.names[1]} ({seen.b}): {comparison.shared:,} shared "
+        f"items, the second laid on the first by Procrustes and placed in its picture; mean drift "
+        f"{comparison.summary['drift_mean']:.3f}, neighbours kept "
+        f"{10 * comparison.summary['recall10']:.1f} of 10. Made with Meaning Space."
+    )
+    return standalone(
+        replace(scene, tokens=tokens().css()),
+        f"{pair.names[0]} and {pair.names[1]}",
+        caption,
+        site_root() / "assets",
+        plotly_path().read_text(encoding="utf-8"),
+    )

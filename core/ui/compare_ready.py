@@ -1,0 +1,201 @@
+"""Getting two spaces ready to be compared: choosing the second, waiting, and saying why not."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import streamlit as st
+
+from core.errors import MeaningSpaceError
+from core.jobs.job import Status
+from core.permalink import CompareView
+from core.pipeline import Comparison, compare, student_key, teachers
+from core.pipeline.comparison import FEWEST, has_comparison, part, shared_rows
+from core.pipeline.counterpart import Counterpart, counterpart, has_counterpart
+from core.pipeline.students import PREFIX
+from core.projection.base import PcaSpec, Spec
+from core.spaces.space import Space
+from core.ui.prose import plain
+from core.ui.ready import submitted, watch
+from core.ui.sidebar import SHORT
+from core.ui.state import bench, runner, widget
+from core.ui.truth import noun
+
+FALLBACKS = ("minilm:words", "minilm:tokens")
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """Two spaces laid on each other and in one picture. ``theirs`` are the shared items with the
+    second space's own vectors, before they were laid on the first."""
+
+    comparison: Comparison
+    shown: Counterpart
+    theirs: Space
+    names: tuple[str, str]
+
+    @property
+    def digest(self) -> str:
+        """What tells this picture of these two from any other."""
+        comparison = self.comparison
+        return f"{comparison.a.digest} {comparison.b.digest} {self.shown.spec.digest}"
+
+
+def space_name(reference: str) -> str:
+    """What a space is called in a title or on a button."""
+    if reference in SHORT:
+        return SHORT[reference]
+    try:
+        if reference.startswith(PREFIX):
+            return bench().studio.card(reference.removeprefix(PREFIX)).title
+        if reference.startswith("vectors:"):
+            return Path(reference.partition(":")[2]).name[:40] or reference
+    except MeaningSpaceError:  # whoever opens the space is told why
+        pass
+    return reference if len(reference) <= 40 else f"{reference[:39]}…"
+
+
+def short_name(reference: str) -> str:
+    """The same where there is little room: a student without its teacher."""
+    return space_name(reference).partition(", of ")[0]
+
+
+def choose_second(seen: CompareView) -> CompareView:
+    """The box of the second space; the view with what was chosen, or the likeliest one."""
+    students = bench().studio.students()
+    own = [PREFIX + card.key for card in students if card.teacher == seen.a]
+    others = [PREFIX + card.key for card in students if card.teacher != seen.a]
+    tables = [info.reference for info in teachers() if info.reference != seen.a]
+    usual = own[0] if own else next(name for name in FALLBACKS if name != seen.a)
+    current = seen.b or usual
+    options = list(dict.fromkeys([current, *own, *tables, *others]))
+    options.sort(key=[*own, *tables, *others, current].index)
+    chosen = st.selectbox(
+        "Compared with",
+        options,
+        index=options.index(current),
+        format_func=space_name,
+        key=widget("compare", f"second of {seen.a}"),
+        accept_new_options=True,
+        help="Students of this space come first, then teachers, then other students. You may type "
+        "a reference, such as `glove:10000`, `vectors:FILE` or `student:FOLDER`.",
+    )
+    second = (chosen or current).strip()
+    return replace(seen, b=second, item=seen.item)
+
+
+def comparison_or_wait(seen: CompareView, a: Space, b: Space) -> Comparison:
+    """The comparison, at once where it is kept; else a job with its progress, and stop."""
+    try:
+        if has_comparison(bench(), seen.a, seen.b):
+            with st.spinner("Reading the comparison"):
+                return compare(bench(), seen.a, seen.b)
+        shared = len(shared_rows(a, b)[0])
+    except MeaningSpaceError as error:
+        st.error(plain(error), icon=":material/error:")
+        st.stop()
+    if shared < FEWEST:
+        _nothing_shared(a, b, shared)
+    st.write(
+        f"**{plain(short_name(seen.a))}** and **{plain(short_name(seen.b))}** share "
+        f"{shared:,} {noun(a)}s. Their neighbours are found in both, then one space is laid on "
+        "the other; that takes some seconds, and is kept."
+    )
+    name = f"compare {seen.a} {seen.b}"
+    job_id = submitted("compare", {"a": seen.a, "b": seen.b}, name)
+    if job_id is not None:
+        watch(job_id, "Compare these two", lambda: has_comparison(bench(), seen.a, seen.b))
+    st.stop()
+
+
+def _nothing_shared(a: Space, b: Space, shared: int) -> None:
+    """Say what each holds, so that it is clear why there is nothing to compare."""
+    few = "no item" if not shared else f"only {shared} item{'s' * (shared != 1)}"
+    st.info(
+        f"These two share {few}, and a comparison needs at least {FEWEST}. "
+        "Choose a space with the same words or texts.",
+        icon=":material/join_inner:",
+    )
+    for side, space in zip(st.columns(2), (a, b), strict=True):
+        with side.container(border=True):
+            st.markdown(f"**{plain(space_name(space.name))}** holds {len(space):,} {noun(space)}s")
+            st.caption(plain("such as " + "; ".join(text[:60] for text in space.texts[:6])))
+    st.stop()
+
+
+def paired(seen: CompareView, comparison: Comparison, b: Space, spec: Spec) -> Pair:
+    """Both spaces in the picture ``spec`` where it is there, in PCA until then."""
+    shown = spec if has_counterpart(bench(), comparison, spec) else PcaSpec()
+    names = (short_name(seen.a), short_name(seen.b))
+    key = f"{comparison.a.digest} {comparison.b.digest} {shown.digest}"
+    return Pair(comparison, _drawn(key, comparison, shown), _theirs(key, comparison, b), names)
+
+
+@st.cache_resource(max_entries=6, show_spinner="Looking at both from one side")
+def _drawn(key: str, _comparison: Comparison, _spec: Spec) -> Counterpart:  # noqa: ARG001 - the key
+    return counterpart(bench(), _comparison, _spec)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _theirs(key: str, _comparison: Comparison, _b: Space) -> Space:  # noqa: ARG001 - the key
+    _, rows = shared_rows(bench().space(_comparison.names[0]), _b)
+    return part(_b, rows)
+
+
+def categories(pair: Pair) -> dict[str, str]:
+    """WordNet's category of each shared text, where the space knows any."""
+    table = pair.comparison.a.metadata
+    if "category" not in table:
+        return {}
+    return dict(zip(pair.comparison.a.texts, table["category"].fillna("").astype(str), strict=True))
+
+
+def follow_picture(seen: CompareView, pair: Pair, spec: Spec) -> None:
+    """Have the worker draw what is missing: the picture, B's places, the graphs for ways."""
+    a, b = bench().space(seen.a), bench().space(seen.b)
+    drawn = pair.shown.spec == spec
+    known = bench().has_graph(a) and bench().has_graph(b)
+    measured = bench().has_faithfulness(a, spec) and bench().has_faithfulness(a, PcaSpec())
+    if drawn and known and measured:
+        return
+    arguments = {"a": seen.a, "b": seen.b, "spec": spec.to_dict()}
+    job_id = submitted("counterpart", arguments, f"counterpart {pair.digest} {spec.digest}")
+    if job_id is None:
+        return
+
+    def ready() -> bool:
+        now_drawn = not drawn and has_counterpart(bench(), pair.comparison, spec)
+        return now_drawn or (not known and bench().has_graph(a) and bench().has_graph(b))
+
+    watch(job_id, "Draw both in this picture", ready)
+
+
+def second_seed(seen: CompareView) -> None:
+    """Where a side is a student without a twin: a button that trains one, and its progress."""
+    reference = next((each for each in (seen.b, seen.a) if each.startswith(PREFIX)), None)
+    if reference is None:
+        return
+    student = bench().studio.student(reference.removeprefix(PREFIX))
+    spec = replace(student.spec, seed=student.spec.seed + 1)
+    teacher = student.origin.teacher
+    name = f"second seed of {reference} {student.spec.digest}"
+    job_id = st.session_state.get(f"job {name}")
+    if job_id is None and not st.button(
+        "Train a second seed",
+        help="The same student once more, drawn with other random numbers. How far its items "
+        "stand from the first one's is what chance alone does.",
+    ):
+        return
+    if job_id is not None and _over(job_id):
+        del st.session_state[f"job {name}"]
+        st.rerun()
+    arguments = {"teacher": teacher, "spec": spec.to_dict(), "key": student_key(teacher, spec)}
+    job_id = submitted("distill", arguments, name)
+    if job_id is not None:
+        watch(job_id, "Train a second seed", lambda: False)
+
+
+def _over(job_id: str) -> bool:
+    try:
+        return runner().job(job_id).status is Status.DONE
+    except MeaningSpaceError:
+        return True

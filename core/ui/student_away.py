@@ -1,0 +1,58 @@
+"""To take away: the curve and the report as files; and the project's own question, answered."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import pandas as pd
+import streamlit as st
+
+from core.pipeline import ParetoPoint, StudentCard
+from core.pipeline.answer import Answered, answered
+from core.ui.prose import plain
+from core.ui.tables import safe_csv
+
+
+def take_away(teacher: str, points: Sequence[ParetoPoint], card: StudentCard | None) -> None:
+    """Three files: the curve twice, the chosen student's report once."""
+    table = pd.DataFrame([asdict(point) for point in points])
+    name = teacher.replace(":", "-").replace("/", "-")[-40:]
+    curve, lines, report = st.columns(3)
+    if len(table):
+        curve.download_button(
+            "Curve as CSV", safe_csv(table), f"curve-{name}.csv", "text/csv", width="stretch"
+        )
+        lines.download_button(
+            "Curve as JSON",
+            json.dumps(json.loads(table.to_json(orient="records")), indent=1),
+            f"curve-{name}.json",
+            "application/json",
+            width="stretch",
+        )
+    if card is not None and card.report:
+        report.download_button(
+            "Report of this student",
+            json.dumps(card.report, indent=1, ensure_ascii=False),
+            f"{card.key}.json",
+            "application/json",
+            width="stretch",
+        )
+
+
+def can_it_be_smaller() -> None:
+    """The question that the project grew from, with figures; nothing where they are not there."""
+    found = answered()
+    if found is None:
+        return
+    with st.expander(plain(found.question), expanded=False):
+        _answer(found)
+
+
+def _answer(found: Answered) -> None:
+    st.markdown(f"**{plain(found.sentence, 2000)}**")
+    for heading, text in found.points:
+        st.markdown(f"**{plain(heading, 200)}.** {plain(text, 2000)}")
+    if found.table:
+        st.dataframe(pd.DataFrame(found.table), hide_index=True, width="stretch")
+    if found.measured:
+        st.caption(plain(found.measured, 600))

@@ -1,0 +1,218 @@
+"""The main picture: fidelity against bytes, and beside it a training as it takes shape."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import streamlit as st
+
+from core.figures.pareto import LEAST, MEASURES, Dot, Live, pareto_figure, pareto_labels
+from core.figures.scene import Items, Picture, Scene
+from core.figures.training import forming_figure, frame_of, landmarks
+from core.metrics.rate_distortion import gaussian_limit, principal_variances
+from core.permalink import StudentView
+from core.pipeline.pareto import RIVAL, ParetoPoint
+from core.pipeline.students import StudentCard
+from core.spaces.space import Space
+from core.types import Queries, Rows, Vector
+from core.ui.layers import details
+from core.ui.stage import mount, tokens
+from core.ui.state import remember
+from core.ui.student_words import detail, number
+from core.ui.truth import noun
+
+KEY = "student stage"
+
+
+@dataclass(frozen=True, eq=False)
+class Forming:
+    """A training to draw: ``rows`` (r,) of the space and their vectors (r, d) as they are now."""
+
+    key: str
+    name: str
+    bytes_per_item: float
+    rows: Rows | None = None
+    vectors: Queries | None = None
+    step: int = 0
+
+
+def dots_of(
+    space: Space, cards: Sequence[StudentCard], points: Sequence[ParetoPoint], measure: str
+) -> list[Dot]:
+    """All that has a place on the curve: the limit, rivals, the students that were measured."""
+    dots = [] if measure == "recall10" else list(_limit(space.digest, measure, space))
+    rivals = (_rival(point, measure) for point in points if point.kind == RIVAL)
+    students = (_student(card, measure) for card in cards)
+    return [*dots, *(dot for dot in (*rivals, *students) if dot is not None)]
+
+
+def _rival(point: ParetoPoint, measure: str) -> Dot | None:
+    value = float(getattr(point, measure))
+    if not np.isfinite(value):
+        return None
+    size, recall = point.bytes_per_item, point.recall10
+    known = recall if np.isfinite(recall) else None
+    said = detail(size, point.bytes_total, point.relative_error, point.cosine, known)
+    return Dot(point.name, point.family, "rival", size, value, detail=said)
+
+
+def _student(card: StudentCard, measure: str) -> Dot | None:
+    error, cosine = (number(card.report, name) for name in ("relative_error", "cosine"))
+    recall = number(card.report, "recall", "10")
+    value = {"relative_error": error, "cosine": cosine, "recall10": recall}[measure]
+    if value is None:
+        return None
+    size = card.bytes_per_item
+    said = detail(size, card.bytes_total, error, cosine, recall)
+    name = f"{card.family}, {size:.3g} B"
+    return Dot(name, card.family, "student", size, value, card.key, said)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _limit(digest: str, measure: str, _space: Space) -> list[Dot]:  # noqa: ARG001 - the key
+    """What no coder for Gaussian rows of this covariance passes, from error 1 down to 0.001.
+
+    Of a row's spread the share 1 - e is told, and what is lost stands at right angles to it; the
+    mean is known to everybody, and turns the cosine about the mean into the one that is drawn.
+    """
+    variances = _variances(_space.digest, _space)
+    whole = float(variances.sum())
+    if not whole:
+        return []
+    share = whole / (whole + float(np.square(_space.mean, dtype=np.float64).sum()))
+    dots = []
+    for error in np.geomspace(0.97, LEAST, 40):
+        size = gaussian_limit(variances, float(error)) / 8
+        value = float(error) if measure == "relative_error" else float(np.sqrt(1 - error * share))
+        dots.append(Dot("Gaussian limit", "limit", "limit", size, value))
+    return dots
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _variances(digest: str, _space: Space) -> npt.NDArray[np.float64]:  # noqa: ARG001 - the key
+    return principal_variances(_space.vectors)
+
+
+def limit_at(space: Space, error: float) -> float | None:
+    """Bytes an item at the limit, for this error; None where there is no such limit."""
+    variances = _variances(space.digest, space)
+    if not 0 < error < 1 or not variances.any():
+        return None
+    return gaussian_limit(variances, error) / 8
+
+
+def draw_curve(
+    seen: StudentView,
+    space: Space,
+    cards: Sequence[StudentCard],
+    points: Sequence[ParetoPoint],
+    forming: Forming | None,
+    fill: int,
+) -> None:
+    """The stage: the curve, and the map that forms where a training runs."""
+    dots = dots_of(space, cards, points, seen.measure)
+    live = None
+    if forming is not None:
+        so_far = _so_far(space, forming, seen.measure)
+        live = Live(forming.name, forming.bytes_per_item, so_far)
+    pictures = []
+    texts: list[str] = []
+    said: list[str] = []
+    if forming is not None and forming.rows is not None:
+        pictures.append(_forming_picture(space, forming, fill))
+        texts = [space.texts[row] for row in forming.rows]
+        quiet = details(space)
+        said = [quiet[row] for row in forming.rows]
+    curve = _curve_picture(seen, space, dots, live, len(texts), fill)
+    items = Items(
+        [*texts, *(dot.name for dot in dots)],
+        [*said, *(dot.detail for dot in dots)],
+        np.empty((0, 3), np.int32),
+    )
+    st.session_state["student keys"] = [*("" for _ in texts), *(dot.key for dot in dots)]
+    mount(Scene("students", [curve, *pictures], items), KEY, _choose)
+
+
+def _curve_picture(
+    seen: StudentView, space: Space, dots: Sequence[Dot], live: Live | None, first: int, fill: int
+) -> Picture:
+    measure = MEASURES[seen.measure]
+    revision = f"{space.digest} {seen.measure} {live is not None}"
+    figure = pareto_figure(
+        dots, measure, len(space), space.dim, tokens(), revision, seen.student, live, first
+    )
+    students = sum(dot.kind == "student" for dot in dots)
+    rivals = sum(dot.kind == "rival" for dot in dots)
+    return Picture(
+        figure,
+        title="How true, for how many bytes: click a student",
+        tag="measured",
+        alt=f"{measure.axis} against bytes an item, of {students} students and {rivals} "
+        "classical coders.",
+        height=320,
+        fill=fill,
+        labels=pareto_labels(dots, measure, space.dim, seen.student, live),
+        hint="Students in amber, classical coders in grey. Upper left is better: truer, smaller.",
+    )
+
+
+def _forming_picture(space: Space, forming: Forming, fill: int) -> Picture:
+    assert forming.rows is not None
+    assert forming.vectors is not None
+    mean, plane = _frame(forming.key, space.digest, space, forming.rows)
+    there = (space.vectors[forming.rows] - mean) @ plane.T
+    here = (forming.vectors - mean) @ plane.T
+    revision = f"{space.digest} {forming.key}"
+    return Picture(
+        forming_figure(there, here.astype(np.float32), tokens(), revision),
+        title=f"{len(there):,} {noun(space)}s: amber the student, grey its teacher",
+        tag="projected",
+        alt=f"Where the student has {len(there):,} items at step {forming.step}.",
+        height=320,
+        fill=fill,
+        labels=landmarks([space.texts[row] for row in forming.rows], there),
+        space=f"forming {forming.key}",
+        hint="The frame is the teacher's own and does not move: what moves is learning.",
+    )
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _frame(key: str, digest: str, _space: Space, _rows: Rows) -> tuple[Vector, Queries]:  # noqa: ARG001 - the first two are the key
+    return frame_of(_space.vectors[_rows])
+
+
+def _so_far(space: Space, forming: Forming, measure: str) -> float | None:
+    """How true the previewed vectors are; neighbours are not counted among so few."""
+    if forming.rows is None or forming.vectors is None or measure == "recall10":
+        return None
+    there, here = space.vectors[forming.rows], forming.vectors
+    if measure == "cosine":
+        lengths = np.linalg.norm(there, axis=1) * np.linalg.norm(here, axis=1)
+        return float(((there * here).sum(axis=1) / np.where(lengths > 0, lengths, 1)).mean())
+    spread = float(np.square(there - space.mean).sum())
+    return float(np.square(there - here).sum()) / spread if spread else None
+
+
+def _choose() -> None:
+    """A click on a dot: its student is the one that is looked at."""
+    picked = st.session_state[KEY]["chosen"]
+    keys = st.session_state.get("student keys", [])
+    row = int((picked or {}).get("row", -1))
+    if 0 <= row < len(keys) and keys[row]:
+        choose_student(keys[row])
+
+
+def choose_student(key: str) -> None:
+    """Look at this student from now on."""
+    current = st.session_state.get("student view")
+    if isinstance(current, StudentView):
+        remember("student", replace(current, student=key))
+
+
+def default_key(cards: Sequence[StudentCard], dim: int) -> str:
+    """The student to begin with: measured, and nearest to a byte for four numbers."""
+    measured = [card for card in cards if card.report]
+    if not measured:
+        return cards[0].key if cards else ""
+    return min(measured, key=lambda card: abs(np.log(card.bytes_per_item * 4 / dim))).key

@@ -1,0 +1,61 @@
+"""Compare: two spaces over the items that both hold, in one picture, and what moved between."""
+
+import streamlit as st
+
+from core.permalink import CompareView
+from core.projection.base import PcaSpec, UmapSpec
+from core.ui.compare import compare_controls, maps
+from core.ui.compare_facts import drift_panel, moved_table, summary_row, take_away
+from core.ui.compare_panel import chosen_in_both
+from core.ui.compare_path import same_way, way_box
+from core.ui.compare_ready import choose_second, comparison_or_wait, follow_picture, paired
+from core.ui.ready import space_or_wait
+from core.ui.state import remember, view
+from core.ui.truth import truth_line
+
+seen = view("compare", CompareView)
+heading, second = st.columns([0.62, 0.38], vertical_alignment="bottom")
+with heading:
+    st.title("Two spaces, one picture")
+    st.caption(
+        "The same words in two models: which of them mean the same, which moved, and where to?"
+    )
+with second:
+    seen = choose_second(seen)
+remember("compare", seen)
+space = space_or_wait(seen.a)
+if seen.a == seen.b:
+    st.info(
+        f"Both are the same space, so nothing moves: the drift of all {len(space):,} items is 0. "
+        "Choose another space to compare it with.",
+        icon=":material/equal:",
+    )
+    st.stop()
+other = space_or_wait(seen.b)
+comparison = comparison_or_wait(seen, space, other)
+
+picture, panel = st.columns([0.8, 0.2], gap="small")
+with picture:
+    stage, controls, line, progress = st.container(), st.container(), st.container(), st.container()
+with controls:
+    seen = compare_controls(seen, comparison)
+spec = PcaSpec() if seen.picture == "pca" else UmapSpec()
+pair = paired(seen, comparison, other, spec)
+with stage:
+    scene, lasso = maps(seen, pair)
+with line:
+    truth_line(space, pair.shown.spec)
+with panel:
+    chosen_in_both(seen, pair)
+summary_row(pair)
+drift, table = st.columns([0.36, 0.64], gap="medium")
+with drift:
+    drift_panel(seen, pair)
+with table:
+    moved_table(seen, pair, lasso)
+take_away(seen, pair, scene)
+seen = way_box(seen, pair)
+same_way(seen, pair)
+with progress:
+    follow_picture(seen, pair, spec)
+remember("compare", seen)
