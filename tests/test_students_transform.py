@@ -151,6 +151,7 @@ def test_gaussian_numbers_are_coded_above_their_limit_and_near_it(states, deviat
 def test_the_coder_spends_what_a_library_spends():
     """constriction's range coder on the same symbols with the frequencies they have."""
     import constriction
+
     generator = np.random.default_rng(2)
     matrix = generator.laplace(size=(4_000, 8)).astype(np.float32) * 3
     coded = CodedMatrix.fit(matrix, 1.0, states=1, block=4_000)
