@@ -9,11 +9,10 @@ for the squared error at every k, so the only thing that it can win is neighbour
 Each is read as mean + what k numbers say, in the teacher's 384 dimensions. The Matryoshka map is
 read back by least squares. Neighbours of 1,000 rows among all.
 
-    python -m benchmarks.dimensions [--workspace DIR]
+    python -m benchmarks.dimensions
 """
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,7 @@ from core.metrics.benchmarks import word_benchmarks
 from core.metrics.fidelity import fidelity, sample_rows
 from core.pipeline.bench import Bench
 from core.spaces.space import Space
+from core.store.disk import default_workspace
 from core.students.registry import fit
 from core.students.transform import TransformSpec, TransformStudent
 from core.types import Matrix
@@ -40,8 +40,8 @@ Array = npt.NDArray[np.float32]
 def main() -> None:
     """Measure and record."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--workspace", type=Path, default=Path("workspace"))
-    space = Bench(parser.parse_args().workspace).space(TEACHER)
+    parser.parse_args()
+    space = Bench(default_workspace()).space(TEACHER)
     with Stopwatch() as fitting:
         student = fit(space, TransformSpec(bytes_per_item=BYTES))
     assert isinstance(student, TransformStudent)

@@ -19,6 +19,7 @@ from benchmarks.common import Stopwatch, record, this_command
 from core.pipeline.bench import Bench
 from core.spaces.lexicon import category_of
 from core.spaces.space import Space
+from core.store.disk import default_workspace
 from core.students.registry import fit
 from core.students.transform import TransformSpec
 
@@ -35,9 +36,8 @@ def main() -> None:
     parser.add_argument("--words", type=Path)
     parser.add_argument("--teacher", default="minilm:tokens")
     parser.add_argument("--bytes", type=float, default=64.0)
-    parser.add_argument("--workspace", type=Path, default=Path("build/benchmarks"))
     arguments = parser.parse_args()
-    space = Bench(arguments.workspace).space(arguments.teacher)
+    space = Bench(default_workspace()).space(arguments.teacher)
     inside = field_rows(space, arguments.words)
     outside = np.setdiff1d(np.arange(len(space)), inside)
     record(

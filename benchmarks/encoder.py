@@ -27,6 +27,7 @@ import pandas as pd
 from benchmarks.common import record, this_command
 from core.pipeline.bench import Bench
 from core.spaces.space import Space
+from core.store.disk import default_workspace
 from core.students.encoder import EncoderSpec
 from core.students.folder import load
 from core.students.quantised import linear_layers
@@ -48,12 +49,11 @@ def main() -> None:
     parser.add_argument("--megabytes", type=float, nargs="*", default=[6.0, 4.0, 2.0])
     parser.add_argument("--students", type=Path, nargs="*", default=[])
     parser.add_argument("--texts", type=int, default=500)
-    parser.add_argument("--workspace", type=Path, default=Path("build/benchmarks"))
     arguments = parser.parse_args()
     import torch
 
     torch.set_num_threads(1)
-    space = union(Bench(arguments.workspace))
+    space = union(Bench(default_workspace()))
     rows = asked(space, arguments.texts)
     found: dict[str, Any] = {"items": len(space), **_counts(space, rows)}
     pieces, kept = read_pieces(minilm_folder())

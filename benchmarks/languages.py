@@ -1,6 +1,6 @@
 """Other scripts: a tiny multilingual teacher end to end, and the rows of other scripts in tables.
 
-    python -m benchmarks.languages [--workspace DIR]
+    python -m benchmarks.languages
 
 The multilingual teacher is a BERT of two layers with random weights, built here from a config,
 with a WordPiece of single characters of seven scripts, saved to disk and read back by ``path:``.
@@ -22,6 +22,7 @@ import numpy.typing as npt
 from benchmarks.common import Stopwatch, record, this_command
 from core.pipeline.bench import Bench
 from core.spaces.space import Provenance, Space
+from core.store.disk import default_workspace
 from core.students.encoder import EncoderSpec
 from core.students.folder import load, save
 from core.students.registry import fit
@@ -52,8 +53,8 @@ SEED = 0
 def main() -> None:
     """Measure and write benchmarks/results/languages.json."""
     parser = argparse.ArgumentParser(description="students and scripts")
-    parser.add_argument("--workspace", type=Path, default=Path("build/benchmarks"))
-    bench = Bench(parser.parse_args().workspace)
+    parser.parse_args()
+    bench = Bench(default_workspace())
     found: dict[str, Any] = {"tables": [], "tiny_teacher": {}}
     for teacher, size in (("minilm:tokens", 64.0), ("glove:30000", 24.0)):
         found["tables"].append(by_script(bench.space(teacher), size))

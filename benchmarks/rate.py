@@ -1,8 +1,8 @@
 """Bytes a row at a given error: what each part of the coder gains, and what did not earn its keep.
 
-    python -m benchmarks.rate --workspace DIR students minilm:tokens 0.1
-    python -m benchmarks.rate --workspace DIR ablation glove 0.1
-    python -m benchmarks.rate --workspace DIR decoders minilm:tokens 0.1
+    python -m benchmarks.rate students minilm:tokens 0.1
+    python -m benchmarks.rate ablation glove 0.1
+    python -m benchmarks.rate decoders minilm:tokens 0.1
 
 Each run adds its figures to benchmarks/results/rate.json. Students are made whole, and everything
 that they store is counted. The ablation codes some 5,000 rows in whole blocks and counts, beside
@@ -13,7 +13,6 @@ the table of blocks are the same for every line and left out.
 import argparse
 import json
 import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from benchmarks.common import RESULTS, Stopwatch, record, this_command
 from core.metrics.rate_distortion import gaussian_limit
 from core.pipeline.bench import Bench
 from core.spaces.space import Space
+from core.store.disk import default_workspace
 from core.students import transform, vae
 from core.students.coding import BLOCK, CodedMatrix
 from core.students.linear import LinearStudent, Principal
@@ -184,12 +184,11 @@ def decoders(space: Space, error: float) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--workspace", type=Path, required=True)
     parser.add_argument("what", choices=["students", "ablation", "decoders"])
     parser.add_argument("teacher")
     parser.add_argument("error", type=float)
     given = parser.parse_args()
-    space = Bench(given.workspace).space(given.teacher)
+    space = Bench(default_workspace()).space(given.teacher)
     figures = globals()[given.what](space, given.error)
     file = RESULTS / "rate.json"
     known = json.loads(file.read_text(encoding="utf-8"))["results"] if file.exists() else {}

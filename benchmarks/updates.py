@@ -9,9 +9,7 @@ is made anew. Run from the repository's root:
 
 import argparse
 import statistics
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +18,7 @@ import numpy.typing as npt
 from benchmarks.common import Stopwatch, record, this_command
 from core.pipeline.bench import Bench
 from core.spaces.space import Space
+from core.store.disk import default_workspace
 from core.students.hybrid import HybridSpec, HybridStudent
 from core.students.registry import fit
 from core.students.speller import SpellerSpec
@@ -95,14 +94,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--teacher", default="glove:30000")
     parser.add_argument("--new", type=int, default=1_000)
     parser.add_argument("--bytes-per-item", type=float, default=15.0)
-    parser.add_argument("--workspace", type=Path, default=None)
     chosen = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory() as folder:
-        space = Bench(chosen.workspace or Path(folder)).space(chosen.teacher)
-        order = np.random.default_rng(0).permutation(len(space)).astype(np.int64)
-        old = space.take(np.sort(order[chosen.new :]), f"{space.name} before")
-        new = space.take(np.sort(order[: chosen.new]), f"{space.name} new")
-        record("updates", this_command(), measured(space, old, new, chosen.bytes_per_item))
+    space = Bench(default_workspace()).space(chosen.teacher)
+    order = np.random.default_rng(0).permutation(len(space)).astype(np.int64)
+    old = space.take(np.sort(order[chosen.new :]), f"{space.name} before")
+    new = space.take(np.sort(order[: chosen.new]), f"{space.name} new")
+    record("updates", this_command(), measured(space, old, new, chosen.bytes_per_item))
 
 
 if __name__ == "__main__":

@@ -10,9 +10,7 @@ words. Run from the repository's root:
 
 import argparse
 import re
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +20,7 @@ from benchmarks.common import Stopwatch, record, this_command
 from core.pipeline.bench import Bench
 from core.spaces.lemmas import split, whole_words
 from core.spaces.space import Space
+from core.store.disk import default_workspace
 from core.students.registry import fit
 from core.students.speller import SpellerSpec, SpellerStudent
 from core.teachers.encoder import load_model
@@ -157,27 +156,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--taught", type=int, default=2_500, help="words that the ridge is fitted on"
     )
-    parser.add_argument("--workspace", type=Path, default=None)
     parser.add_argument("--quick", action="store_true", help="the speller's quick training")
     chosen = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory() as folder:
-        space = Bench(chosen.workspace or Path(folder)).space("minilm:tokens")
-        with Stopwatch() as learning:
-            speller = fit(
-                space, SpellerSpec(bytes_per_item=chosen.bytes_per_item, quick=chosen.quick)
-            )
-        assert isinstance(speller, SpellerStudent)
-        held = split(space, 0.05, 0)
-        mean = np.asarray(speller.spelling.mean)
-        guesses = speller.generate([space.texts[row] for row in held.asked]) - mean
-        results = {
-            "teacher": space.name,
-            "bytes_total": speller.size_bytes(),
-            "seconds": learning.seconds,
-            "spelling_alone": scored(space, held.asked, guesses, mean),
-            **few_shots(space, speller, chosen.taught),
-        }
-        record("zero_shot", this_command(), results)
+    space = Bench(default_workspace()).space("minilm:tokens")
+    with Stopwatch() as learning:
+        speller = fit(space, SpellerSpec(bytes_per_item=chosen.bytes_per_item, quick=chosen.quick))
+    assert isinstance(speller, SpellerStudent)
+    held = split(space, 0.05, 0)
+    mean = np.asarray(speller.spelling.mean)
+    guesses = speller.generate([space.texts[row] for row in held.asked]) - mean
+    results = {
+        "teacher": space.name,
+        "bytes_total": speller.size_bytes(),
+        "seconds": learning.seconds,
+        "spelling_alone": scored(space, held.asked, guesses, mean),
+        **few_shots(space, speller, chosen.taught),
+    }
+    record("zero_shot", this_command(), results)
 
 
 if __name__ == "__main__":

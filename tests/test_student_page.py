@@ -92,7 +92,7 @@ class TestAtFirst:
         assert "No student yet" in said(app)
         assert dots(app) == [OUT_OF_REACH, "Gaussian limit"]
         assert not app.error
-        assert {"Train", "Try now (20 s)", "Compare with classical coders"} <= {
+        assert {"Train", "Try now (20 s)", "Add classical coders"} <= {
             each.label for each in app.button
         }
         [slider] = app.select_slider
@@ -142,8 +142,8 @@ class TestCurve:
     def test_the_rivals_are_measured_when_somebody_asks(self, words_reference, keys):
         state.bench().store.remove("pareto", state.bench().space_key(words_reference))
         app = student_page(words_reference)
-        button(app, "Compare with classical coders").click().run()
-        assert not [each for each in healthy(app).button if each.label.startswith("Compare with")]
+        button(app, "Add classical coders").click().run()
+        assert not [each for each in healthy(app).button if each.label.startswith("Add classical")]
         [job] = [job for job in state.runner().jobs() if job.recipe == "pareto"]
         assert job.arguments == {"teacher": words_reference}
         state.runner().cancel(job.id)

@@ -39,7 +39,7 @@ def measure_controls(seen: StudentView, pareto: Pareto | None) -> StudentView:
     words.caption(MEANS[measure] + _no_limit(measure, pareto))
     if missing:
         columns[2].button(
-            "Compare with classical coders",
+            "Add classical coders",
             key="student rivals",
             width="stretch",
             on_click=_want(wanted),
