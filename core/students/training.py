@@ -33,8 +33,8 @@ class Schedule:
     def at(self, step: int) -> float:
         """The rate at a step.
 
-        >>> Schedule(100, rate=1.0, warm_up=10).at(4), Schedule(100, warm_up=0).at(100)
-        (0.5, 0.0)
+        >>> Schedule(100, rate=1.0, warm_up=10).at(0), Schedule(100, warm_up=0).at(100)
+        (0.1, 0.0)
         """
         rising = min(1.0, (step + 1) / max(self.warm_up, 1))
         return self.rate * rising * 0.5 * (1 + math.cos(math.pi * min(step / self.steps, 1.0)))
