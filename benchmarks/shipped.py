@@ -17,11 +17,14 @@ from typing import Any
 
 from core.errors import MeaningSpaceError
 from core.pipeline import Bench, distill, evaluate_kept, specification
+from core.pipeline.pareto import SHIPPED as RIVALS
+from core.pipeline.rivals import pareto
 from core.site import site_root
 from core.store.disk import default_workspace
 
 FOLDER = site_root() / "assets" / "students"
 REPORTS = FOLDER / "reports.json"
+COMPARED = ("minilm:tokens", "glove:30000")  # whose classical rivals ship, measured
 MOST_BYTES = 6_000_000
 
 
@@ -85,8 +88,14 @@ def main() -> int:
             except MeaningSpaceError as fault:
                 print(f"{one.name}: {fault}", file=sys.stderr)
                 return 1
+        rivals = {
+            bench.space_key(teacher): pareto(bench, teacher, _say).to_dict() for teacher in COMPARED
+        }
     text = json.dumps(reports, ensure_ascii=False, sort_keys=True, indent=1)
     REPORTS.write_text(text + "\n", encoding="utf-8")
+    RIVALS.write_text(
+        json.dumps(rivals, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8"
+    )
     return 0 if weigh() <= MOST_BYTES else 1
 
 
