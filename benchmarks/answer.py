@@ -126,8 +126,8 @@ def points(found: Found) -> list[dict[str, str]]:
     if "tables" in found:
         ten, two = (found["tables"][f"minilm:tokens at {error}"] for error in ("0.1", "0.02"))
         for each, use in (
-            (ten, "Good for maps, topics and likeness of words"),
-            (two, "Good for search, too"),
+            (ten, "For maps, topics and likeness of words"),
+            (two, "For search among near neighbours"),
         ):
             it = each["vae"]
             said.append(
