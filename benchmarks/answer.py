@@ -135,8 +135,8 @@ def points(found: Found) -> list[dict[str, str]]:
             said.append(
                 {
                     "heading": f"{use}: {megabytes(it['bytes_total'])}",
-                    "text": f"{TABLE_BYTES / it['bytes_total']:.0f} times smaller than the table in "
-                    f"32 bits. Mean cosine {it['cosine']:.3f}; of an item's ten nearest "
+                    "text": f"{TABLE_BYTES / it['bytes_total']:.0f} times smaller than the table "
+                    f"in 32 bits. Mean cosine {it['cosine']:.3f}; of an item's ten nearest "
                     f"{10 * it['recall']['10']:.1f} stay. It takes "
                     f"{it['times_the_limit']:.2f} times the bytes of the Gaussian limit.",
                 }
@@ -170,9 +170,9 @@ def answer(found: Found, measured: str) -> Found:
     best = ten["vae"]["bytes_total"]
     sentence = (
         f"Yes, down to a limit: {megabytes(best)} reproduce MiniLM's table of 28,594 vectors at "
-        f"cosine {ten['vae']['cosine']:.2f}, {TABLE_BYTES / best:.0f} times smaller than the table and "
-        f"{MODEL_BYTES / best:.0f} times smaller than the model; the limit for Gaussian rows is "
-        f"{megabytes(ten['gaussian_limit_bytes'])}. It does not give the same neighbours: "
+        f"cosine {ten['vae']['cosine']:.2f}, {TABLE_BYTES / best:.0f} times smaller than the table "
+        f"and {MODEL_BYTES / best:.0f} times smaller than the model; the limit for Gaussian rows "
+        f"is {megabytes(ten['gaussian_limit_bytes'])}. It does not give the same neighbours: "
         f"{10 * ten['vae']['recall']['10']:.1f} of ten."
     )
     return {
