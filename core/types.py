@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from core.errors import Cancelled
+
 if TYPE_CHECKING:
     Matrix: TypeAlias = npt.NDArray[np.float32]
     Vector: TypeAlias = npt.NDArray[np.float32]
@@ -59,3 +61,9 @@ class Progress(Protocol):
 def silent(done: int, total: int, message: str) -> bool:
     """The progress callback for when nobody watches."""
     return True
+
+
+def tell(progress: Progress, done: int, total: int, message: str) -> None:
+    """Report, and raise Cancelled if the answer is stop."""
+    if not progress(done, total, message):
+        raise Cancelled(f"stopped at {done} of {total}: {message}")

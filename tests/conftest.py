@@ -22,7 +22,7 @@ install_import_hook("core", "beartype.beartype")
 import numpy as np  # noqa: E402
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, BrowserContext, Page, Route
 
     from core.spaces.space import Space
 
@@ -110,6 +110,16 @@ def tiny_space() -> "Space":
 
 
 @pytest.fixture(scope="session")
+def small_space() -> "Space":
+    """Some 300 words of GloVe as a space; see small_words.py."""
+    from small_words import small_words
+
+    from core.spaces.space import Provenance, Space
+
+    return Space.create(*small_words(), Provenance("small", "GloVe"))
+
+
+@pytest.fixture(scope="session")
 def words_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Some 300 words of GloVe as a file of vectors; see small_words.py."""
     from small_words import write_words
@@ -139,18 +149,39 @@ def browser() -> Iterator["Browser"]:
         chromium.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def browser_context(browser: "Browser") -> Iterator["BrowserContext"]:
-    """A window's worth of cookies and storage, 1440 x 900, fresh for each test."""
+    """One window, 1440 x 900, for all tests of a module: its cache spares them the libraries.
+
+    Nothing beyond this machine may be asked for, and nothing that is would be answered.
+    """
     context = browser.new_context(viewport={"width": 1440, "height": 900})
+    strangers: list[str] = []
+
+    def judge(route: "Route") -> None:
+        url = route.request.url
+        if re.match(r"(http://127\.0\.0\.1:|data:|blob:|file:)", url):
+            route.continue_()
+        else:
+            strangers.append(url)
+            route.abort()
+
+    context.route("**/*", judge)
     yield context
     context.close()
+    assert strangers == []
 
 
 @pytest.fixture
-def page(browser_context: "BrowserContext") -> "Page":
-    """An empty tab."""
-    return browser_context.new_page()
+def page(browser_context: "BrowserContext") -> Iterator["Page"]:
+    """A tab of its own, to the app a visitor of its own; no error in it, and no dialog."""
+    tab = browser_context.new_page()
+    faults: list[str] = []
+    tab.on("pageerror", lambda error: faults.append(str(error)))
+    tab.on("dialog", lambda dialog: (faults.append(dialog.message), dialog.dismiss()))
+    yield tab
+    tab.close()
+    assert faults == []
 
 
 @pytest.fixture(scope="session")

@@ -5,14 +5,13 @@ All on the small space except the last test; links name it, and PCA where UMAP i
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, Page, expect
 from small_words import IMAGE, small_words
 
 pytestmark = pytest.mark.browser
@@ -23,56 +22,6 @@ ITEMS = """() => {
     const { x, y } = document.querySelector('.ms-plot').data[0];
     return [Array.from(x), Array.from(y)];
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser_context(browser: Browser) -> Iterator[BrowserContext]:
-    """One window's worth for all tests here: its cache spares each of them the libraries."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    yield context
-    context.close()
-
-
-@pytest.fixture
-def page(browser_context: BrowserContext) -> Iterator[Page]:
-    """A tab of its own; to the app that is a visitor of its own."""
-    tab = browser_context.new_page()
-    yield tab
-    tab.close()
-
-
-@pytest.fixture
-def strangers(browser_context: BrowserContext) -> Iterator[list[str]]:
-    """Every address beyond the app that the page asked for; none may be answered."""
-    asked: list[str] = []
-
-    def judge(route: Any) -> None:
-        url = route.request.url
-        if re.match(r"(http://127\.0\.0\.1:|data:|blob:|file:)", url):
-            route.continue_()
-        else:
-            asked.append(url)
-            route.abort()
-
-    browser_context.route("**/*", judge)
-    yield asked
-    browser_context.unroute("**/*", judge)
-    assert asked == []
-
-
-@pytest.fixture
-def faults(page: Page) -> Iterator[list[str]]:
-    """Uncaught errors of the page, and dialogs that it opened."""
-    found: list[str] = []
-    page.on("pageerror", lambda error: found.append(str(error)))
-    page.on("dialog", lambda dialog: (found.append(dialog.message), dialog.dismiss()))
-    yield found
-    assert found == []
-
-
-@pytest.fixture(autouse=True)
-def _watched(strangers: list[str], faults: list[str]) -> None:
-    """No test here may ask a stranger or meet an error in the page."""
 
 
 @pytest.fixture

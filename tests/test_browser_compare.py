@@ -1,14 +1,13 @@
 """The compare page in a real browser: linked pointing, zoom and selection, and the morph."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
 
 import numpy as np
 import pytest
 from compared_words import ASTRAY, write_second
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Page, expect
 from test_browser import LATER, SOON, ready, words_listed
 
 pytestmark = pytest.mark.browser
@@ -35,37 +34,6 @@ SPOT = """([k, row]) => {  // where an item is on the screen
 def pair(words_reference: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     second = write_second(tmp_path_factory.mktemp("second") / "second.npz")
     return {"a": words_reference, "b": f"vectors:{second}", "picture": "pca"}
-
-
-@pytest.fixture(scope="module")
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    """One window for all tests here; what it asks beyond this machine is a failure."""
-    made = browser.new_context(viewport={"width": 1440, "height": 900})
-    asked: list[str] = []
-
-    def judge(route: Any) -> None:
-        url = route.request.url
-        if re.match(r"(http://127\.0\.0\.1:|data:|blob:)", url):
-            route.continue_()
-        else:
-            asked.append(url)
-            route.abort()
-
-    made.route("**/*", judge)
-    yield made
-    made.close()
-    assert asked == []
-
-
-@pytest.fixture
-def page(context: BrowserContext) -> Iterator[Page]:
-    """A tab in which no error may go uncaught."""
-    tab = context.new_page()
-    faults: list[str] = []
-    tab.on("pageerror", lambda error: faults.append(str(error)))
-    yield tab
-    tab.close()
-    assert faults == []
 
 
 @pytest.fixture

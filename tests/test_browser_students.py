@@ -1,36 +1,15 @@
 """The students page in a real browser: train a student, watch it, ask it; pause and resume."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.browser
 SOON = 20_000  # milliseconds, for what the page does at once
 LATER = 90_000  # for what the worker does, on a slow machine that is also starting
-
-
-@pytest.fixture
-def page(browser_context: BrowserContext) -> Iterator[Page]:
-    """A tab in which no error may be met and no stranger asked."""
-    tab = browser_context.new_page()
-    faults: list[str] = []
-    tab.on("pageerror", lambda error: faults.append(str(error)))
-
-    def judge(route: Any) -> None:
-        if re.match(r"(http://127\.0\.0\.1:|data:|blob:)", route.request.url):
-            route.continue_()
-        else:
-            faults.append(route.request.url)
-            route.abort()
-
-    browser_context.route("**/*", judge)
-    yield tab
-    tab.close()
-    assert faults == []
 
 
 @pytest.fixture

@@ -97,7 +97,7 @@ def test_it_is_kept(bench, turned):
 
 def test_stop(bench, turned):
     rows = drawn_rows(turned)
-    with pytest.raises(Cancelled, match="start again"):
+    with pytest.raises(Cancelled, match="stopped at 0 of"):
         falls(bench, turned, DRAWN, turned.b.vectors, turned.a.norms, lambda *_: False)
     assert len(rows) == turned.shared
 

@@ -27,14 +27,8 @@ SPEC = SpellerSpec(bytes_per_item=60.0, quick=True)
 
 
 @pytest.fixture(scope="module")
-def space() -> Space:
-    words, vectors = small_words()
-    return Space.create(words, vectors, Provenance("small", "GloVe"))
-
-
-@pytest.fixture(scope="module")
-def student(space: Space) -> SpellerStudent:
-    made = fit(space, SPEC)
+def student(small_space: Space) -> SpellerStudent:
+    made = fit(small_space, SPEC)
     assert isinstance(made, SpellerStudent)
     return made
 
@@ -109,13 +103,13 @@ def test_the_ridge_is_the_closed_form(n: int) -> None:
 
 
 def test_it_stays_within_its_budget_and_reads_back_bit_for_bit(
-    space: Space, student: SpellerStudent, tmp_path: Path
+    small_space: Space, student: SpellerStudent, tmp_path: Path
 ) -> None:
-    assert student.size_bytes() <= SPEC.bytes_per_item * len(space)
+    assert student.size_bytes() <= SPEC.bytes_per_item * len(small_space)
     assert student.size_bytes() == sum(student.parts().values())
     folder.save(student, tmp_path / "s")
     again = folder.load(tmp_path / "s")
-    texts = [*space.texts, "unseen", "", "😀😀"]
+    texts = [*small_space.texts, "unseen", "", "😀😀"]
     assert (again.generate(texts) == student.generate(texts)).all()
     assert again.vocabulary == ()
 
@@ -134,33 +128,33 @@ def test_hostile_texts_have_finite_vectors(student: SpellerStudent, text: str) -
     assert np.isfinite(student.generate([text])).all()
 
 
-def test_held_out_words_teach_nothing(space: Space) -> None:
+def test_held_out_words_teach_nothing(small_space: Space) -> None:
     """Other vectors for the held-out words make the same student."""
-    rows = split(space, SPEC.held_out, SPEC.seed).kept_out
+    rows = split(small_space, SPEC.held_out, SPEC.seed).kept_out
     assert len(rows)
-    vectors = space.vectors.copy()
+    vectors = small_space.vectors.copy()
     vectors[rows] = 7.0
-    other = Space.create(space.texts, vectors, space.provenance)
-    one, two = (fit(it, SPEC).generate(["walk", *space.texts]) for it in (space, other))
+    other = Space.create(small_space.texts, vectors, small_space.provenance)
+    one, two = (fit(it, SPEC).generate(["walk", *small_space.texts]) for it in (small_space, other))
     assert (one == two).all()
 
 
 def test_what_was_learnt_is_recognised_through_a_typo(
-    space: Space, student: SpellerStudent
+    small_space: Space, student: SpellerStudent
 ) -> None:
     """A misspelt word lands nearer to the word's own vector than other words do."""
     pairs = {"hospital": "hopsital", "elephant": "elephnat", "dangerous": "dangerrous"}
-    truth = space.vectors - space.mean
+    truth = small_space.vectors - small_space.mean
     for word, typo in pairs.items():
-        guess = student.generate([typo])[0] - space.mean
+        guess = student.generate([typo])[0] - small_space.mean
         cosines = truth @ guess / np.linalg.norm(truth, axis=1)
-        row = space.find(word)
+        row = small_space.find(word)
         assert row is not None
         assert cosines[row] > np.percentile(cosines, 90)
 
 
-def test_a_resumed_training_equals_an_uninterrupted_one(space: Space, tmp_path: Path) -> None:
-    whole = fit(space, SPEC).stored()
+def test_a_resumed_training_equals_an_uninterrupted_one(small_space: Space, tmp_path: Path) -> None:
+    whole = fit(small_space, SPEC).stored()
     for stop in (1, 4, 7, 10):
         keeper = Keeper(tmp_path / str(stop))
 
@@ -168,8 +162,8 @@ def test_a_resumed_training_equals_an_uninterrupted_one(space: Space, tmp_path: 
             return done < stop
 
         with pytest.raises(Cancelled):
-            fit(space, SPEC, stops, keeper)
-        resumed = fit(space, SPEC, silent, keeper).stored()
+            fit(small_space, SPEC, stops, keeper)
+        resumed = fit(small_space, SPEC, silent, keeper).stored()
         for name, array in whole.arrays.items():
             assert (resumed.arrays[name] == array).all(), (stop, name)
         assert resumed.payload == whole.payload
@@ -185,9 +179,9 @@ def test_numbers_too_large_are_named_as_such() -> None:
 
 
 @pytest.mark.parametrize("bytes_per_item", [1.0, 5.0])
-def test_too_small_a_budget_is_refused(space: Space, bytes_per_item: float) -> None:
+def test_too_small_a_budget_is_refused(small_space: Space, bytes_per_item: float) -> None:
     with pytest.raises(InvalidSpecification, match="expected"):
-        fit(space, SpellerSpec(bytes_per_item=bytes_per_item))
+        fit(small_space, SpellerSpec(bytes_per_item=bytes_per_item))
 
 
 @pytest.mark.parametrize("n", [1, 5])
@@ -197,9 +191,9 @@ def test_a_constant_space_is_refused(n: int) -> None:
         fit(constant, SpellerSpec(bytes_per_item=5_000.0))
 
 
-def test_texts_that_occur_twice_are_said(space: Space) -> None:
-    texts = [*space.texts[:-1], space.texts[0]]
-    twice = Space.create(texts, space.vectors, space.provenance, ids=space.ids)
+def test_texts_that_occur_twice_are_said(small_space: Space) -> None:
+    texts = [*small_space.texts[:-1], small_space.texts[0]]
+    twice = Space.create(texts, small_space.vectors, small_space.provenance, ids=small_space.ids)
     assert "more than once" in fit(twice, SPEC).notes[0]
 
 
@@ -209,9 +203,9 @@ def test_a_share_outside_its_range_is_refused(share: float) -> None:
         SpellerSpec(held_out=share)
 
 
-def test_rounding_is_fine_where_there_is_room(space: Space) -> None:
+def test_rounding_is_fine_where_there_is_room(small_space: Space) -> None:
     """With many bytes the rounded guesses are those of the ridge."""
-    roomy = fit(space, SpellerSpec(bytes_per_item=2_000.0, quick=True))
+    roomy = fit(small_space, SpellerSpec(bytes_per_item=2_000.0, quick=True))
     assert isinstance(roomy, SpellerStudent)
     kept = roomy.spelling
     again = Spelling.restore(kept.arrays(), kept.payload)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from core.errors import InvalidSpecification
+from core.spaces.geometry import unit_rows
 from core.spaces.neighbors import NeighborGraph, nearest, top_k
 from core.spaces.space import Space
 from core.types import Matrix, Queries, QueryCosines, QueryIndices, Scores
@@ -59,9 +60,7 @@ def _against_hubs(
     unit: Matrix, points: Queries, k: int, exclude: Sequence[int], penalties: Scores
 ) -> tuple[QueryIndices, QueryCosines]:
     """CSLS is 2 cos(x, y) - r(x) - r(y); r(x) is the same for every item y, so it is left out."""
-    norms = np.linalg.norm(points, axis=1, keepdims=True)
-    directions = points / np.where(norms > 0, norms, np.float32(1))
-    cosines: Queries = np.matmul(directions, unit.T, dtype=np.float32)  # (m, n)
+    cosines: Queries = np.matmul(unit_rows(points), unit.T, dtype=np.float32)  # (m, n)
     scores: Queries = np.subtract(2 * cosines, penalties, dtype=np.float32)
     scores[:, list(exclude)] = -np.inf
     indices, _ = top_k(scores, max(0, min(k, len(unit) - len(set(exclude)))))

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from core.errors import Cancelled
 from core.metrics.intervals import Draws, Interval, Values, bootstrap
+from core.spaces.geometry import paired_cosines
 from core.spaces.space import Space
-from core.types import Matrix, Progress, silent
+from core.types import Matrix, Progress, silent, tell
 
 if TYPE_CHECKING:
     from gensim.models import KeyedVectors
@@ -74,8 +74,7 @@ def word_benchmarks(
     """
     found = []
     for step, name in enumerate(names):
-        if not progress(step, len(names), f"asking {name}"):
-            raise Cancelled(f"found a stop before {name}; start again to go on")
+        tell(progress, step, len(names), f"asking {name}")
         one = _analogies if name == ANALOGIES else _pairs
         if (measured := one(name, space, student, seed)) is not None:
             found.append(measured)
@@ -178,9 +177,7 @@ def _similar(vectors: Matrix, pairs: Sequence[tuple[int, int, float]]) -> Values
     """(pairs,) cosines."""
     one = vectors[[first for first, _, _ in pairs]].astype(np.float64)
     other = vectors[[second for _, second, _ in pairs]].astype(np.float64)
-    lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
-    products = np.einsum("pd,pd->p", one, other)
-    return np.asarray(products / np.where(lengths > 0, lengths, 1))
+    return np.asarray(paired_cosines(one, other), np.float64)
 
 
 def _judgements(path: Path) -> Iterator[tuple[str, str, float]]:

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from core.errors import Cancelled, InvalidVectors
+from core.errors import InvalidVectors
 from core.metrics.intervals import Interval, interval
+from core.spaces.geometry import unit_rows
 from core.spaces.neighbors import nearest
 from core.spaces.space import frozen
 from core.types import (
@@ -28,6 +29,7 @@ from core.types import (
     Rows,
     Scores,
     silent,
+    tell,
 )
 
 DEPTHS = (1, 10, 100)
@@ -145,7 +147,7 @@ def fidelity(
     _require_same_shape(teacher, student)
     asked = sample_rows(len(teacher), seed) if rows is None else rows
     mean = teacher.mean(axis=0, dtype=np.float64).astype(np.float32)
-    unit_teacher, unit_student = _unit(teacher), _unit(student)
+    unit_teacher, unit_student = unit_rows(teacher), unit_rows(student)
     return _measured(
         OWN_TABLE,
         mean,
@@ -173,8 +175,8 @@ def held_out_fidelity(
     theirs = np.ascontiguousarray(teacher[rows])
     _require_same_shape(theirs, student)
     mean = teacher.mean(axis=0, dtype=np.float64).astype(np.float32)
-    unit = _unit(teacher)
-    asking = _unit(student)
+    unit = unit_rows(teacher)
+    asking = unit_rows(student)
     return _measured(
         TEACHERS_TABLE, mean, (theirs, student), (unit, asking), (unit, asking), rows, progress
     )
@@ -286,28 +288,22 @@ def _neighbours(
     ranks = np.empty(len(rows), np.float32)
     true, found = (np.empty((len(rows), k), np.int32) for _ in range(2))
     for start in range(0, len(rows), ASKED_AT_ONCE):
-        if not progress(start, len(rows), "comparing neighbours"):
-            raise Cancelled("found a stop while comparing neighbours; start again to go on")
+        tell(progress, start, len(rows), "comparing neighbours")
         part = slice(start, start + ASKED_AT_ONCE)
-        true[part] = _others(unit, unit[rows[part]], rows[part], k)
-        found[part] = _others(looked_up[0], looked_up[1][part], rows[part], k)
+        true[part] = others(unit, unit[rows[part]], rows[part], k)
+        found[part] = others(looked_up[0], looked_up[1][part], rows[part], k)
         scores = asking[part] @ unit.T  # (b, n)
         own = scores[np.arange(len(scores)), rows[part]]
         ranks[part] = 1 + (scores > own[:, None] + TIE).sum(axis=1)
     return ranks, true, found
 
 
-def _others(unit: Matrix, asking: Queries, own: Rows, k: int) -> QueryIndices:
+def others(unit: Matrix, asking: Queries, own: Rows, k: int) -> QueryIndices:
     """(b, k) the rows nearest to each query, its own row left out."""
     near, _ = nearest(unit, asking, k + 1)
     mine = near == own[:, None]
     mine[~mine.any(axis=1), -1] = True  # not among its own nearest: the farthest goes
     return np.ascontiguousarray(near[~mine].reshape(len(near), k))
-
-
-def _unit(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.ascontiguousarray(vectors / np.where(lengths > 0, lengths, np.float32(1)))
 
 
 def _require_same_shape(teacher: npt.NDArray[np.float32], student: npt.NDArray[np.float32]) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import InvalidSpecification
+from core.spaces.geometry import covariance
 from core.types import Matrix
 
 Variances: TypeAlias = npt.NDArray[np.floating]
@@ -76,11 +77,7 @@ def limit_of(vectors: Matrix, relative_error: float) -> float:
 def principal_variances(vectors: Matrix) -> npt.NDArray[np.float64]:
     """(d,) eigenvalues of the covariance about the mean, largest first; float64."""
     mean = vectors.mean(axis=0, dtype=np.float64)
-    total = np.zeros((vectors.shape[1], vectors.shape[1]))
-    for start in range(0, len(vectors), 16_384):  # never the whole table in float64
-        block = vectors[start : start + 16_384] - mean
-        total += block.T @ block
-    found = np.linalg.eigvalsh(total / len(vectors))[::-1]
+    found = np.linalg.eigvalsh(covariance(vectors, mean))[::-1]
     variances: npt.NDArray[np.float64] = np.maximum(found, 0.0)
     return variances
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from core.errors import InvalidSpecification
 from core.paths.base import Double
+from core.spaces.geometry import unit_rows
 from core.spaces.space import Space, frozen
 from core.types import Coords, Matrix, Queries, QueryScores, Scores, Vector
 
@@ -33,9 +34,7 @@ class Axis:
 
     def score(self, vectors: Queries) -> QueryScores:
         """(m,) where vectors (m, d) of any length stand on the axis; a zero vector stays zero."""
-        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-        unit = vectors / np.where(norms > 0, norms, np.float32(1))
-        along = unit @ self.direction
+        along = unit_rows(vectors) @ self.direction
         return ((along - self.middle) / self.half).astype(np.float32)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from core.errors import StoreError
-from core.pipeline.stages import scaled as scaled
+from core.pipeline.stages import scaled
 from core.pipeline.student_teacher import StudentTeacher
 from core.pipeline.students import PREFIX, Studio
 from core.projection.base import PcaSpec, Projection, Spec, UmapSpec, spec_from_dict

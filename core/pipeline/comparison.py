@@ -130,7 +130,7 @@ def _key(bench: "Bench", a_ref: str, b_ref: str, twin: tuple[str, str, str] | No
 
 def shared_rows(a: Space, b: Space) -> tuple[Rows, Rows]:
     """(n,) rows of a and of b with the same text, in a's order; of equal texts the first."""
-    theirs = {text: row for row, text in reversed(list(enumerate(b.texts)))}
+    theirs = b.index.exact
     seen: set[str] = set()
     pairs = [
         (row, theirs[text])

@@ -8,7 +8,6 @@ the picture is the shadow of the move in the space; in any other picture each is
 nearest of A.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -16,14 +15,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from core.errors import Cancelled, StoreError
+from core.errors import StoreError
 from core.metrics.similarity import padded
 from core.pipeline.comparison import Comparison, compare
 from core.pipeline.stages import scaled
 from core.projection.base import PcaSpec, Spec
 from core.projection.placement import place
 from core.spaces.space import Provenance, Space, frozen
-from core.types import Coords, Matrix, Progress, Queries, QueryCoords, QueryScores, Rows, silent
+from core.types import (
+    Coords,
+    Matrix,
+    Progress,
+    Queries,
+    QueryCoords,
+    QueryScores,
+    Rows,
+    silent,
+    tell,
+)
 
 if TYPE_CHECKING:
     from core.pipeline.bench import Bench
@@ -106,8 +115,7 @@ def falls(
     among, own = _among(comparison, rows), _own_places(bench, comparison, spec, rows)
     found = [np.empty((0, own.shape[1]), np.float32)]
     for start in range(0, len(vectors), BLOCK):
-        if not progress(start, len(vectors), PLACING):
-            raise Cancelled("stopped while the second space was placed; start again to go on")
+        tell(progress, start, len(vectors), PLACING)
         found.append(place(among, own, vectors[start : start + BLOCK])[0])
     return np.concatenate(found)
 
@@ -145,13 +153,7 @@ def _own_places(bench: "Bench", comparison: Comparison, spec: Spec, rows: Rows) 
     picture: Coords = bench.projection(space, spec).coords
     if space.digest == comparison.a.digest:
         return np.ascontiguousarray(picture[rows])
-    return picture[_rows_of(space, comparison.a.texts)[rows]]
-
-
-def _rows_of(space: Space, texts: Sequence[str]) -> Rows:
-    """The first row of each text in the space."""
-    first = {text: row for row, text in reversed(list(enumerate(space.texts)))}
-    return np.array([first[text] for text in texts], np.int64)
+    return picture[[space.index.exact[comparison.a.texts[row]] for row in rows]]
 
 
 def _among(comparison: Comparison, rows: Rows) -> Space:

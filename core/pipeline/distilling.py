@@ -161,10 +161,7 @@ def _describe(place: Path, said: dict[str, Any]) -> None:
         beside.replace(place / TRAINING)
     except OSError as fault:
         beside.unlink(missing_ok=True)
-        raise StoreError(
-            f"found that {place} cannot be written ({fault.strerror or fault}); expected room "
-            "for a training: free some space, or choose another with --workspace"
-        ) from None
+        raise _unwritable(place, fault) from None
 
 
 @contextmanager
@@ -182,10 +179,7 @@ def _claimed(place: Path) -> Iterator[None]:
         place.mkdir(parents=True, exist_ok=True)
         file = (place / LOCK).open("w")
     except OSError as fault:
-        raise StoreError(
-            f"found that {place} cannot be written ({fault.strerror or fault}); expected room "
-            "for a training: free some space, or choose another with --workspace"
-        ) from None
+        raise _unwritable(place, fault) from None
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -195,3 +189,10 @@ def _claimed(place: Path) -> Iterator[None]:
                 "one at a time: wait for it, or stop it there"
             ) from None
         yield
+
+
+def _unwritable(place: Path, fault: OSError) -> StoreError:
+    return StoreError(
+        f"found that {place} cannot be written ({fault.strerror or fault}); expected room "
+        "for a training: free some space, or choose another with --workspace"
+    )

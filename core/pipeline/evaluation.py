@@ -11,13 +11,19 @@ import numpy as np
 
 from core.errors import InvalidSpecification, MeaningSpaceError
 from core.metrics.benchmarks import word_benchmarks
-from core.metrics.fidelity import Fidelity, fidelity, held_out_fidelity, sample_rows
+from core.metrics.fidelity import (
+    Fidelity,
+    fidelity,
+    held_out_fidelity,
+    others,
+    sample_rows,
+)
 from core.metrics.similarity import similarity
 from core.metrics.slices import slices
 from core.pipeline.stages import reach, scaled
 from core.pipeline.student_teacher import generate_all
+from core.spaces.geometry import unit_rows
 from core.spaces.lemmas import split
-from core.spaces.neighbors import nearest
 from core.spaces.space import Space
 from core.students.base import Student
 from core.students.registry import family
@@ -144,9 +150,10 @@ def worst(
 ) -> list[dict[str, Any]]:
     """The items reproduced worst, by cosine without the mean, and whom they lost and gained."""
     rows = np.argsort(measured.cosines_centred, kind="stable")[: min(most, len(space))]
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit: Matrix = (vectors / np.where(lengths > 0, lengths, 1)).astype(np.float32)
-    there, here = _others(space.unit, rows), _others(unit, rows)
+    there, here = (
+        others(unit, np.ascontiguousarray(unit[rows]), rows, min(NEAR, len(space) - 1)).tolist()
+        for unit in (space.unit, unit_rows(vectors))
+    )
     return [
         {
             "row": int(row),
@@ -158,13 +165,6 @@ def worst(
             "gained": [space.texts[it] for it in after if it not in before],
         }
         for row, before, after in zip(rows, there, here, strict=True)
-    ]
-
-
-def _others(unit: Matrix, rows: Rows) -> list[list[int]]:
-    found, _ = nearest(unit, np.ascontiguousarray(unit[rows]), NEAR + 1)
-    return [
-        [int(it) for it in near if it != row][:NEAR] for row, near in zip(rows, found, strict=True)
     ]
 
 
@@ -220,8 +220,7 @@ def _drawn(m: int, seed: int) -> tuple[Rows, Rows]:
 
 
 def _cosines(vectors: Queries, one: Rows, other: Rows) -> Any:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit = vectors / np.where(lengths > 0, lengths, 1)
+    unit = unit_rows(vectors)
     return np.einsum("pd,pd->p", unit[one], unit[other])
 
 

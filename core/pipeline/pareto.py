@@ -87,15 +87,13 @@ def stored_pareto(bench: "Bench", teacher: str) -> Pareto | None:
     """What was measured so far of a teacher's rivals, here or before it shipped; else None."""
     key = bench.space_key(teacher)
     try:
-        shipped = json.loads(SHIPPED.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        shipped = {}
-    try:
-        kept = bench.store.has("pareto", key)
-        payload = bench.store.load("pareto", key).payload if kept else shipped[key]
+        if bench.store.has("pareto", key):
+            payload = bench.store.load("pareto", key).payload
+        else:
+            payload = json.loads(SHIPPED.read_text(encoding="utf-8"))[key]
         points = tuple(_point(stored) for stored in payload["points"])
         return Pareto(payload["teacher"], payload["items"], points, payload["complete"])
-    except (MeaningSpaceError, KeyError, TypeError):
+    except (MeaningSpaceError, OSError, ValueError, KeyError, TypeError):
         return None
 
 

@@ -9,6 +9,7 @@ from core.errors import MeaningSpaceError
 from core.metrics.similarity import procrustes
 from core.pipeline.student_teacher import StudentTeacher, generate_all
 from core.pipeline.students import PREFIX
+from core.spaces.geometry import paired_cosines
 from core.students import folder, registry
 from core.students.base import Student
 from core.types import Matrix, Progress, Scores
@@ -23,12 +24,9 @@ def drift_of(a: Matrix, b: Matrix) -> Scores:
     """(n,) 1 - cosine of each item's two vectors, a's mean taken from both."""
     mean = a.mean(axis=0, dtype=np.float64)
     x, y = a - mean, b - mean
-    lengths = np.linalg.norm(x, axis=1) * np.linalg.norm(y, axis=1)
     # Two vectors at the mean itself have not moved; one of them alone has no direction in common.
     both = np.isclose(np.linalg.norm(x - y, axis=1), 0, atol=1e-9)
-    cosines = np.einsum("nd,nd->n", x, y) / np.where(lengths > 0, lengths, 1)
-    cosines = np.where(lengths > 0, cosines, both)
-    drift: Scores = np.clip(1 - cosines, 0, 2).astype(np.float32)
+    drift: Scores = np.clip(1 - paired_cosines(x, y, otherwise=both), 0, 2).astype(np.float32)
     return drift
 
 

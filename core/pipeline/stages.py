@@ -1,7 +1,6 @@
 """Stages of long work: each reports its share of the whole, and stops where somebody says so."""
 
-from core.errors import Cancelled
-from core.types import Progress
+from core.types import Progress, tell
 
 
 def scaled(progress: Progress, low: int, high: int, done: int, total: int, message: str) -> bool:
@@ -11,5 +10,4 @@ def scaled(progress: Progress, low: int, high: int, done: int, total: int, messa
 
 def reach(progress: Progress, percent: int, message: str) -> None:
     """Say what begins now, at so many of 100. Raises Cancelled when the answer is stop."""
-    if not progress(percent, 100, message):
-        raise Cancelled(f"stopped before {message}; start again to go on")
+    tell(progress, percent, 100, message)

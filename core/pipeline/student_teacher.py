@@ -12,9 +12,9 @@ from core.spaces.lexicon import word_table
 from core.spaces.space import Provenance, Space
 from core.students import folder, registry
 from core.students.base import Student
-from core.teachers.base import Teacher, TeacherInfo, shown, tell
+from core.teachers.base import Teacher, TeacherInfo, shown
 from core.teachers.lookup import represent_in_table
-from core.types import Progress, Queries, Vector, silent
+from core.types import Progress, Queries, Vector, silent, tell
 
 BATCH = 4096  # texts that a student is asked for between two reports of progress
 

@@ -12,6 +12,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -285,7 +286,12 @@ def _folders(root: Path) -> Iterator[Path]:
 
 def _shipped_reports(file: Path) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        return found
+        return _parsed(file, file.stat().st_mtime_ns)
     except (OSError, ValueError):
         return {}
+
+
+@lru_cache(maxsize=2)  # every page lists the students, each time that it is drawn
+def _parsed(file: Path, changed: int) -> dict[str, Any]:  # noqa: ARG001 - part of the key
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return found

@@ -3,9 +3,9 @@
 import numpy as np
 import numpy.typing as npt
 
+from core.spaces.geometry import BLOCK_ROWS, covariance
 from core.types import Coords, Matrix
 
-BLOCK_ROWS = 16_384
 DIRECTION_FLOOR = 1e-12  # share of the variance below which a direction is rounding, not data
 
 
@@ -19,7 +19,7 @@ def pca(unit: Matrix, dims: int = 2) -> tuple[Coords, dict[str, float]]:
     Source: Pearson 1901; signs as in scikit-learn's ``svd_flip`` on components.
     """
     mean = unit.mean(axis=0, dtype=np.float64)
-    axes, variances, total = _axes(_covariance(unit, mean), dims)
+    axes, variances, total = _axes(covariance(unit, mean), dims)
     coords = np.zeros((len(unit), dims), np.float32)
     for start in range(0, len(unit), BLOCK_ROWS):
         block = unit[start : start + BLOCK_ROWS] - mean  # (b, d) float64
@@ -27,15 +27,6 @@ def pca(unit: Matrix, dims: int = 2) -> tuple[Coords, dict[str, float]]:
     shares = {f"explained_variance_{axis + 1}": 0.0 for axis in range(dims)}
     shares |= {f"explained_variance_{axis + 1}": v / total for axis, v in enumerate(variances)}
     return coords, {"explained_variance": sum(shares.values()), **shares}
-
-
-def _covariance(unit: Matrix, mean: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """(d, d), summed block by block, so that a large space is never held twice in float64."""
-    total = np.zeros((unit.shape[1], unit.shape[1]))
-    for start in range(0, len(unit), BLOCK_ROWS):
-        block = unit[start : start + BLOCK_ROWS] - mean
-        total += block.T @ block
-    return total / len(unit)
 
 
 def _axes(

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import InvalidVectors
+from core.spaces.geometry import unit_rows
 from core.spaces.neighbors import nearest
 from core.spaces.space import Space
 from core.types import Coords, Queries, QueryCoords, QueryScores
@@ -64,9 +65,7 @@ def _neighbors(space: Space, vectors: Queries) -> tuple[npt.NDArray[np.int32], F
     float32 is off by 3e-4.
     """
     candidates, _ = nearest(space.unit, vectors, NEIGHBORS + 1 + SPARE)
-    lengths = np.linalg.norm(np.ascontiguousarray(vectors), axis=1, keepdims=True)
-    directions = vectors / np.where(lengths > 0, lengths, np.float32(1))  # as Space.unit does
-    apart = directions[:, None].astype(np.float64) - space.unit[candidates]
+    apart = unit_rows(vectors)[:, None].astype(np.float64) - space.unit[candidates]
     distances = np.sqrt(np.square(apart).sum(axis=2))  # (m, c)
     order = np.lexsort((candidates, distances), axis=1)
     rows = np.take_along_axis(candidates, order, axis=1)

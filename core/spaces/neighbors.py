@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import Cancelled, InvalidVectors
+from core.spaces.geometry import unit_rows
 from core.types import (
     GraphCosines,
     GraphIndices,
@@ -100,8 +101,7 @@ def nearest(
     k = max(0, min(k, len(unit) - len(left_out)))
     indices = np.empty((len(queries), k), np.int32)
     cosines = np.empty((len(queries), k), np.float32)
-    lengths = np.linalg.norm(queries, axis=1, keepdims=True)
-    directions = (queries / np.where(lengths > 0, lengths, 1)).astype(np.float32, copy=False)
+    directions = unit_rows(queries)
     for start, stop in _blocks(len(queries), _block_rows(len(unit))):
         scores: Queries = directions[start:stop] @ unit.T  # (b, n)
         scores[:, left_out] = -np.inf

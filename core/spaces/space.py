@@ -12,6 +12,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from core.errors import InvalidVectors
+from core.spaces.geometry import unit_rows
+from core.spaces.texts import TextIndex
 from core.types import Matrix, Rows, Scores, Vector
 
 ArrayT = TypeVar("ArrayT", bound=npt.NDArray[np.generic])
@@ -96,8 +98,7 @@ class Space:
     @cached_property
     def unit(self) -> Matrix:
         """(n, d) the vectors scaled to length 1; a zero vector stays zero (its cosines are 0)."""
-        safe = np.where(self.norms > 0, self.norms, np.float32(1))
-        return frozen(np.ascontiguousarray(self.vectors / safe[:, None]))
+        return frozen(unit_rows(self.vectors))
 
     @cached_property
     def mean(self) -> Vector:
@@ -117,17 +118,13 @@ class Space:
         return replace(self, vectors=vectors, provenance=provenance, digest=digest)
 
     @cached_property
-    def _exact(self) -> dict[str, int]:
-        return {text: row for row, text in reversed(list(enumerate(self.texts)))}
-
-    @cached_property
-    def _folded(self) -> dict[str, int]:
-        return {text.casefold(): row for row, text in reversed(list(enumerate(self.texts)))}
+    def index(self) -> TextIndex:
+        """Rows by text."""
+        return TextIndex(self.texts)
 
     def find(self, text: str) -> int | None:
         """The row of an item by its text: exactly, then without regard to case; None if absent."""
-        row = self._exact.get(text)
-        return self._folded.get(text.casefold()) if row is None else row
+        return self.index.find(text)
 
     def take(self, rows: Rows, teacher: str) -> "Space":
         """A smaller space of the chosen rows, under a reference string of its own."""

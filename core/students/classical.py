@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from core.errors import Cancelled
 from core.spaces.space import Space
 from core.students.scalar import Coder, lloyd_max_coder
-from core.types import Matrix, Progress, Rows, silent
+from core.types import Matrix, Progress, Rows, silent, tell
 
 SAMPLE = 12_000  # rows that codebooks are learnt on
 HALF = 2  # bytes of a 16-bit float
@@ -76,8 +75,7 @@ def rivals(
     done = 0
     for method in methods:
         for detail, code in method.points:
-            if not progress(done, total, f"coding by {method.title}, {detail}"):
-                raise Cancelled(f"found a stop after {done} of {total} rivals; start again")
+            tell(progress, done, total, f"coding by {method.title}, {detail}")
             done += 1
             if f"{method.title}, {detail}" in skip:
                 continue

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from core.errors import Cancelled
 from core.students.checkpoint import Keeper
 from core.students.codebooks import Decoder, Plan
 from core.students.training import PREVIEWED, Schedule, train
-from core.types import Matrix, Progress, Rows
+from core.types import Matrix, Progress, Rows, tell
 
 if TYPE_CHECKING:
     import torch
@@ -82,8 +81,7 @@ def _start(
     z = (centred[rows] @ basis.T).astype(np.float32)
     books = np.empty((shape.axes, 2**shape.bits), np.float32)
     for piece in range(shape.pieces):
-        if not progress(piece, shape.pieces, "starting the codebooks"):
-            raise Cancelled("stopped while starting the codebooks; start again")
+        tell(progress, piece, shape.pieces, "starting the codebooks")
         mine = np.flatnonzero(shape.groups == piece)
         learnt = faiss.Kmeans(
             len(mine), 2**shape.bits, niter=KMEANS_ROUNDS, seed=piece,

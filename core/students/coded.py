@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from core.errors import Cancelled
 from core.students.quantised import (
     CodedLayer,
     CodedTable,
@@ -25,7 +24,7 @@ from core.students.quantised import (
     shares_of,
 )
 from core.students.streams import Grid, bits, pack, unpack
-from core.types import Progress
+from core.types import Progress, tell
 
 Arrays = dict[str, npt.NDArray[Any]]
 FINEST_STEP, COARSEST_STEP = 1e-5, 1.0  # below the finest, rounding is no longer felt
@@ -70,8 +69,7 @@ def _coded(
 ) -> tuple[CodedTable, dict[str, CodedLayer]]:
     layers = {}
     for done, (name, plan) in enumerate(plans.items()):
-        if not progress(done, len(plans), "Rounding the layers"):
-            raise Cancelled("stopped while rounding; nothing is lost: start again")
+        tell(progress, done, len(plans), "Rounding the layers")
         layers[name] = code_layer(plan, step)
     return code_table(table, step), layers
 

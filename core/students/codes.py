@@ -20,7 +20,7 @@ from typing import Any, ClassVar, final
 import numpy as np
 import numpy.typing as npt
 
-from core.errors import Cancelled, InvalidSpecification, InvalidStudent, UnknownItem
+from core.errors import InvalidSpecification, InvalidStudent, UnknownItem
 from core.spaces.space import Space
 from core.students.base import (
     Family,
@@ -34,7 +34,7 @@ from core.students.checkpoint import Keeper
 from core.students.codebook_training import Training, learn
 from core.students.codebooks import Decoder, pack, plan, unpack
 from core.students.vocabulary import Vocabulary
-from core.types import Progress, Queries
+from core.types import Progress, Queries, tell
 
 OVERHEAD = 3_000  # bytes of JSON and of the arrays' names, at most
 BATCH_ROWS = 8_192
@@ -131,8 +131,7 @@ def fit(
     fixed = vocabulary.packed().nbytes + OVERHEAD + 4 * space.dim
     budget = require_room(space, spec, fixed)
     vectors = np.ascontiguousarray(space.vectors[rows])
-    if not progress(0, 100, "finding the axes"):
-        raise Cancelled("stopped before the codes were begun; start again")
+    tell(progress, 0, 100, "finding the axes")
     shape = plan(vectors, budget - fixed)
     training = Training(spec.seed, QUICK_STEPS if spec.quick else STEPS, spec.neighbours)
     decoder = learn(vectors, shape, training, progress, keeper)

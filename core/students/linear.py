@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import UnknownItem
+from core.spaces.geometry import covariance
 from core.spaces.space import Space
 from core.students.base import Origin, Stored, Student, StudentSpec
 from core.students.coding import CodedMatrix
@@ -41,11 +42,7 @@ class Principal:
     def of(cls, vectors: Matrix) -> "Principal":
         """Exact, in float64. The total of a constant table is 0, whatever rounding says."""
         mean = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
-        total = np.zeros((vectors.shape[1], vectors.shape[1]))
-        for start in range(0, len(vectors), 16_384):  # never the whole table in float64
-            block = vectors[start : start + 16_384].astype(np.float64) - mean
-            total += block.T @ block
-        variances, axes = np.linalg.eigh(total / len(vectors))
+        variances, axes = np.linalg.eigh(covariance(vectors, mean))
         floor = 1e-12 * float(np.square(mean, dtype=np.float64).sum()) + 1e-300
         return cls(
             mean, axes[:, ::-1], np.where(variances > floor, variances, 0)[::-1], len(vectors)

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from core.errors import Cancelled
 from core.students.streams import Grid
-from core.types import Progress, silent
+from core.types import Progress, silent, tell
 
 if TYPE_CHECKING:
     import torch
@@ -70,8 +69,7 @@ def sensitivity(
         embedded += gradient.T @ gradient
         places[: batch.shape[1]] += (read.grad**2).sum((0, 2)).numpy()
         done += len(rows)
-        if not progress(done, len(ids), "Measuring what the vectors notice"):
-            raise Cancelled(f"stopped at {done:,} of {len(ids):,} texts")
+        tell(progress, done, len(ids), "Measuring what the vectors notice")
     for hook in hooks:
         hook.remove()
     module.zero_grad(set_to_none=True)

@@ -81,4 +81,5 @@ def _levels(rising: npt.NDArray[np.float32], bits: int) -> npt.NDArray[np.float3
         sizes = np.diff(ends)
         means = np.diff(sums[ends]) / np.maximum(sizes, 1)
         levels = np.sort(np.where(sizes > 0, means, levels))
-    return levels.astype(np.float16).astype(np.float32)
+    rounded: npt.NDArray[np.float32] = levels.astype(np.float16).astype(np.float32)
+    return rounded

@@ -5,8 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from core.errors import Cancelled
-from core.types import Progress
+from core.types import Progress, tell
 
 MadeT = TypeVar("MadeT")
 TRIES = 12
@@ -44,8 +43,7 @@ def search(
     last: Tried[MadeT] | None = None
     step = first
     for attempt in range(TRIES):
-        if not progress(attempt, TRIES, message):
-            raise Cancelled(f"stopped at try {attempt + 1} of {TRIES}; nothing is kept")
+        tell(progress, attempt, TRIES, message)
         tried = make(step)
         if tried.excess <= 0:
             if good is None or tried.excess > good.excess:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import InvalidSpecification
-from core.types import Progress, Queries, silent
+from core.types import Progress, Queries, silent, tell
 
 if TYPE_CHECKING:
     import torch
@@ -200,8 +200,6 @@ def in_batches(
     """(m, d) of token ids: batches of one length each, longest first. Raises Cancelled."""
     import torch
 
-    from core.errors import Cancelled
-
     out = np.empty((len(ids), dim), dtype=np.float32)
     lengths = np.array([len(it) for it in ids], dtype=np.int64)
     order = np.argsort(-lengths, kind="stable")
@@ -214,6 +212,5 @@ def in_batches(
             batch = torch.tensor([list(ids[row]) for row in rows])
             out[rows] = run(batch).numpy()
         done += len(rows)
-        if not progress(done, len(ids), message):
-            raise Cancelled(f"stopped at {done:,} of {len(ids):,} texts")
+        tell(progress, done, len(ids), message)
     return out

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from core.errors import InvalidSpecification, InvalidStudent
 from core.spaces.space import frozen
+from core.spaces.texts import TextIndex
 from core.students.mixing import MOST_SHARED, packed, unpacked
 from core.types import Rows
 
@@ -53,17 +54,12 @@ class Vocabulary:
         return len(self.texts)
 
     @cached_property
-    def _exact(self) -> dict[str, int]:
-        return {text: row for row, text in enumerate(self.texts)}
-
-    @cached_property
-    def _folded(self) -> dict[str, int]:
-        return {text.casefold(): row for row, text in reversed(list(enumerate(self.texts)))}
+    def _index(self) -> TextIndex:
+        return TextIndex(self.texts)
 
     def find(self, text: str) -> int | None:
         """The place of a text: exactly, then without regard to case; None if absent."""
-        row = self._exact.get(text)
-        return self._folded.get(text.casefold()) if row is None else row
+        return self._index.find(text)
 
     def packed(self) -> npt.NDArray[np.uint8]:
         """The texts as bytes: how much each shares with the last, and the rest, predicted."""

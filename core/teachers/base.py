@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from core.errors import Cancelled, Unsupported
+from core.errors import Unsupported
 from core.spaces.space import Space
 from core.types import Progress, Queries, Vector, silent
 
@@ -87,12 +87,6 @@ class PureTable:
             f"found {self.info.reference}, a table of vectors; expected a model that encodes "
             "text: use minilm:words, or ask for one word at a time"
         )
-
-
-def tell(progress: Progress, done: int, total: int, message: str) -> None:
-    """Report, and raise Cancelled if the answer is stop."""
-    if not progress(done, total, message):
-        raise Cancelled(f"stopped at {done} of {total}: {message}")
 
 
 def shown(text: str) -> str:

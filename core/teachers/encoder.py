@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 
 from core.errors import TeacherUnavailable, Unsupported
-from core.teachers.base import tell
 from core.teachers.device import bf16_pays, device, halve_products
 from core.teachers.pooling import Pooling, read_pooling
-from core.types import Progress, Queries, silent
+from core.types import Progress, Queries, silent, tell
 
 BUDGET = {"cpu": 2048, "mps": 8192, "cuda": 32768}  # tokens a batch; measured on the CPU
 LONGEST = 512  # tokens, where a model would take more

@@ -13,12 +13,12 @@ import numpy as np
 from core.errors import TeacherUnavailable
 from core.spaces.lexicon import word_table
 from core.spaces.space import Provenance, Space
-from core.teachers.base import PureTable, TeacherInfo, tell
+from core.teachers.base import PureTable, TeacherInfo
 from core.teachers.encoded import WORDS, Corpus, EncodedTeacher, common_words
 from core.teachers.encoder import TextEncoder, load_encoder, load_model
 from core.teachers.lookup import mean_of_pieces, own_row
 from core.teachers.sources import FolderSource, HubSource, Source
-from core.types import Matrix, Progress, Vector, silent
+from core.types import Matrix, Progress, Vector, silent, tell
 
 WIDTHS = ("hidden_size", "n_embd", "d_model", "dim")
 UNREADABLE = "\ufffd"

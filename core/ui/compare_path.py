@@ -15,6 +15,7 @@ from core.metrics.similarity import Alignment, padded, procrustes
 from core.permalink import CompareView
 from core.pipeline import PathReport, path
 from core.pipeline.counterpart import falls
+from core.spaces.geometry import paired_cosines
 from core.types import QueryScores
 from core.ui.compare_ready import Pair
 from core.ui.journey import Journey
@@ -98,9 +99,7 @@ def two_ways(pair: Pair, reports: tuple[PathReport, PathReport]) -> TwoWays:
     second = _alignment(pair.digest, pair).apply(reports[1].curve.points)
     mean = padded(pair.comparison.a.mean[None], first.shape[1])
     x, y = (points.astype(np.float64) - mean for points in (first, second))
-    lengths = np.linalg.norm(x, axis=1) * np.linalg.norm(y, axis=1)
-    cosines = (x * y).sum(axis=1) / np.where(lengths > 0, lengths, 1)
-    degrees = np.degrees(np.arccos(np.clip(cosines, -1, 1))).astype(np.float32)
+    degrees = np.degrees(np.arccos(np.clip(paired_cosines(x, y), -1, 1))).astype(np.float32)
     spaces = [bench().space(name) for name in pair.comparison.names]
     words = [
         Journey(space, pair.shown.spec, [report]).words(report)

@@ -14,6 +14,7 @@ from core.metrics.rate_distortion import gaussian_limit, principal_variances
 from core.permalink import StudentView
 from core.pipeline.pareto import RIVAL, ParetoPoint
 from core.pipeline.students import StudentCard
+from core.spaces.geometry import paired_cosines
 from core.spaces.space import Space
 from core.types import Queries, Rows, Vector
 from core.ui.layers import details
@@ -188,8 +189,7 @@ def _so_far(space: Space, forming: Forming, measure: str) -> float | None:
         return None
     there, here = space.vectors[forming.rows], forming.vectors
     if measure == "cosine":
-        lengths = np.linalg.norm(there, axis=1) * np.linalg.norm(here, axis=1)
-        return float(((there * here).sum(axis=1) / np.where(lengths > 0, lengths, 1)).mean())
+        return float(paired_cosines(there, here).mean())
     spread = float(np.square(there - space.mean).sum())
     return float(np.square(there - here).sum()) / spread if spread else None
 
