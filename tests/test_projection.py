@@ -1,6 +1,7 @@
 """Specifications, PCA against scikit-learn, and fits that end well in any space."""
 
 import json
+import threading
 from dataclasses import fields
 
 import numpy as np
@@ -157,6 +158,18 @@ def test_progress_and_stop(spec: Spec) -> None:
     assert len(seen) >= 4
     with pytest.raises(Cancelled, match="found a stop"):
         fit(space, graph, spec, lambda done, total, message: done < 10)
+
+
+def test_after_a_stop_another_thread_draws() -> None:
+    """As the next warm-up does: a lock left behind by the stopped fit would hold it for ever."""
+    space = clusters(60)
+    graph = knn_graph(space.unit)
+    with pytest.raises(Cancelled, match="found a stop"):
+        fit(space, graph, UmapSpec(n_epochs=20), lambda done, total, message: done < 10)
+    other = threading.Thread(target=fit, args=(space, graph, UmapSpec(n_epochs=20)), daemon=True)
+    other.start()
+    other.join(60)
+    assert not other.is_alive()
 
 
 def test_graph_must_be_there_and_fit() -> None:

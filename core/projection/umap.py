@@ -5,8 +5,8 @@ is not needed here. What remains slow in a new process is importing it and compi
 functions; :func:`warm_up` does both, and fits into the time that the neighbours take.
 """
 
-import io
 import threading
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -99,7 +99,7 @@ def _layout(start: Coords, graph: NeighborGraph, spec: UmapSpec, progress: Progr
         densmap_kwds={},
         output_dens=False,
         parallel=spec.seed is None,
-        tqdm_kwds=_epoch_bar(progress, spec.n_epochs),
+        tqdm_kwds={"progress": progress, "total": spec.n_epochs},
     )
     return np.ascontiguousarray(coords, dtype=np.float32)
 
@@ -124,35 +124,19 @@ def _spread(start: Coords, generator: np.random.RandomState) -> Coords:
     return (start + noise).astype(np.float32)
 
 
-def _epoch_bar(progress: Progress, total: int) -> dict[str, Any]:
-    """Settings for umap-learn's tqdm bar that write each epoch's number to ``progress``."""
-    return {
-        "disable": False,
-        "file": _EpochSink(progress, total),
-        "bar_format": "{n}",
-        "mininterval": 0,
-        "miniters": 1,
-        "leave": False,
-    }
+def _epochs(
+    epochs: Iterable[int], progress: Progress = silent, total: int = 0, **_bar: Any
+) -> Iterable[int]:
+    """umap-learn's bar around its epochs: each is reported, and the fit stopped when asked to.
 
-
-class _EpochSink(io.TextIOBase):
-    """A file that reads the epoch off what tqdm writes, and stops the fit when asked to."""
-
-    def __init__(self, progress: Progress, total: int) -> None:
-        self._progress = progress
-        self._total = total
-        self._seen = -1
-
-    def write(self, text: str) -> int:
-        written = text.strip()
-        if written.isdecimal() and int(written) > self._seen:
-            self._seen = int(written)
-            if not self._progress(self._seen, self._total, "drawing the map"):
-                raise Cancelled(
-                    f"found a stop at epoch {self._seen} of {self._total}; start again to go on"
-                )
-        return len(text)
+    tqdm's own keeps its lock when the file that it writes to raises, and whoever draws a bar on
+    another thread afterwards waits for ever.
+    """
+    for epoch in epochs:
+        if not progress(epoch, total, "drawing the map"):
+            raise Cancelled(f"found a stop at epoch {epoch} of {total}; start again to go on")
+        yield epoch
+    progress(total, total, "drawing the map")
 
 
 def _library() -> Any:
@@ -176,4 +160,5 @@ def _library() -> Any:
     ):
         if not function.signatures:  # not compiled yet in this process
             function.enable_caching()
+    layouts.tqdm = _epochs
     return umap_
