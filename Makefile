@@ -3,7 +3,6 @@
 
 PYTHON ?= python3
 APP_ARGS ?=
-TEST_ARGS ?=
 STUDENTS_ARGS ?=
 
 BIN := .venv/bin
@@ -22,11 +21,13 @@ test: .venv/.installed-for-tests
 	@$(BIN)/ruff format --check .
 	@echo "Checking the types (mypy)"
 	@$(BIN)/mypy
-	@echo "Running the tests (pytest)"
-	@$(BIN)/python -m pytest $(TEST_ARGS)
+	@echo "Running the tests (pytest, on two cores)"
+	@$(BIN)/python -m pytest -m "not browser" --numprocesses 2 --dist loadscope
+	@echo "Running the tests in a browser (pytest, one after the other: Chromium takes both cores)"
+	@$(BIN)/python -m pytest -m browser
 
 coverage: .venv/.installed-for-tests
-	@$(BIN)/coverage run --source=core -m pytest $(TEST_ARGS)
+	@$(BIN)/coverage run --source=core -m pytest
 	@$(BIN)/coverage report --skip-covered --show-missing
 
 .venv/.installed: pyproject.toml

@@ -8,7 +8,13 @@ from core.ui.compare import compare_controls, maps
 from core.ui.compare_facts import drift_panel, moved_table, summary_row, take_away
 from core.ui.compare_panel import chosen_in_both
 from core.ui.compare_path import same_way, way_box
-from core.ui.compare_ready import choose_second, comparison_or_wait, follow_picture, paired
+from core.ui.compare_ready import (
+    choose_second,
+    comparison_or_sketch,
+    follow_comparison,
+    follow_picture,
+    paired,
+)
 from core.ui.ready import space_or_wait
 from core.ui.state import remember, view
 from core.ui.truth import truth_line
@@ -32,19 +38,24 @@ if seen.a == seen.b:
     )
     st.stop()
 other = space_or_wait(seen.b)
-comparison = comparison_or_wait(seen, space, other)
+comparison = comparison_or_sketch(seen, space, other)
+sketched = comparison.overlap is None
 
 picture, panel = st.columns([0.8, 0.2], gap="small")
 with picture:
     stage, controls, line, progress = st.container(), st.container(), st.container(), st.container()
 with controls:
     seen = compare_controls(seen, comparison)
-spec = PcaSpec() if seen.picture == "pca" else UmapSpec()
+spec = PcaSpec() if sketched or seen.picture == "pca" else UmapSpec()
 pair = paired(seen, comparison, other, spec)
 with stage:
     scene, lasso = maps(seen, pair)
 with line:
     truth_line(space, pair.shown.spec)
+if sketched:
+    with progress:
+        follow_comparison(seen, comparison)
+    st.stop()
 with panel:
     chosen_in_both(seen, pair)
 summary_row(pair)

@@ -175,7 +175,17 @@ def browser_context(browser: "Browser") -> Iterator["BrowserContext"]:
 @pytest.fixture
 def page(browser_context: "BrowserContext") -> Iterator["Page"]:
     """A tab of its own, to the app a visitor of its own; no error in it, and no dialog."""
-    tab = browser_context.new_page()
+    yield from _tab(browser_context)
+
+
+@pytest.fixture(scope="class")
+def shared_page(browser_context: "BrowserContext") -> Iterator["Page"]:
+    """The same for all tests of a class that leave the page as it is."""
+    yield from _tab(browser_context)
+
+
+def _tab(context: "BrowserContext") -> Iterator["Page"]:
+    tab = context.new_page()
     faults: list[str] = []
     tab.on("pageerror", lambda error: faults.append(str(error)))
     tab.on("dialog", lambda dialog: (faults.append(dialog.message), dialog.dismiss()))

@@ -24,7 +24,7 @@ ITEMS = """() => {
 }"""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def address(app_server: str, words_reference: str) -> Any:
     """The address of a page with a view of the small space."""
 
@@ -183,11 +183,14 @@ def view_of(page: Page) -> dict[str, Any]:
 class TestPaths:
     STEPS = 16
 
-    @pytest.fixture
-    def path(self, page: Page, address: Any) -> Page:
-        link = address("paths", waypoints="dog,king", kinds="lerp,graph", steps=str(self.STEPS))
-        see(page, link, "path dog → king")
-        return page
+    @pytest.fixture(scope="class")
+    def link(self, address: Any) -> str:
+        return address("paths", waypoints="dog,king", kinds="lerp,graph", steps=str(self.STEPS))
+
+    @pytest.fixture(scope="class")
+    def path(self, shared_page: Page, link: str) -> Page:
+        see(shared_page, link, "path dog → king")
+        return shared_page
 
     def test_play_to_the_end(self, path):
         stage = path.locator(".ms-stage")
@@ -216,7 +219,13 @@ class TestPaths:
     def test_scrub_by_keyboard(self, path):
         stage = path.locator(".ms-stage")
         path.locator(".ms-range").focus()
-        for key, step in (("ArrowRight", 1), ("ArrowRight", 2), ("ArrowLeft", 1), ("Home", 0)):
+        for key, step in (
+            ("Home", 0),
+            ("ArrowRight", 1),
+            ("ArrowRight", 2),
+            ("ArrowLeft", 1),
+            ("Home", 0),
+        ):
             path.keyboard.press(key)
             expect(stage).to_have_attribute("data-step", str(step))
         path.keyboard.press("End")
@@ -268,13 +277,14 @@ class TestPaths:
         steps = [(a, b) for a, b in zip(x, y, strict=True) if a is not None]
         np.testing.assert_allclose([b for _, b in steps], 0, atol=1e-4)
 
-    def test_another_way_is_typed(self, path):
-        box = path.get_by_label("Way or sum")
+    def test_another_way_is_typed(self, page, link):
+        see(page, link, "path dog → king")
+        box = page.get_by_label("Way or sum")
         box.fill("ocean > table")
         box.press("Enter")
-        ready(path, "path ocean → table")
-        expect(path.locator(".ms-stage")).to_have_attribute("data-step", "0")
-        path.wait_for_url(re.compile("waypoints=ocean%2Ctable"), timeout=SOON)
+        ready(page, "path ocean → table")
+        expect(page.locator(".ms-stage")).to_have_attribute("data-step", "0")
+        page.wait_for_url(re.compile("waypoints=ocean%2Ctable"), timeout=SOON)
 
     def test_the_saved_page_plays_offline(self, path, browser, tmp_path):
         with path.expect_download(timeout=SOON) as download:

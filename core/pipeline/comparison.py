@@ -6,7 +6,7 @@ an item's way is its drift. Beside it stands the drift between two students that
 seed only: a drift no larger than that says nothing.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
@@ -43,7 +43,8 @@ class Comparison:
     moved, 1 nothing in common, 2 opposite. ``null_drift`` (n,) the same between two seeds of the
     student, None where there are none (``null_note`` says why). ``overlap`` (n,) is the share of
     the ten nearest that both have, each in its own space. ``moved`` names what moved most: row,
-    text, drift, overlap, lost, gained, and a sentence.
+    text, drift, overlap, lost, gained, and a sentence. In a :func:`sketch` nothing is known of
+    neighbours or seeds yet: ``overlap`` is None, ``moved`` empty, ``summary`` the drift's alone.
     """
 
     a: Space
@@ -53,7 +54,7 @@ class Comparison:
     only_b: int
     drift: Scores
     null_drift: Scores | None
-    overlap: Scores
+    overlap: Scores | None
     summary: dict[str, float]
     moved: list[dict[str, Any]]
     null_note: str = ""
@@ -96,25 +97,33 @@ def compare(bench: "Bench", a_ref: str, b_ref: str, progress: Progress = silent)
     key = _key(bench, a_ref, b_ref, twin)
     whole_a = bench.space(a_ref, partial(scaled, progress, 0, 15))
     whole_b = bench.space(b_ref, partial(scaled, progress, 15, 30))
-    rows_a, rows_b = shared_rows(whole_a, whole_b)
-    if len(rows_a) < FEWEST:
-        raise InvalidSpecification(
-            f"found {len(rows_a)} items that {a_ref} and {b_ref} share; expected at least "
-            f"{FEWEST}: compare two spaces of the same words or texts"
-        )
-
-    def make() -> Comparison:
-        a, b = part(whole_a, rows_a), part(whole_b, rows_b)
-        only = (len(whole_a) - len(rows_a), len(whole_b) - len(rows_b))
-        return _compared(bench, (a_ref, b_ref), a, b, only, twin, progress)
-
+    names, rows = (a_ref, b_ref), _enough(whole_a, whole_b)
     return bench.kept(
         "comparison",
         key,
-        read=lambda: _read(bench, key, (a_ref, b_ref), part(whole_a, rows_a)),
-        make=make,
+        read=lambda: _read(bench, key, names, part(whole_a, rows[0])),
+        make=lambda: _compared(bench, names, whole_a, whole_b, rows, twin, progress),
         write=lambda made: _write(bench, key, made),
     )
+
+
+def sketch(bench: "Bench", a_ref: str, b_ref: str) -> Comparison:
+    """What takes no search for neighbours: both laid on each other, and each item's drift.
+
+    Raises UnknownTeacher, InvalidSpecification where fewer than three items are shared.
+    """
+    a, b = bench.space(a_ref), bench.space(b_ref)
+    return _laid((a_ref, b_ref), a, b, _enough(a, b))
+
+
+def _enough(a: Space, b: Space) -> tuple[Rows, Rows]:
+    rows = shared_rows(a, b)
+    if len(rows[0]) < FEWEST:
+        raise InvalidSpecification(
+            f"found {len(rows[0])} items that {a.name} and {b.name} share; expected at least "
+            f"{FEWEST}: compare two spaces of the same words or texts"
+        )
+    return rows
 
 
 def has_comparison(bench: "Bench", a_ref: str, b_ref: str) -> bool:
@@ -148,22 +157,42 @@ def part(space: Space, rows: Rows) -> Space:
     return space.take(rows, space.name)
 
 
+def _laid(
+    names: tuple[str, str], whole_a: Space, whole_b: Space, rows: tuple[Rows, Rows]
+) -> Comparison:
+    a, b = part(whole_a, rows[0]), part(whole_b, rows[1])
+    laid = procrustes(a.vectors, b.vectors)
+    aligned = laid.apply(b.vectors)
+    drift = drift_of(padded(a.vectors, len(laid.rotation)), aligned)
+    return Comparison(
+        a=a,
+        b=_laid_space(a, names[1], aligned),
+        shared=len(a),
+        only_a=len(whole_a) - len(a),
+        only_b=len(whole_b) - len(b),
+        drift=drift,
+        null_drift=None,
+        overlap=None,
+        summary={"drift_mean": float(drift.mean()), "drift_median": float(np.median(drift))},
+        moved=[],
+        names=names,
+    )
+
+
 def _compared(
     bench: "Bench",
     names: tuple[str, str],
-    a: Space,
-    b: Space,
-    only: tuple[int, int],
+    whole_a: Space,
+    whole_b: Space,
+    rows: tuple[Rows, Rows],
     twin: tuple[str, str, str] | None,
     progress: Progress,
 ) -> Comparison:
+    a, b = part(whole_a, rows[0]), part(whole_b, rows[1])
     graph_a = bench.graph(a, partial(scaled, progress, 30, 50))
     graph_b = bench.graph(b, partial(scaled, progress, 50, 70))
     reach(progress, 70, "laying one space on the other")
-    laid = procrustes(a.vectors, b.vectors)
-    width = len(laid.rotation)
-    aligned = laid.apply(b.vectors)
-    drift = drift_of(padded(a.vectors, width), aligned)
+    laid = _laid(names, whole_a, whole_b, rows)
     kept = overlap(
         np.ascontiguousarray(graph_a.indices[:, :NEAR]),
         np.ascontiguousarray(graph_b.indices[:, :NEAR]),
@@ -177,25 +206,18 @@ def _compared(
         "rsa": alike.rsa,
         "procrustes_residual": alike.procrustes,
         "recall10": float(kept.mean()),
-        "drift_mean": float(drift.mean()),
-        "drift_median": float(np.median(drift)),
+        **laid.summary,
         **{f"{name}_null": value for name, value in alike.null.items()},
         **({} if null is None else {"null_drift_mean": float(null.mean())}),
         **_unaligned(a, b),
     }
-    return Comparison(
-        a=a,
-        b=_laid_space(a, names[1], aligned),
-        shared=len(a),
-        only_a=only[0],
-        only_b=only[1],
-        drift=drift,
+    return replace(
+        laid,
         null_drift=null,
         overlap=kept,
         summary=summary,
-        moved=_moved(a, drift, kept, graph_a, graph_b),
+        moved=_moved(a, laid.drift, kept, graph_a, graph_b),
         null_note=note,
-        names=names,
     )
 
 
@@ -256,9 +278,8 @@ def _sentence(text: str, lost: list[str], gained: list[str]) -> str:
 
 
 def _write(bench: "Bench", key: str, made: Comparison) -> None:
-    arrays = {"b": made.b.vectors, "drift": made.drift, "overlap": made.overlap}
-    if made.null_drift is not None:
-        arrays["null_drift"] = made.null_drift
+    found = {"drift": made.drift, "overlap": made.overlap, "null_drift": made.null_drift}
+    arrays = {name: scores for name, scores in found.items() if scores is not None}
     payload = {
         "only_a": made.only_a,
         "only_b": made.only_b,
@@ -266,7 +287,7 @@ def _write(bench: "Bench", key: str, made: Comparison) -> None:
         "moved": made.moved,
         "null_note": made.null_note,
     }
-    bench.store.save("comparison", key, arrays, None, payload)
+    bench.store.save("comparison", key, {"b": made.b.vectors, **arrays}, None, payload)
 
 
 def _read(bench: "Bench", key: str, names: tuple[str, str], a: Space) -> Comparison:

@@ -47,8 +47,7 @@ def require_share(share: float) -> None:
 def taught_rows(space: Space, held_out: float, seed: int) -> Rows:
     """(r,) the rows that a spelling is learnt from: not held out, each text at its first row."""
     kept_out = set(split(space, held_out, seed).kept_out.tolist())
-    first = {text: row for row, text in reversed(list(enumerate(space.texts)))}
-    rows = [row for row in sorted(first.values()) if row not in kept_out]
+    rows = [row for row in sorted(space.index.exact.values()) if row not in kept_out]
     return np.array(rows, dtype=np.int64)
 
 

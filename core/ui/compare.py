@@ -44,7 +44,7 @@ MOST_NAMED = 12  # of what moved most, where nothing is chosen
 def compare_controls(seen: CompareView, comparison: Comparison) -> CompareView:
     """The row under the maps; the view as the person has set it."""
     words = [name for name in offered(comparison.a) if name not in ("cluster", "faithfulness")]
-    options = ["drift", "kept", *words]
+    options = ["drift", *(["kept"] if comparison.overlap is not None else []), *words]
     colour, layout, picture = st.columns([2.2, 2, 1.6], vertical_alignment="bottom")
     with colour:
         chosen = st.selectbox(
@@ -135,7 +135,7 @@ def maps_scene(seen: CompareView, pair: Pair) -> Scene:
     return Scene(
         name=f"compare {seen.layout} {shown.spec.kind}",
         pictures=pictures,
-        items=Items(texts, _details(pair.digest, pair)),
+        items=Items(texts, _details(f"{pair.digest} {comparison.overlap is None}", pair)),
         legend=None if colours is None else colours.legend,
         search=f"Find a {noun(comparison.a)}",
     )
@@ -193,7 +193,7 @@ def _near(pair: Pair, side: Side) -> npt.NDArray[np.int32] | None:
 
 def _colours(name: str, pair: Pair) -> Layer | None:
     comparison, rows = pair.comparison, pair.shown.rows
-    if name == "kept":
+    if name == "kept" and comparison.overlap is not None:
         return kept_layer(comparison.overlap[rows], dark())
     if name in NAMES:
         found = layer(name, comparison.a, PcaSpec())
@@ -205,11 +205,10 @@ def _colours(name: str, pair: Pair) -> Layer | None:
 def _details(key: str, _pair: Pair) -> list[str]:  # noqa: ARG001 - the key
     comparison = _pair.comparison
     quiet = details(comparison.a)
-    kept = np.rint(NEAR * comparison.overlap).astype(int).tolist()
-    said = [
-        f"moved {drift:.2f}, keeps {k} of {NEAR}"
-        for drift, k in zip(comparison.drift.tolist(), kept, strict=True)
-    ]
+    said = [f"moved {drift:.2f}" for drift in comparison.drift.tolist()]
+    if comparison.overlap is not None:
+        kept = np.rint(NEAR * comparison.overlap).astype(int).tolist()
+        said = [f"{moved}, keeps {k} of {NEAR}" for moved, k in zip(said, kept, strict=True)]
     return [" · ".join(filter(None, (said[row], quiet[row]))) for row in _pair.shown.rows.tolist()]
 
 

@@ -160,18 +160,19 @@ def drift_table(pair: Pair, rows: Rows) -> pd.DataFrame:
     texts = comparison.a.texts
     before, after = (bench().graph(space).indices for space in (comparison.a, pair.theirs))
     category_of = categories(pair)
-    lost, gained, trends, words = [], [], [], []
+    kept, lost, gained, trends, words = [], [], [], [], []
     for row in rows.tolist():
         then, now = before[row, :NEAR].tolist(), after[row, :NEAR].tolist()
         lost.append([texts[it] for it in then if it not in now])
         gained.append([texts[it] for it in now if it not in then])
+        kept.append(len(then) - len(lost[-1]))
         trends.append(tendency(texts[row], lost[-1], gained[-1], category_of))
         words.append(in_words(texts[row], lost[-1], gained[-1], category_of))
     table = pd.DataFrame(
         {
             "text": [texts[row] for row in rows],
             "moved by": comparison.drift[rows].astype(float).round(4),
-            "kept of 10": np.rint(NEAR * comparison.overlap[rows]).astype(int),
+            "kept of 10": kept,
             "lost": lost,
             "gained": gained,
             "trend": trends,

@@ -10,7 +10,7 @@ import streamlit as st
 from core.figures.compare import Side
 from core.permalink import CompareView
 from core.pipeline import compare
-from core.pipeline.comparison import NEAR
+from core.pipeline.comparison import NEAR, has_comparison, sketch
 from core.pipeline.counterpart import drawn_rows
 from core.spaces.neighbors import nearest
 from core.types import Rows
@@ -88,7 +88,8 @@ def choose_from(key: str, among_drawn: bool = True) -> Callable[[], None]:
         if not picked or not isinstance(seen, CompareView):
             return
         if "row" in picked:
-            comparison = compare(bench(), seen.a, seen.b)
+            known = has_comparison(bench(), seen.a, seen.b)
+            comparison = (compare if known else sketch)(bench(), seen.a, seen.b)
             rows = drawn_rows(comparison) if among_drawn else np.arange(comparison.shared)
             row = int(np.clip(int(picked["row"]), 0, len(rows) - 1))
             text = comparison.a.texts[int(rows[row])]

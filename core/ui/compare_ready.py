@@ -9,7 +9,7 @@ from core.errors import MeaningSpaceError
 from core.jobs.job import Status
 from core.permalink import CompareView
 from core.pipeline import Comparison, compare, student_key, teachers
-from core.pipeline.comparison import FEWEST, has_comparison, part, shared_rows
+from core.pipeline.comparison import FEWEST, has_comparison, part, shared_rows, sketch
 from core.pipeline.counterpart import Counterpart, counterpart, has_counterpart
 from core.pipeline.students import PREFIX
 from core.projection.base import PcaSpec, Spec
@@ -83,28 +83,36 @@ def choose_second(seen: CompareView) -> CompareView:
     return replace(seen, b=second, item=seen.item)
 
 
-def comparison_or_wait(seen: CompareView, a: Space, b: Space) -> Comparison:
-    """The comparison, at once where it is kept; else a job with its progress, and stop."""
+def comparison_or_sketch(seen: CompareView, a: Space, b: Space) -> Comparison:
+    """The comparison where it is kept; until then what can be said without neighbours."""
     try:
         if has_comparison(bench(), seen.a, seen.b):
             with st.spinner("Reading the comparison"):
                 return compare(bench(), seen.a, seen.b)
-        shared = len(shared_rows(a, b)[0])
+        if (shared := len(shared_rows(a, b)[0])) < FEWEST:
+            _nothing_shared(a, b, shared)
+        return _sketched(f"{a.digest} {b.digest}", seen.a, seen.b)
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/error:")
         st.stop()
-    if shared < FEWEST:
-        _nothing_shared(a, b, shared)
-    st.write(
-        f"**{plain(short_name(seen.a))}** and **{plain(short_name(seen.b))}** share "
-        f"{shared:,} {noun(a)}s. Their neighbours are found in both, then one space is laid on "
-        "the other; that takes some seconds, and is kept."
+
+
+@st.cache_resource(max_entries=3, show_spinner="Laying one space on the other")
+def _sketched(key: str, a: str, b: str) -> Comparison:  # noqa: ARG001 - part of the key
+    return sketch(bench(), a, b)
+
+
+def follow_comparison(seen: CompareView, comparison: Comparison) -> None:
+    """Have the worker measure what the sketch leaves out, and say so."""
+    st.caption(
+        f"The two share {comparison.shared:,} {noun(comparison.a)}s and are laid on each other. "
+        "Now their neighbours are found in both, to say what each item lost and gained; that "
+        "takes some seconds, and is kept."
     )
     name = f"compare {seen.a} {seen.b}"
     job_id = submitted("compare", {"a": seen.a, "b": seen.b}, name)
     if job_id is not None:
         watch(job_id, "Compare these two", lambda: has_comparison(bench(), seen.a, seen.b))
-    st.stop()
 
 
 def _nothing_shared(a: Space, b: Space, shared: int) -> None:
@@ -126,7 +134,7 @@ def paired(seen: CompareView, comparison: Comparison, b: Space, spec: Spec) -> P
     """Both spaces in the picture ``spec`` where it is there, in PCA until then."""
     shown = spec if has_counterpart(bench(), comparison, spec) else PcaSpec()
     names = (short_name(seen.a), short_name(seen.b))
-    key = f"{comparison.a.digest} {comparison.b.digest} {shown.digest}"
+    key = f"{comparison.a.digest} {comparison.b.digest} {shown.digest} {len(comparison.moved)}"
     return Pair(comparison, _drawn(key, comparison, shown), _theirs(key, comparison, b), names)
 
 
