@@ -52,12 +52,12 @@ with stage:
     scene, lasso = maps(seen, pair)
 with line:
     truth_line(space, pair.shown.spec)
+with panel:
+    chosen_in_both(seen, pair)
 if sketched:
     with progress:
         follow_comparison(seen, comparison)
     st.stop()
-with panel:
-    chosen_in_both(seen, pair)
 summary_row(pair)
 drift, table = st.columns([0.36, 0.64], gap="medium")
 with drift:

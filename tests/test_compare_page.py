@@ -247,7 +247,11 @@ class TestStates:
         app = see(pair)
         assert app.sidebar.selectbox[0].value == pair[0]
         app.sidebar.selectbox[0].set_value("glove:30000").run()
-        assert "share" in said(healthy(app))  # until the worker has compared them
+        assert "share" in said(healthy(app))
+        assert len(stage(app, "compare")["pictures"]) == 2  # before any neighbour is found
+        assert not app.metric
+        colours = next(box for box in app.selectbox if box.label == "Colour by")
+        assert "Neighbours kept" not in colours.options
         assert one(app.query_params["a"]) == "glove:30000"
         assert one(app.query_params["b"]) == pair[1]
         state.runner().cancel(state.runner().jobs()[-1].id)

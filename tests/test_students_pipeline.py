@@ -36,6 +36,7 @@ from core.pipeline import (
     student_key,
 )
 from core.pipeline import distilling as distilling_room
+from core.pipeline.comparison import sketch
 from core.pipeline.evaluation import pair_spearman
 from core.pipeline.rivals import limit as limit_of_space
 from core.projection.base import PcaSpec
@@ -419,8 +420,13 @@ class TestComparison:
         row, to = words.index("dog"), words.index("ocean")
         vectors[row] = vectors[to] * 1.01
         np.savez(tmp_path / "moved.npz", words=np.array(words[:-5]), vectors=vectors[:-5])
-        found = compare(made, words_reference, f"vectors:{tmp_path / 'moved.npz'}")
-        assert (found.only_a, found.only_b) == (5, 0)
+        second = f"vectors:{tmp_path / 'moved.npz'}"
+        drawn = sketch(made, words_reference, second)
+        found = compare(made, words_reference, second)
+        assert (found.only_a, found.only_b) == (drawn.only_a, drawn.only_b) == (5, 0)
+        assert (drawn.drift == found.drift).all()  # known before any neighbour is
+        assert drawn.overlap is None
+        assert drawn.moved == []
         first = found.moved[0]
         assert first["text"] == "dog"
         assert "ocean" in first["gained"]
