@@ -75,10 +75,13 @@ def students(tmp_path_factory, words_reference, workspace) -> Path:
 
 
 class TestDistill:
-    def test_its_report(self, told, words_reference, tmp_path):
+    def test_its_report(self, capsys, words_reference, tmp_path):
         out, file = tmp_path / "s", tmp_path / "r.json"
         command = ["distill", words_reference, "--student", "flat", "--bytes-per-item", "120"]
         assert main([*command, "--seed", "3", "--out", str(out), "--report", str(file)]) == 0
+        said = capsys.readouterr().out
+        assert said.startswith("flat of ")
+        assert said.count("\n") < 12
         report = json.loads(file.read_text(encoding="utf-8"))
         assert set(report) >= STABLE
         assert set(report["recall"]) == {"1", "10", "100"}
@@ -89,7 +92,7 @@ class TestDistill:
 
     def test_to_standard_output(self, told, words_reference, tmp_path):
         arguments = ("--student", "toy", "--quick", "--set", "steps=3", "--out", tmp_path / "s")
-        report = told("distill", words_reference, *arguments)
+        report = told("distill", words_reference, *arguments, "--json")
         assert report["spec"]["steps"] == 3
         assert report["held_out"]["items"] > 0
 
@@ -231,11 +234,12 @@ class TestPareto:
 
 
 class TestUpdate:
-    def test_new_words_are_known_at_once(self, told, words_reference, tmp_path):
+    def test_new_words_are_known_at_once(self, told, capsys, words_reference, tmp_path):
         """A hybrid, which takes new words without learning; some are the teacher's own anew."""
         command = ["distill", words_reference, "--student", "hybrid", "--quick"]
         command += ["--bytes-per-item", "150", "--report", str(tmp_path / "r.json")]
         assert main([*command, "--out", str(tmp_path / "s")]) == 0
+        capsys.readouterr()
         words, vectors = small_words()
         named = ["gribble", "frobnicate", words[3]]
         np.savez(tmp_path / "new.npz", words=np.array(named), vectors=vectors[:3][::-1])

@@ -98,7 +98,8 @@ def _student_commands(command: Callable[..., Any]) -> None:
     made.add_argument("--bytes-per-item", type=float, default=96.0, metavar="N", help="in all (96)")
     made.add_argument("--seed", type=int, default=0, help="0")
     made.add_argument("--out", type=Path, required=True, metavar="DIR", help="the student's folder")
-    made.add_argument("--report", type=Path, metavar="F.json", help="figures (default: stdout)")
+    made.add_argument("--report", type=Path, metavar="F.json", help="write all figures there")
+    _json_flag(made)
     made.add_argument("--quick", action="store_true", help="a short training, to try it")
     made.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="a family's parameter"

@@ -55,7 +55,10 @@ def distill_command(options: argparse.Namespace) -> None:
             f"{stopped}; the student itself is whole: `meaning-space evaluate {options.out}` "
             "measures it"
         ) from None
-    _write_json({**report, "notes": list(made.notes)}, options.report)
+    report = {**report, "notes": list(made.notes)}
+    if options.report is not None:
+        _write_json(report, options.report)
+    say(options, report, lambda: "\n".join([*_figures(report), *report["notes"]]))
 
 
 def evaluate_command(options: argparse.Namespace) -> None:
