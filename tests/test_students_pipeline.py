@@ -25,6 +25,7 @@ from core.errors import (
     Unsupported,
 )
 from core.metrics.fidelity import fidelity
+from core.metrics.rate_distortion import principal_variances
 from core.pipeline import (
     Bench,
     compare,
@@ -39,7 +40,9 @@ from core.pipeline import distilling as distilling_room
 from core.pipeline.comparison import sketch
 from core.pipeline.evaluation import pair_spearman
 from core.pipeline.rivals import limit as limit_of_space
+from core.pipeline.rivals import limit_cosine
 from core.projection.base import PcaSpec
+from core.spaces.geometry import paired_cosines
 from core.spaces.space import Provenance, Space
 from core.students import folder
 from core.students.checkpoint import CHECKPOINT
@@ -531,6 +534,17 @@ class TestPareto:
         space = Space.create([f"w{n}" for n in range(128)], even, Provenance("t", "t"))
         quarter = next(it for it in limit_of_space(space) if it.relative_error == 0.25)
         assert quarter.bytes_per_item == pytest.approx(8 * 0.5 * np.log2(1 / 0.25) / 8, rel=1e-3)
+
+    def test_the_limits_cosine_is_that_of_an_ideal_coder(self):
+        """The Gaussian test channel: a row drawn to the mean, with its share of noise."""
+        generator = np.random.default_rng(0)
+        rows, noise = generator.normal(size=(2, 2_000, 300))
+        space = Space.create([f"w{i}" for i in range(2_000)], rows + 0.7, Provenance("t", "g"))
+        error = 0.3
+        told = 0.7 + (1 - error) * rows + np.sqrt(error * (1 - error)) * noise
+        cosines = paired_cosines(told, space.vectors.astype(np.float64))
+        said = limit_cosine(space, error, float(principal_variances(space.vectors).sum()))
+        assert said == pytest.approx(cosines.mean(), abs=2e-3)
 
     def test_nothing_before_it_was_asked_for(self, bench, words_reference):
         assert bench.studio.pareto(words_reference) is None

@@ -6,6 +6,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from core.metrics.fidelity import QUERIES, fidelity, sample_rows
 from core.metrics.rate_distortion import gaussian_limit, principal_variances
 from core.pipeline.pareto import LIMIT, RIVAL, Pareto, ParetoPoint, stored_pareto
@@ -43,11 +45,7 @@ def pareto(bench: "Bench", teacher: str, progress: Progress = silent) -> Pareto:
 
 
 def limit(space: Space) -> tuple[ParetoPoint, ...]:
-    """The least bytes for each error, of a Gaussian with the space's covariance.
-
-    What is told of a Gaussian at relative error e has the share 1 - e of its variance and an
-    error at right angles to it, so the cosine about the mean is the root of 1 - e.
-    """
+    """The least bytes for each error, of a Gaussian with the space's covariance."""
     variances = principal_variances(space.vectors)
     points: list[ParetoPoint] = []
     for error in ERRORS if variances.any() else ():
@@ -60,11 +58,21 @@ def limit(space: Space) -> tuple[ParetoPoint, ...]:
                 bytes_total=round(bytes_per_item * len(space)),
                 bytes_per_item=bytes_per_item,
                 relative_error=error,
-                cosine=math.sqrt(1 - error),
+                cosine=limit_cosine(space, error, float(variances.sum())),
                 recall10=math.nan,
             )
         )
     return tuple(points)
+
+
+def limit_cosine(space: Space, error: float, variance: float) -> float:
+    """The cosine to a row of what is told of it at that error; ``variance`` is of all directions.
+
+    Of a row's spread the share 1 - e is told, and what is lost stands at right angles to it; the
+    mean is known to everybody, and is a part of both.
+    """
+    whole = variance + float(np.square(space.mean, dtype=np.float64).sum())
+    return math.sqrt(1 - error * variance / whole)
 
 
 def _measured(space: Space, found: Pareto, progress: Progress) -> Iterator[ParetoPoint]:

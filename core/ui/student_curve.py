@@ -13,6 +13,7 @@ from core.figures.training import forming_figure, frame_of, landmarks
 from core.metrics.rate_distortion import gaussian_limit, principal_variances
 from core.permalink import StudentView
 from core.pipeline.pareto import RIVAL, ParetoPoint
+from core.pipeline.rivals import limit_cosine
 from core.pipeline.students import StudentCard
 from core.spaces.geometry import paired_cosines
 from core.spaces.space import Space
@@ -72,20 +73,17 @@ def _student(card: StudentCard, measure: str) -> Dot | None:
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _limit(digest: str, measure: str, _space: Space) -> list[Dot]:  # noqa: ARG001 - the key
-    """What no coder for Gaussian rows of this covariance passes, from error 1 down to 0.001.
-
-    Of a row's spread the share 1 - e is told, and what is lost stands at right angles to it; the
-    mean is known to everybody, and turns the cosine about the mean into the one that is drawn.
-    """
+    """What no coder for Gaussian rows of this covariance passes, from error 1 down to 0.001."""
     variances = _variances(_space.digest, _space)
     whole = float(variances.sum())
     if not whole:
         return []
-    share = whole / (whole + float(np.square(_space.mean, dtype=np.float64).sum()))
     dots = []
     for error in np.geomspace(0.97, LEAST, 40):
         size = gaussian_limit(variances, float(error)) / 8
-        value = float(error) if measure == "relative_error" else float(np.sqrt(1 - error * share))
+        value = float(error)
+        if measure != "relative_error":
+            value = limit_cosine(_space, value, whole)
         dots.append(Dot("Gaussian limit", "limit", "limit", size, value))
     return dots
 
