@@ -7,6 +7,9 @@ sentences by document. Students are trained here for each size, "layers" and "ba
 chooses, unless folders of trained ones are given. Times are seconds of processor time on one
 thread, which other work disturbs less than wall time.
 
+The best static table gives each piece one vector, by ridge regression on the same texts that the
+students learn from, so that the mean of a text's pieces comes nearest to its embedding.
+
 model2vec's recipe, written out from its description (Tulkens & van Dongen 2024,
 https://github.com/MinishLab/model2vec): the teacher's vector of each piece by itself, principal
 components, weights by Zipf's law or SIF, the mean. It asks the teacher about every piece, so it
@@ -28,6 +31,8 @@ from benchmarks.common import record, this_command
 from core.pipeline.bench import Bench
 from core.spaces.space import Space
 from core.store.disk import default_workspace
+from core.students.checkpoint import Keeper
+from core.students.conjugate import Course, ridge
 from core.students.encoder import EncoderSpec
 from core.students.folder import load
 from core.students.quantised import linear_layers
@@ -36,6 +41,7 @@ from core.students.tiny_transformer import in_batches, read_shape, read_teacher
 from core.students.training_texts import held_out, trained_on
 from core.students.wordpiece import Pieces, read_pieces
 from core.teachers.packaged import minilm_folder
+from core.types import silent
 
 SHARE, SEED = 0.05, 0
 GROUP = 64
@@ -156,6 +162,7 @@ def rivals(
 ) -> list[dict[str, Any]]:
     """model2vec's recipe at several sizes, and the teacher rounded to int8 and int4."""
     found = recipe(space, rows, pieces, _pieces_alone(space, pieces, teacher))
+    found.append(static(space, rows, pieces))
     for bits in (8, 4):
         total, keep = _round_teacher(teacher, bits)
         found.append(
@@ -190,6 +197,35 @@ def recipe(
         said = {"name": f"model2vec's recipe, {size} dimensions, int8", "bytes_total": total}
         found.append({**said, **figures})
     return found
+
+
+def static(space: Space, rows: npt.NDArray[np.int64], pieces: Pieces) -> dict[str, Any]:
+    """The best table of one vector a piece, 128 directions of it in int8."""
+    from scipy.sparse import csr_matrix
+
+    kept = trained_on(space, SHARE, SEED)
+    edge = len(pieces.frame[0])
+    inside = [
+        ids[edge : len(ids) - edge] or ids
+        for ids in pieces.encode([space.texts[row] for row in kept])
+    ]
+    lengths = np.array([len(ids) for ids in inside])
+    shape = (len(inside), len(pieces.pieces))
+    counts = np.repeat(1 / lengths, lengths).astype(np.float32)
+    bags = csr_matrix((counts, np.concatenate(inside), np.r_[0, np.cumsum(lengths)]), shape=shape)
+    truth = np.ascontiguousarray(space.vectors[kept])
+    course = Course("learning", 0, 60, 60, silent, Keeper())
+    table = ridge(bags, truth, 0.05, course)
+    directions = np.linalg.svd(truth[::4], full_matrices=False)[2][:128]
+    small = table @ directions.T
+    steps = np.maximum(np.abs(small).max(1, keepdims=True) / 127, 1e-12)
+    encode = _bag_of(pieces, np.round(small / steps) * steps, directions)
+    total = small.size + 2 * len(small) + 2 * directions.size + 45_466
+    return {
+        "name": "the best static table, 128 dimensions, int8",
+        "bytes_total": total,
+        **measured(space, rows, encode),
+    }
 
 
 def _pieces_alone(space: Space, pieces: Pieces, teacher: Any) -> Vectors:
