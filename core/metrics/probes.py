@@ -1,0 +1,182 @@
+"""What can be read off a layer by a linear probe, and how much of that is the probe's own doing.
+
+Beside every accuracy stand what the commonest class gives and what the same probe reaches with
+labels drawn at random for each word: a probe that learns those as well has learnt the words.
+What a probe reads is there to be read; that the model uses it does not follow.
+
+Sources: Alain & Bengio 2017, arXiv:1610.01644; Hewitt & Liang 2019, arXiv:1909.03368 (control
+tasks and selectivity); Belinkov 2022 (what probes cannot show).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from core.errors import InvalidSpecification
+from core.metrics.intervals import Interval, interval
+from core.types import Matrix, Progress, Vector, silent, tell
+
+FOLDS = 5
+FEWEST_A_CLASS = 2
+STRENGTH = 0.1  # C of the logistic regression, on features of variance 1
+ROUNDS = 200
+
+
+@dataclass(frozen=True)
+class Probed:
+    """One layer: accuracy on items of groups that were not learnt from, with its interval over
+    items. ``known`` and ``control`` are asked about words that may have been learnt from, with the
+    true labels and with random ones; NaN where every word occurs once."""
+
+    layer: str
+    accuracy: Interval
+    majority: float
+    known: float
+    control: float
+    directions: dict[str, Vector]
+
+    @property
+    def selectivity(self) -> float:
+        """Accuracy above the control's, asked in the same way."""
+        return self.known - self.control
+
+
+def probe(
+    layers: dict[str, Matrix],
+    labels: Sequence[str],
+    groups: Sequence[str],
+    words: Sequence[str] | None = None,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> list[Probed]:
+    """A logistic regression for each layer's states (n, d), cross-validated by group.
+
+    ``groups`` (n) never lie on both sides of a fold: the word, or the document. ``words`` (n)
+    are what the control draws a random label for; without them, or where every word occurs once
+    (so that no label could be learnt by heart), the control is NaN. Raises InvalidSpecification
+    with one class, fewer groups than folds, or a class within a single group; Cancelled.
+    """
+    classes = sorted(set(labels))
+    codes = np.searchsorted(classes, np.asarray(labels, dtype=str)).astype(np.int64)
+    _require_items(len(codes), layers, groups, words)
+    _require_classes(classes, codes, groups)
+    folds = list(_folds(codes, groups, seed))
+    controls = _control(codes, words, seed)
+    majority = float(
+        np.mean([(codes[asked] == _commonest(codes[taught])).mean() for taught, asked in folds])
+    )
+    found = []
+    for done, (name, states) in enumerate(layers.items()):
+        tell(progress, done, len(layers), f"probing {name}")
+        right = _right(states, codes, folds)
+        known, control = np.nan, np.nan
+        if controls is not None:
+            mixed = list(_mixed(len(codes), seed))
+            known, control = (
+                float(_right(states, asked, mixed).mean()) for asked in (codes, controls)
+            )
+        along = _directions(states, codes, classes)
+        found.append(Probed(name, interval(right), majority, known, control, along))
+    return found
+
+
+def _require_items(
+    n: int, layers: dict[str, Matrix], groups: Sequence[str], words: Sequence[str] | None
+) -> None:
+    for name, found in {**layers, "the groups": groups, "the words": words}.items():
+        if found is not None and len(found) != n:
+            raise InvalidSpecification(
+                f"found {n} labels and {len(found)} items in {name}; expected one label an item"
+            )
+
+
+def _require_classes(
+    classes: Sequence[str], codes: npt.NDArray[np.int64], groups: Sequence[str]
+) -> None:
+    if len(classes) < 2:
+        raise InvalidSpecification(
+            f"found {len(classes)} class{'es' * (len(classes) != 1)}; expected two or more: "
+            "bring items with other labels"
+        )
+    if (count := len(set(groups))) < FOLDS:
+        raise InvalidSpecification(
+            f"found {count} groups; expected at least {FOLDS}, so that each fold asks about "
+            "groups that were not learnt from: bring more"
+        )
+    for code, name in enumerate(classes):
+        if len({groups[row] for row in np.flatnonzero(codes == code).tolist()}) < FEWEST_A_CLASS:
+            raise InvalidSpecification(
+                f"found all items labelled {name!r} in one group; expected two groups or more for "
+                "each label: leave it out, or bring more"
+            )
+
+
+Fold = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
+
+
+def _folds(codes: npt.NDArray[np.int64], groups: Sequence[str], seed: int) -> Iterator[Fold]:
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
+    for taught, asked in splitter.split(np.zeros(len(codes)), codes, np.asarray(groups, dtype=str)):
+        if len(np.unique(codes[taught])) > 1 and len(asked):
+            yield taught.astype(np.int64), asked.astype(np.int64)
+
+
+def _mixed(n: int, seed: int) -> Iterator[Fold]:
+    """Folds that part a word's items, so that random labels of words can be learnt at all."""
+    order = np.random.default_rng(seed).permutation(n)
+    for part in np.array_split(order, FOLDS):
+        yield np.setdiff1d(order, part), np.sort(part)
+
+
+def _control(
+    codes: npt.NDArray[np.int64], words: Sequence[str] | None, seed: int
+) -> npt.NDArray[np.int64] | None:
+    """(n,) a label for each word, drawn with the labels' own shares."""
+    if words is None:
+        return None
+    types, places = np.unique(np.asarray(words, dtype=str), return_inverse=True)
+    if len(types) == len(codes) or len(types) < 2:
+        return None
+    drawn = np.random.default_rng(seed).choice(codes, len(types))[places]
+    return drawn if len(np.unique(drawn)) > 1 else None
+
+
+def _right(
+    states: Matrix, codes: npt.NDArray[np.int64], folds: Sequence[Fold]
+) -> npt.NDArray[np.float64]:
+    """(n,) 1 where the probe that was not taught the item's group names its label."""
+    right = np.zeros(len(codes))
+    for taught, asked in folds:
+        told = _fitted(states[taught], codes[taught]).predict(states[asked])
+        right[asked] = told == codes[asked]
+    return right
+
+
+def _fitted(states: Matrix, codes: npt.NDArray[np.int64]):  # type: ignore[no-untyped-def]
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    regression = LogisticRegression(C=STRENGTH, max_iter=ROUNDS)
+    return make_pipeline(StandardScaler(), regression).fit(states, codes)
+
+
+def _commonest(codes: npt.NDArray[np.int64]) -> int:
+    return int(np.bincount(codes).argmax())
+
+
+def _directions(
+    states: Matrix, codes: npt.NDArray[np.int64], classes: Sequence[str]
+) -> dict[str, Vector]:
+    """For each class the unit direction (d,) along which the probe says so, to draw as an axis."""
+    scaler, regression = (step for _, step in _fitted(states, codes).steps)
+    weights = regression.coef_ / scaler.scale_
+    if len(classes) == 2:
+        weights = np.concatenate([-weights, weights])
+    lengths = np.linalg.norm(weights, axis=1, keepdims=True)
+    unit = (weights / np.where(lengths > 0, lengths, 1)).astype(np.float32)
+    return dict(zip(classes, unit, strict=True))

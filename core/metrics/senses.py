@@ -1,0 +1,73 @@
+"""Whether the senses of a word part: the silhouette of its states, beside shuffled labels."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from core.errors import InvalidSpecification
+from core.types import Queries
+
+SHUFFLES = 200
+
+
+@dataclass(frozen=True)
+class Parting:
+    """How far the senses part: ``silhouette`` -1 to 1, ``by_item`` (m,); the null is what shuffled
+    labels give, its mean and 95th percentile."""
+
+    silhouette: float
+    by_item: npt.NDArray[np.float32]
+    null_mean: float
+    null_high: float
+
+
+def parting(states: Queries, senses: Sequence[str], seed: int = 0) -> Parting:
+    """The mean silhouette by cosine distance of states (m, d) labelled with senses (m).
+
+    An item's silhouette is (b - a) / max(a, b), with a its mean distance to its own sense and b
+    to the nearest other; a sense of one item scores 0. Source: Rousseeuw 1987. Raises
+    InvalidSpecification where there are not two senses or a state has no length.
+    """
+    names, labels = np.unique(np.asarray(senses, dtype=str), return_inverse=True)
+    if len(senses) != len(states):
+        raise InvalidSpecification(
+            f"found {len(states)} states and {len(senses)} senses; expected one sense a state"
+        )
+    if not 2 <= len(names) < len(states):
+        raise InvalidSpecification(
+            f"found {len(names)} sense{'s' * (len(names) != 1)} among {len(states)} states; "
+            "expected two or more, and more states than senses: add sentences"
+        )
+    lengths = np.linalg.norm(states, axis=1, keepdims=True)
+    if not lengths.all():
+        raise InvalidSpecification("found a state of length 0; expected a direction: leave it out")
+    unit = states.astype(np.float64) / lengths
+    apart = np.clip(1 - unit @ unit.T, 0, None)
+    np.fill_diagonal(apart, 0)
+    found = _silhouettes(apart, labels)
+    generator = np.random.default_rng(seed)
+    null = [_silhouettes(apart, generator.permutation(labels)).mean() for _ in range(SHUFFLES)]
+    return Parting(
+        float(found.mean()),
+        found.astype(np.float32),
+        float(np.mean(null)),
+        float(np.quantile(null, 0.95)),
+    )
+
+
+def _silhouettes(
+    apart: npt.NDArray[np.float64], labels: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
+    """(m,) from distances (m, m)."""
+    own = np.arange(len(labels))
+    member = np.eye(labels.max() + 1)[labels]  # (m, s)
+    sizes = member.sum(axis=0)
+    sums = apart @ member
+    within = sums[own, labels] / np.maximum(sizes[labels] - 1, 1)
+    means = sums / sizes
+    means[own, labels] = np.inf
+    nearest = means.min(axis=1)
+    found = (nearest - within) / np.maximum(np.maximum(nearest, within), 1e-300)
+    return np.where(sizes[labels] > 1, found, 0.0)
