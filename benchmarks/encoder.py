@@ -309,7 +309,7 @@ def _spearman(one: Vectors, other: Vectors) -> float:
     from scipy.stats import spearmanr
 
     pairs = np.triu_indices(len(one), 1)
-    similar = [(it / np.linalg.norm(it, axis=1, keepdims=True)) for it in (one, other)]
+    similar = [unit_rows(np.asarray(it, np.float32)) for it in (one, other)]
     left, right = ((it @ it.T)[pairs] for it in similar)
     return round(float(spearmanr(left, right).statistic), 4)
 

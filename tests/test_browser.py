@@ -180,18 +180,23 @@ def view_of(page: Page) -> dict[str, Any]:
     }
 
 
+STEPS = 16
+
+
+@pytest.fixture(scope="module")
+def link(address: Any) -> str:
+    """The way that the tests below look at."""
+    return address("paths", waypoints="dog,king", kinds="lerp,graph", steps=str(STEPS))
+
+
+@pytest.fixture(scope="class")
+def path(shared_page: Page, link: str) -> Page:
+    """That way, opened once for all tests that leave the page as it is."""
+    see(shared_page, link, "path dog → king")
+    return shared_page
+
+
 class TestPaths:
-    STEPS = 16
-
-    @pytest.fixture(scope="class")
-    def link(self, address: Any) -> str:
-        return address("paths", waypoints="dog,king", kinds="lerp,graph", steps=str(self.STEPS))
-
-    @pytest.fixture(scope="class")
-    def path(self, shared_page: Page, link: str) -> Page:
-        see(shared_page, link, "path dog → king")
-        return shared_page
-
     def test_play_to_the_end(self, path):
         stage = path.locator(".ms-stage")
         expect(stage).to_have_attribute("data-step", "0")
@@ -199,7 +204,7 @@ class TestPaths:
         button = path.locator(".ms-play")
         expect(button).to_have_text("Play")
         button.click()
-        expect(stage).to_have_attribute("data-step", str(self.STEPS - 1), timeout=SOON)
+        expect(stage).to_have_attribute("data-step", str(STEPS - 1), timeout=SOON)
         expect(button).to_have_text("Play again")
         expect(path.locator(".ms-now").first).to_have_text("king")
         markers, ends = path.evaluate(
@@ -214,7 +219,7 @@ class TestPaths:
         button.click()  # and once more, from the start
         expect(button).to_have_text("Pause")
         button.click()
-        assert int(stage.get_attribute("data-step")) < self.STEPS - 1
+        assert int(stage.get_attribute("data-step")) < STEPS - 1
 
     def test_scrub_by_keyboard(self, path):
         stage = path.locator(".ms-stage")
@@ -229,7 +234,7 @@ class TestPaths:
             path.keyboard.press(key)
             expect(stage).to_have_attribute("data-step", str(step))
         path.keyboard.press("End")
-        expect(stage).to_have_attribute("data-step", str(self.STEPS - 1))
+        expect(stage).to_have_attribute("data-step", str(STEPS - 1))
         expect(path.locator(".ms-play")).to_have_text("Play again")
         said = path.locator(".ms-range").get_attribute("aria-valuetext")
         assert "king" in said
@@ -244,7 +249,7 @@ class TestPaths:
     def test_the_way_can_be_read(self, path):
         path.locator("summary", has_text="Read the path as text").click()
         lines = path.locator(".ms-transcript li")
-        expect(lines).to_have_count(self.STEPS)
+        expect(lines).to_have_count(STEPS)
         expect(lines.first).to_be_visible()
         expect(lines.first).to_contain_text("dog")
         expect(lines.last).to_contain_text("king")
@@ -261,7 +266,7 @@ class TestPaths:
         )
         assert len(found) == 2
         for plot in found:
-            assert len(plot["frames"]) == self.STEPS
+            assert len(plot["frames"]) == STEPS
             for frame in plot["frames"]:
                 assert {plot["roles"][k] for k in frame["traces"]} == {"trail", "marker"}
                 assert frame["most"] <= 8
@@ -302,7 +307,7 @@ class TestPaths:
             tab.locator(".ms-speed").select_option("4")
             tab.locator(".ms-play").click()
             expect(tab.locator(".ms-stage")).to_have_attribute(
-                "data-step", str(self.STEPS - 1), timeout=SOON
+                "data-step", str(STEPS - 1), timeout=SOON
             )
             expect(tab.locator(".ms-play")).to_have_text("Play again")
             assert tab.locator(".ms-word").all_text_contents() == (
@@ -320,7 +325,7 @@ class TestPaths:
         import pandas as pd
 
         table = pd.read_csv(file)
-        assert len(table) == 2 * self.STEPS
+        assert len(table) == 2 * STEPS
         assert table["word"].iloc[0] == "dog"
         assert table["word"].iloc[-1] == "king"
 

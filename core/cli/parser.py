@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from core import __version__
-from core.cli import spaces, students
+from core.cli import signatures, spaces, students
 
 EXIT_BAD_INPUT = 2
 LONGEST_ERROR = 400  # characters that argparse may say
@@ -88,6 +88,7 @@ def parser() -> argparse.ArgumentParser:
     axis.add_argument("texts", nargs="+", metavar="WORD")
     _json_flag(axis)
     _student_commands(command)
+    signatures.add_to(command, _json_flag)
     return whole
 
 

@@ -20,8 +20,7 @@ from core.types import Matrix, Progress, Vector, silent, tell
 
 FOLDS = 5
 FEWEST_A_CLASS = 2
-STRENGTH = 0.1  # C of the logistic regression, on features of variance 1
-ROUNDS = 200
+PENALTY = 100.0  # of the ridge, on features of variance 1
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,9 @@ def probe(
     seed: int = 0,
     progress: Progress = silent,
 ) -> list[Probed]:
-    """A logistic regression for each layer's states (n, d), cross-validated by group.
+    """A ridge classifier for each layer's states (n, d), cross-validated by group.
+
+    Closed form, so that a hundred fits take seconds; a logistic regression takes minutes.
 
     ``groups`` (n) never lie on both sides of a fold: the word, or the document. ``words`` (n)
     are what the control draws a random label for; without them, or where every word occurs once
@@ -157,12 +158,11 @@ def _right(
 
 
 def _fitted(states: Matrix, codes: npt.NDArray[np.int64]):  # type: ignore[no-untyped-def]
-    from sklearn.linear_model import LogisticRegression
+    from sklearn.linear_model import RidgeClassifier
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    regression = LogisticRegression(C=STRENGTH, max_iter=ROUNDS)
-    return make_pipeline(StandardScaler(), regression).fit(states, codes)
+    return make_pipeline(StandardScaler(), RidgeClassifier(PENALTY)).fit(states, codes)
 
 
 def _commonest(codes: npt.NDArray[np.int64]) -> int:
@@ -174,7 +174,7 @@ def _directions(
 ) -> dict[str, Vector]:
     """For each class the unit direction (d,) along which the probe says so, to draw as an axis."""
     scaler, regression = (step for _, step in _fitted(states, codes).steps)
-    weights = regression.coef_ / scaler.scale_
+    weights = np.atleast_2d(regression.coef_) / scaler.scale_
     if len(classes) == 2:
         weights = np.concatenate([-weights, weights])
     lengths = np.linalg.norm(weights, axis=1, keepdims=True)

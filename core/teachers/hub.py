@@ -30,8 +30,13 @@ def model_teacher(kind: str, rest: str) -> "ModelTokens | ModelWords":
     where, colon, suffix = rest.rpartition(":")
     if not colon or suffix not in ("tokens", "words"):
         where, suffix = rest, "tokens"
-    source: Source = FolderSource(Path(where)) if kind == "path" else HubSource(where)
+    source = source_of(kind, where)
     return ModelTokens(source) if suffix == "tokens" else ModelWords(source)
+
+
+def source_of(kind: str, where: str) -> Source:
+    """Where ``path:WHERE`` or ``hub:WHERE`` keeps its files. Raises what the sources raise."""
+    return FolderSource(Path(where)) if kind == "path" else HubSource(where)
 
 
 class ModelTokens(PureTable):

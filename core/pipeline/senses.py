@@ -1,0 +1,120 @@
+"""The senses of a word: its states in many sentences, and the layer that parts them."""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from core.errors import UnknownItem
+from core.metrics.senses import Parting, parting
+from core.pipeline.reading import reader
+from core.signatures.hidden import hidden_states
+from core.signatures.pooling import Pooling, Signatures, pool
+from core.site import site_root
+from core.types import Matrix, Progress, silent
+
+PREPARED = site_root() / "assets" / "senses.tsv"
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A sentence with a word in one of its senses."""
+
+    text: str
+    sense: str
+
+
+@dataclass(frozen=True, eq=False)
+class Senses:
+    """A word in m sentences: its states (m, d) in each layer, and how far its senses part there.
+
+    ``best`` is the layer that parts them most. ``table`` has the sentences, one a row.
+    """
+
+    word: str
+    sentences: tuple[Labelled, ...]
+    layers: tuple[Matrix, ...]
+    partings: tuple[Parting, ...]
+    best: int
+    notes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Figures as JSON."""
+        return {
+            "word": self.word,
+            "sentences": len(self.sentences),
+            "senses": {
+                name: self._count(name) for name in sorted({it.sense for it in self.sentences})
+            },
+            "layers": [
+                {
+                    "layer": number,
+                    "silhouette": it.silhouette,
+                    "null_mean": it.null_mean,
+                    "null_95": it.null_high,
+                }
+                for number, it in enumerate(self.partings)
+            ],
+            "best": self.best,
+            "notes": list(self.notes),
+        }
+
+    def _count(self, sense: str) -> int:
+        return sum(it.sense == sense for it in self.sentences)
+
+
+@lru_cache(maxsize=1)
+def prepared_senses() -> dict[str, tuple[Labelled, ...]]:
+    """Words with sentences written for this project, each labelled with the word's sense."""
+    found: dict[str, list[Labelled]] = {}
+    with PREPARED.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
+            found.setdefault(row["word"], []).append(Labelled(row["sentence"], row["sense"]))
+    return {word: tuple(sentences) for word, sentences in found.items()}
+
+
+def senses(
+    reference: str,
+    word: str,
+    sentences: Sequence[Labelled] | None = None,
+    progress: Progress = silent,
+) -> Senses:
+    """The states of a word in sentences with labelled senses, layer by layer.
+
+    Without ``sentences`` the prepared ones. Raises UnknownItem for a word without prepared
+    sentences or a sentence without the word, InvalidSpecification with one sense, Cancelled.
+    """
+    chosen = tuple(prepared_senses().get(word, ()) if sentences is None else sentences)
+    if not chosen:
+        raise UnknownItem(
+            f"found no prepared sentences with {word!r:.60}; expected one of "
+            f"{', '.join(prepared_senses())}: choose one, or bring sentences with its senses"
+        )
+    states = hidden_states([it.text for it in chosen], reader(reference), progress=progress)
+    layers = tuple(
+        occurrences(pool(states, Pooling(unit="word", layers=(number,))), word, len(chosen))
+        for number in range(len(states.layers))
+    )
+    labels = [it.sense for it in chosen]
+    partings = tuple(parting(layer, labels) for layer in layers)
+    best = int(np.argmax([it.silhouette for it in partings]))
+    return Senses(word, chosen, layers, partings, best, states.notes)
+
+
+def occurrences(words: Signatures, word: str, texts: int) -> Matrix:
+    """(m, d) the first occurrence of a word in each of m texts, whatever its case.
+
+    Raises UnknownItem for a text without it.
+    """
+    table = words.table
+    mine = table[table["surface"].str.casefold() == word.casefold()].drop_duplicates("text")
+    if len(mine) < texts:
+        missing = sorted(set(range(texts)) - set(mine["text"]))
+        raise UnknownItem(
+            f"found no {word!r:.60} in sentence {missing[0] + 1}; expected it in each, as a word "
+            "of its own: mend or leave out that sentence"
+        )
+    return np.ascontiguousarray(words.vectors[mine.index.to_numpy()])

@@ -1,0 +1,151 @@
+"""The states of every layer for every token, in memory or in a folder, written as they come.
+
+    <folder>/layer_00.npy ...   (t, d) float32 or float16 each; 0 is the embedding layer
+             tokens.parquet     a row a token, see :class:`States`
+             texts.parquet      the texts
+             manifest.json      format, version, number of layers, name, notes
+
+Made beside and renamed into place; never a pickle.
+"""
+
+import io
+import json
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from core.errors import InvalidSpecification, StoreError
+from core.spaces.geometry import Floats
+from core.spaces.space import frozen
+
+FORMAT = {"format": "meaning-space states", "version": 1}
+
+
+@dataclass(frozen=True, eq=False)
+class States:
+    """What a model makes of t tokens, layer by layer.
+
+    ``layers`` are (t, d), read-only; 0 is the embedding layer, and the last is what the model
+    gives out (in most decoders after the final norm). ``tokens`` has t rows in the texts' order:
+    ``text`` (row of the text), ``window`` (which part of it the model read the token in),
+    ``position`` (0 is the first that the model read there, special or not), ``token`` (as the
+    vocabulary writes it), ``start`` and ``end`` (characters of the text), ``word`` (its number in
+    the text, -1 for none), ``special`` (added by the tokenizer), ``unknown``.
+    """
+
+    layers: tuple[Floats, ...]
+    tokens: pd.DataFrame
+    texts: tuple[str, ...]
+    name: str
+    causal: bool  # a token sees only what stands before it
+    notes: tuple[str, ...] = ()
+
+    def layer(self, number: int) -> Floats:
+        """(t, d) one layer; -1 is the last. Raises InvalidSpecification for one that is not."""
+        if not -len(self.layers) <= number < len(self.layers):
+            raise InvalidSpecification(
+                f"found layer {number}; expected 0 (the embeddings) to {len(self.layers) - 1}, "
+                f"or -1 to {-len(self.layers)} from the end"
+            )
+        return self.layers[number]
+
+    @classmethod
+    def open(cls, folder: Path) -> "States":
+        """Read a folder, its layers memory-mapped. Raises StoreError, saying how to mend it."""
+        try:
+            said = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+            if {name: said[name] for name in FORMAT} != FORMAT:
+                raise ValueError(f"expected {FORMAT}")
+            files = [folder / _file(number) for number in range(said["layers"])]
+            layers = tuple(np.load(it, mmap_mode="r", allow_pickle=False) for it in files)
+            tokens = pd.read_parquet(folder / "tokens.parquet")
+            texts = tuple(pd.read_parquet(folder / "texts.parquet")["text"])
+            if {it.shape for it in layers} != {(len(tokens), layers[0].shape[1])}:
+                raise ValueError("layers of other lengths than the tokens")
+            return cls(layers, tokens, texts, said["name"], said["causal"], tuple(said["notes"]))
+        except (OSError, ValueError, KeyError, TypeError, IndexError) as fault:
+            reason = " ".join(str(fault).split())[:160]
+            raise StoreError(
+                f"found {folder}, which does not read as states ({reason}); expected a whole "
+                "folder of this version: delete it and compute them again"
+            ) from None
+
+    def keep(self, folder: Path, layers: int) -> None:
+        """Write all but the layers, which lie there already."""
+        self.tokens.to_parquet(folder / "tokens.parquet")
+        pd.DataFrame({"text": list(self.texts)}).to_parquet(folder / "texts.parquet")
+        own = {"name": self.name, "causal": self.causal, "notes": self.notes}
+        text = json.dumps({**FORMAT, "layers": layers, **own}, indent=1)
+        (folder / "manifest.json").write_text(text, encoding="utf-8")
+
+
+class Layers:
+    """Layers (t, d) while they are made, rows in any order, as .npy files or the same in memory.
+
+    Files are written, not mapped: a full disk is an error then, where it would end a process that
+    maps, and what was written does not count as this process's memory.
+    """
+
+    def __init__(self, folder: Path | None, count: int, shape: tuple[int, int], dtype: str) -> None:
+        self.shape, self.dtype = shape, np.dtype(dtype)
+        names = map(_file, range(count))
+        self.streams: list[Any] = [
+            (folder / name).open("wb") if folder else io.BytesIO() for name in names
+        ]
+        head: dict[str, Any] = {"descr": self.dtype.str, "fortran_order": False, "shape": shape}
+        for stream in self.streams:
+            np.lib.format.write_array_header_1_0(stream, head)
+        self.start = self.streams[0].tell()
+
+    def put(self, number: int, row: int, block: Floats) -> None:
+        """Place a block (r, d) of a layer with its first row at ``row``."""
+        stream = self.streams[number]
+        stream.seek(self.start + row * self.shape[1] * self.dtype.itemsize)
+        stream.write(np.ascontiguousarray(block, dtype=self.dtype).data)
+
+    def arrays(self) -> tuple[Floats, ...]:
+        """The layers that were made in memory."""
+        buffers = (np.frombuffer(it.getbuffer(), self.dtype, -1, self.start) for it in self.streams)
+        return tuple(frozen(buffer.reshape(self.shape)) for buffer in buffers)
+
+    def close(self) -> None:
+        """End the writing of files; what is in memory stays open to the arrays that look at it."""
+        for stream in self.streams:
+            if not isinstance(stream, io.BytesIO):
+                stream.close()
+
+
+@contextmanager
+def beside(folder: Path | None) -> Iterator[Path | None]:
+    """A new folder that takes its place when all went well, and is gone when not; None for None.
+
+    Raises StoreError where the place is taken or cannot be written.
+    """
+    if folder is None:
+        yield None
+        return
+    if folder.exists():
+        raise StoreError(f"found {folder}; expected nothing there yet: open it, or choose another")
+    half = folder.with_name(f".{folder.name}-{uuid.uuid4().hex}")
+    try:
+        half.mkdir(parents=True)
+        yield half
+        half.rename(folder)
+    except OSError as fault:
+        raise StoreError(
+            f"found that {folder} cannot be written ({fault.strerror or fault}); expected a folder "
+            "with space left: free some, or choose another"
+        ) from None
+    finally:
+        shutil.rmtree(half, ignore_errors=True)
+
+
+def _file(number: int) -> str:
+    return f"layer_{number:02d}.npy"
