@@ -2,8 +2,8 @@
 
     python -m benchmarks.answer
 
-Words are written here and in docs/answer.md; every figure in them is read from
-benchmarks/results/students.json. A part that was not measured leaves its sentence out.
+Words are written here and in docs/answer.md; every figure in them is read from students.json and
+encoder.json in benchmarks/results. A part that was not measured leaves its sentence out.
 """
 
 import json
@@ -19,6 +19,7 @@ from core.site import site_root
 PAGE = ROOT / "docs" / "answer.md"
 TABLE_BYTES = 28_594 * 384 * 4  # minilm:tokens in 32 bits
 MODEL_BYTES = 90_868_376  # the weights file of all-MiniLM-L6-v2
+MEASURES = ("cosine_words", "cosine_sentences", "pair_spearman_sentences")
 Found = dict[str, Any]
 Row = Sequence[object]
 
@@ -114,7 +115,33 @@ def rival_rows(found: Found) -> list[Row]:
     return rows
 
 
+def encoder_rows(found: Found) -> list[Row]:
+    """Encoders of whole words and sentences, and their rivals, about texts that none was taught."""
+    each = found["encoder"]
+    teacher = each["teacher"]["microseconds_in_batches"]
+    rows: list[Row] = [("what", "bytes", "words", "sentences", "pairs, Spearman", "times as fast")]
+
+    for it in each["students"]:
+        runs = it["runs"]
+        told = [spread(it["over_seeds"][name]) for name in MEASURES]
+        fast = teacher / min(run["microseconds_in_batches"] for run in runs)
+        size = max(run["bytes_total"] for run in runs)
+        rows.append((f"**`encoder`, {it['shape']}**", megabytes(size), *told, f"{fast:.0f}"))
+    for it in sorted(each["rivals"], key=lambda it: it["bytes_total"]):
+        told = [f"{it[name]:.3f}" for name in MEASURES]
+        fast = teacher / it["microseconds_in_batches"]
+        rows.append((it["name"], megabytes(it["bytes_total"]), *told, f"{fast:.0f}"))
+    return rows
+
+
+def spread(found: Sequence[float]) -> str:
+    """A mean over seeds with its interval."""
+    value, low, high = found
+    return f"{value:.3f} ({low:.3f} to {high:.3f})"
+
+
 TABLES = {
+    "encoder": encoder_rows,
     "tables": tables_rows,
     "speller": speller_rows,
     "hybrid": hybrid_rows,
@@ -186,8 +213,11 @@ def answer(found: Found, measured: str) -> Found:
 
 def main() -> None:
     """Write both."""
-    document = json.loads((RESULTS / "students.json").read_text(encoding="utf-8"))
-    found, machine = document["results"], document["machine"]
+    document, encoders = (
+        json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+        for name in ("students", "encoder")
+    )
+    found, machine = {**document["results"], "encoder": encoders["results"]}, document["machine"]
     measured = (
         f"benchmarks/results/students.json, {document['date'][:10]}, {machine['cores']} cores, "
         f"{machine['processor']}"
