@@ -1,6 +1,7 @@
 """Questions to the layers of the packaged model: senses, probes, layer against layer, files."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from safetensors.numpy import load_file
 from core.cli import main
 from core.errors import InvalidSpecification, UnknownItem, UnknownTeacher
 from core.pipeline.layer_grid import layer_likeness
+from core.pipeline.pairs import Pair, _mean_rows, more_than_tokens, prepared_pairs
 from core.pipeline.probing import probing
 from core.pipeline.reading import reader, write_tensors
 from core.pipeline.senses import Labelled, Senses, prepared_senses, senses
@@ -113,6 +115,41 @@ class TestProbing:
     def test_what_cannot_be_asked(self, task):
         with pytest.raises(InvalidSpecification, match="found"):
             probing("minilm", task)
+
+
+class TestPairs:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def told(cls):
+        return more_than_tokens("minilm")
+
+    def test_rows_alone_know_no_order(self, told):
+        assert told.rows.by_kind["word order"].value == pytest.approx(0, abs=1e-5)
+        assert told.contextual.by_kind["word order"].low > 0.01
+
+    def test_every_kind_is_measured_with_its_interval(self, told):
+        for space in (told.contextual, told.rows):
+            assert set(space.by_kind) == {"word order", "negation", "context swap", "paraphrase"}
+            assert set(space.nearer) == {"word order", "negation", "context swap"}
+            for found in (*space.by_kind.values(), *space.nearer.values()):
+                assert found.low <= found.value <= found.high
+        assert json.loads(json.dumps(told.to_dict()))["pairs"] == len(prepared_pairs())
+
+    def test_distances_are_in_units_of_unrelated_sentences(self):
+        pairs = [Pair("far", *two) for two in pairwise(TEXTS)]
+        pairs.append(Pair("same", "A cat sat.", "A cat sat."))
+        told = more_than_tokens("minilm", pairs)
+        assert told.contextual.distances[-1] == pytest.approx(0, abs=1e-5)
+        assert told.contextual.nearer == {}
+        assert told.contextual.by_kind["far"].value > 0.3
+
+    def test_the_rows_are_the_tables(self):
+        model = reader("minilm")
+        texts = ["Oslo is cold.", "unbelievable"]
+        table = model.model.get_input_embeddings().weight.detach().numpy()
+        ids = [model.tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
+        means = np.stack([table[row].mean(axis=0) for row in ids])
+        np.testing.assert_allclose(_mean_rows(hidden_states(texts, model), model), means, atol=1e-6)
 
 
 class TestCommands:

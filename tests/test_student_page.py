@@ -92,7 +92,7 @@ class TestAtFirst:
         assert "No student yet" in said(app)
         assert dots(app) == [OUT_OF_REACH, "Gaussian limit"]
         assert not app.error
-        assert {"Train", "Try now (20 s)", "Add classical coders"} <= {
+        assert {"Train", "Try now (30 s)", "Add classical coders"} <= {
             each.label for each in app.button
         }
         [slider] = app.select_slider
@@ -221,7 +221,7 @@ class TestTraining:
 
     def test_train_and_look_at_it(self, words_reference, keys):
         app = student_page(words_reference, family="speller", bytes_per_item="48")
-        button(app, "Try now (20 s)").click().run()
+        button(app, "Try now (30 s)").click().run()
         assert "Learning" in said(healthy(app))
         assert button(app, "Train").disabled
         assert {"Pause", "Cancel"} <= {each.label for each in app.button}

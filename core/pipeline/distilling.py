@@ -65,7 +65,7 @@ def specification(
 
 
 def quickened(spec: StudentSpec) -> StudentSpec:
-    """The same to be learnt in some 20 s, where the family learns; others take seconds anyway."""
+    """The same to be learnt in 13 to 30 s, where the family learns; others take seconds anyway."""
     can = any(it.name == "quick" for it in fields(spec))
     return type(spec).from_dict({**spec.to_dict(), "quick": True}) if can else spec
 

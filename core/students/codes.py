@@ -38,12 +38,12 @@ from core.types import Progress, Queries, tell
 
 OVERHEAD = 3_000  # bytes of JSON and of the arrays' names, at most
 BATCH_ROWS = 8_192
-STEPS, QUICK_STEPS = 1_500, 300
+STEPS, QUICK_STEPS = 1_500, 200
 
 
 @dataclass(frozen=True, kw_only=True)
 class CodesSpec(StudentSpec):
-    """``quick``: a fifth of the training, to see at once what it would come to.
+    """``quick``: an eighth of the training, to see at once what it would come to.
 
     ``neighbours``: the weight of keeping who is near whom, beside the vectors themselves.
     """

@@ -32,7 +32,7 @@ WORTH = 0.1  # bytes for each number of the teacher, below which the layers are 
 @dataclass(frozen=True, kw_only=True)
 class EncoderSpec(StudentSpec):
     """``held_out``: share of words (by lemma) and documents never trained on. ``shape``: "bag" is
-    fast, "layers" is true; "auto" chooses by the bytes. ``quick``: a try of some 20 seconds."""
+    fast, "layers" is true; "auto" chooses by the bytes. ``quick``: a try of some 25 seconds."""
 
     family: ClassVar[str] = "encoder"
 

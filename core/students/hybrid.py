@@ -35,7 +35,7 @@ HEADER_BYTES = 600  # the description of the whole and the names of the spelling
 class HybridSpec(StudentSpec):
     """``spelling``: share of the bytes for the guesses; ``held_out``: share of word families
     that the spelling is not taught, to be asked (their own rows are coded all the same);
-    ``quick``: in some 20 s.
+    ``quick``: in some 30 s.
     """
 
     family: ClassVar[str] = "hybrid"

@@ -24,7 +24,7 @@ TYPICAL_GRAMS = 40  # of a word of eight letters
 
 @dataclass(frozen=True, kw_only=True)
 class SpellerSpec(StudentSpec):
-    """``held_out``: share of word families kept out, to be asked; ``quick``: in some 20 s."""
+    """``held_out``: share of word families kept out, to be asked; ``quick``: in some 15 s."""
 
     family: ClassVar[str] = "speller"
 

@@ -83,7 +83,7 @@ def train_form(seen: StudentView, space: Space, busy: bool) -> StudentView:
         )
     with columns[3]:
         hasty = st.button(
-            "Try now (20 s)",
+            "Try now (30 s)",
             width="stretch",
             disabled=why is not None or not _can_hurry(chosen),
             help=why

@@ -1,0 +1,146 @@
+"""Does a signature carry more than its tokens? Pairs of sentences, near or far by meaning or words.
+
+Two spaces are asked about the same pairs: the mean of the states of the last layer, and the mean
+of the rows that the tokens have in the model's table, which knows neither order nor context.
+"""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from core.metrics.intervals import RESAMPLES, Interval, Values, interval
+from core.pipeline.reading import reader
+from core.signatures.hidden import Reader, hidden_states
+from core.signatures.pooling import Pooling, pool
+from core.signatures.states import States
+from core.site import site_root
+from core.spaces.geometry import paired_cosines
+from core.types import Matrix, Progress, Scores, silent
+
+PREPARED = site_root() / "assets" / "pairs.tsv"
+SAME = "paraphrase"  # the kind whose pairs mean the same
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two sentences; ``kind`` says in what they differ."""
+
+    kind: str
+    first: str
+    second: str
+
+
+@dataclass(frozen=True, eq=False)
+class Told:
+    """One space's answer. ``distances`` (m,) are 1 - cosine of each pair, in units of the mean
+    distance of sentences that have nothing to do with each other."""
+
+    name: str
+    distances: Scores
+    by_kind: dict[str, Interval]
+    nearer: dict[str, Interval]  # how often a paraphrase is nearer than a pair of that kind
+
+
+@dataclass(frozen=True, eq=False)
+class Signed:
+    """Both spaces over the same pairs."""
+
+    pairs: tuple[Pair, ...]
+    contextual: Told
+    rows: Told
+    notes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Figures as JSON."""
+        return {
+            "pairs": len(self.pairs),
+            "spaces": {
+                it.name: {
+                    "distance": {kind: _told(found) for kind, found in it.by_kind.items()},
+                    "paraphrase_nearer": {kind: _told(found) for kind, found in it.nearer.items()},
+                }
+                for it in (self.contextual, self.rows)
+            },
+            "notes": list(self.notes),
+        }
+
+
+@lru_cache(maxsize=1)
+def prepared_pairs() -> tuple[Pair, ...]:
+    """Pairs written for this project: word order, negation, context swap, paraphrase."""
+    with PREPARED.open(encoding="utf-8", newline="") as file:
+        rows = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+        return tuple(Pair(row["kind"], row["first"], row["second"]) for row in rows)
+
+
+def more_than_tokens(
+    reference: str, pairs: Sequence[Pair] | None = None, progress: Progress = silent
+) -> Signed:
+    """Distances of the pairs by context and by rows alone; without ``pairs`` the prepared ones.
+
+    Raises what :func:`core.pipeline.reading.reader` and hidden_states raise; Cancelled.
+    """
+    chosen = tuple(prepared_pairs() if pairs is None else pairs)
+    model = reader(reference)
+    texts = [text for pair in chosen for text in (pair.first, pair.second)]
+    states = hidden_states(texts, model, progress=progress)
+    context = pool(states, Pooling(skip_first=states.causal)).vectors
+    kinds = [pair.kind for pair in chosen]
+    return Signed(
+        chosen,
+        _judged("signature", context, kinds),
+        _judged("mean of rows", _mean_rows(states, model), kinds),
+        states.notes,
+    )
+
+
+def _mean_rows(states: States, model: Reader) -> Matrix:
+    """(texts, d) the mean of the table's rows of each text's own tokens."""
+    table = model.model.get_input_embeddings().weight.detach().float().cpu().numpy()
+    own = states.tokens[~states.tokens["special"]]
+    ids = np.asarray(model.tokenizer.convert_tokens_to_ids(own["token"].tolist()), np.int64)
+    begins = np.flatnonzero(np.diff(own["text"].to_numpy(), prepend=-1))
+    sums = np.add.reduceat(table[ids].astype(np.float64), begins)
+    return (sums / np.diff(begins, append=len(ids))[:, None]).astype(np.float32)
+
+
+def _judged(name: str, vectors: Matrix, kinds: Sequence[str]) -> Told:
+    centred = (vectors - vectors.mean(axis=0)).astype(np.float64)
+    first, second = centred[::2], centred[1::2]
+    far = float(np.mean(1 - paired_cosines(first, np.roll(second, 1, axis=0))))
+    distances = (1 - paired_cosines(first, second)) / far
+    names = np.asarray(kinds)
+    groups = {kind: distances[names == kind] for kind in dict.fromkeys(kinds)}
+    same = groups.get(SAME, np.zeros(0))
+    return Told(
+        name,
+        distances.astype(np.float32),
+        {kind: interval(found) for kind, found in groups.items()},
+        {
+            kind: _nearer(same, found)
+            for kind, found in groups.items()
+            if kind != SAME and len(same)
+        },
+    )
+
+
+def _nearer(same: Values, other: Values) -> Interval:
+    """How often a pair of ``same`` is nearer than one of ``other``, ties as half: the area under
+    the curve, with its bootstrap over both (Hanley & McNeil 1982)."""
+    wins = (same[:, None] < other) + 0.5 * (same[:, None] == other)  # (s, o)
+    generator = np.random.default_rng(0)
+    s, o = wins.shape
+    drawn = [
+        wins[np.ix_(generator.integers(0, s, s), generator.integers(0, o, o))].mean()
+        for _ in range(RESAMPLES)
+    ]
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return Interval(float(wins.mean()), float(low), float(high))
+
+
+def _told(found: Interval) -> dict[str, float | list[float]]:
+    return {"mean": found.value, "95%": found.report()}
