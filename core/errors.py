@@ -78,3 +78,11 @@ class JobFailed(MeaningSpaceError):
 
 class Cancelled(MeaningSpaceError):
     """The progress callback answered False."""
+
+
+def unwritable(place: object, fault: OSError) -> StoreError:
+    """What to raise where a file or folder cannot be written."""
+    return StoreError(
+        f"found that {place} cannot be written ({fault.strerror or fault}); expected a folder with "
+        "space left: free some, or choose another"
+    )

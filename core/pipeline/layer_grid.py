@@ -13,7 +13,7 @@ from core.metrics.similarity import linear_cka
 from core.pipeline.reading import reader, some_sentences
 from core.pipeline.stages import scaled
 from core.signatures.documents import document_states
-from core.signatures.pooling import Pooling, pool
+from core.signatures.pooling import Pooling, each_layer
 from core.signatures.states import States
 from core.types import Matrix, Progress, silent
 
@@ -69,11 +69,6 @@ def layer_likeness(
 
 def _words_by_layer(states: States) -> tuple[dict[tuple[int, int, int], int], list[Matrix]]:
     """The row of each word by text and place, and the layers' vectors of the words."""
-    layers, table = [], None
-    for number in range(len(states.layers)):
-        words = pool(states, Pooling(unit="word", layers=(number,), skip_first=states.causal))
-        layers.append(words.vectors)
-        table = words.table
-    assert table is not None
+    layers, table = each_layer(states, Pooling(unit="word", skip_first=states.causal))
     places = zip(table["text"], table["start"], table["end"], strict=True)
     return {(int(t), int(s), int(e)): row for row, (t, s, e) in enumerate(places)}, layers

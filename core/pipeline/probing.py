@@ -14,7 +14,7 @@ from core.pipeline.reading import reader, some_sentences
 from core.pipeline.senses import occurrences, prepared_senses
 from core.pipeline.stages import scaled
 from core.signatures.documents import document_states
-from core.signatures.pooling import Pooling, pool
+from core.signatures.pooling import Pooling, each_layer
 from core.signatures.states import States
 from core.spaces.lexicon import category_of
 from core.types import Matrix, Progress, silent
@@ -92,27 +92,27 @@ def probing(reference: str, task: str, seed: int = 0, progress: Progress = silen
 def _category(reference: str, _word: str, seed: int, progress: Progress) -> Question:
     """The lexical category of a word, from its state in a sentence; no word on both sides."""
     states, _ = _read(reference, seed, progress)
-    table = pool(states, Pooling(unit="word")).table
+    vectors, table = each_layer(states, Pooling(unit="word"))
     surfaces = table["surface"].str.casefold().tolist()
     categories = category_of(surfaces)
     counted = Counter(it for it in categories if it).most_common(CLASSES)
     common = {name for name, _ in counted}
     rows = _drawn([row for row, it in enumerate(categories) if it in common], seed)
     words = [surfaces[row] for row in rows]
-    return Question(_pooled(states, "word", rows), [categories[row] for row in rows], words, words)
+    return Question(_named(vectors, rows), [categories[row] for row in rows], words, words)
 
 
 def _position(reference: str, _word: str, seed: int, progress: Progress) -> Question:
     """Where in its sentence a word stands; no sentence on both sides."""
     states, _ = _read(reference, seed, progress)
-    table = pool(states, Pooling(unit="word")).table
+    vectors, table = each_layer(states, Pooling(unit="word"))
     places = table.groupby("text").cumcount().to_numpy() + 1
     rows = _drawn(list(range(len(table))), seed)
     labels = [next(name for end, name in PLACES if places[row] <= end) for row in rows]
     groups = table["text"].astype(str).tolist()
     surfaces = table["surface"].str.casefold().tolist()
     return Question(
-        _pooled(states, "word", rows),
+        _named(vectors, rows),
         labels,
         [groups[row] for row in rows],
         [surfaces[row] for row in rows],
@@ -125,7 +125,7 @@ def _length(reference: str, _word: str, seed: int, progress: Progress) -> Questi
     sizes = states.tokens.groupby("text").size().to_numpy()
     short, long = np.quantile(sizes, [1 / 3, 2 / 3])
     labels = ["short" if it <= short else "long" if it > long else "middling" for it in sizes]
-    return Question(_pooled(states, "text", range(len(labels))), labels, documents, None)
+    return Question(_named(each_layer(states, Pooling())[0]), labels, documents, None)
 
 
 def _order(reference: str, _word: str, seed: int, progress: Progress) -> Question:
@@ -139,7 +139,7 @@ def _order(reference: str, _word: str, seed: int, progress: Progress) -> Questio
     states = document_states(texts, reader(reference), progress=progress)
     groups = [sentence.document for sentence in chosen for _ in range(2)]
     labels = ["as written", "shuffled"] * len(chosen)
-    return Question(_pooled(states, "text", range(len(texts))), labels, groups, None)
+    return Question(_named(each_layer(states, Pooling())[0]), labels, groups, None)
 
 
 def _sense(reference: str, word: str, seed: int, progress: Progress) -> Question:  # noqa: ARG001
@@ -151,12 +151,7 @@ def _sense(reference: str, word: str, seed: int, progress: Progress) -> Question
             f"{', '.join(prepared_senses())}"
         )
     states = document_states([it.text for it in sentences], reader(reference), progress=progress)
-    layers = {
-        str(number): occurrences(
-            pool(states, Pooling(unit="word", layers=(number,))), word, len(sentences)
-        )
-        for number in range(len(states.layers))
-    }
+    layers = _named(occurrences(states, word))
     labels = [it.sense for it in sentences]
     return Question(layers, labels, [str(row) for row in range(len(labels))], None)
 
@@ -186,14 +181,11 @@ def _drawn(rows: list[int], seed: int) -> list[int]:
     return found
 
 
-def _pooled(states: States, unit: str, rows: Sequence[int]) -> dict[str, Matrix]:
-    kept = np.array(rows, dtype=np.int64)
-    return {
-        str(number): np.ascontiguousarray(
-            pool(states, Pooling(unit=unit, layers=(number,))).vectors[kept]
-        )
-        for number in range(len(states.layers))
-    }
+def _named(layers: Sequence[Matrix], rows: Sequence[int] | None = None) -> dict[str, Matrix]:
+    """Layers by their number, or some rows of each."""
+    if rows is not None:
+        layers = [np.ascontiguousarray(layer[rows]) for layer in layers]
+    return {str(number): layer for number, layer in enumerate(layers)}
 
 
 def _or_none(value: float) -> float | None:

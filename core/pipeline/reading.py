@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from core.errors import StoreError, UnknownTeacher
+from core.errors import UnknownTeacher, unwritable
 from core.signatures.hidden import Reader
 from core.teachers.device import device
 from core.teachers.encoder import BUDGET, load_model
@@ -69,7 +69,4 @@ def write_tensors(file: Path, tensors: dict[str, npt.NDArray[Any]]) -> None:
         beside.replace(file)
     except OSError as fault:
         beside.unlink(missing_ok=True)
-        raise StoreError(
-            f"found that {file} cannot be written ({fault.strerror or fault}); expected a folder "
-            "with space left: free some, or choose another"
-        ) from None
+        raise unwritable(file, fault) from None

@@ -12,7 +12,8 @@ from core.errors import UnknownItem
 from core.metrics.senses import Parting, parting
 from core.pipeline.reading import reader
 from core.signatures.hidden import hidden_states
-from core.signatures.pooling import Pooling, Signatures, pool
+from core.signatures.pooling import Pooling, each_layer
+from core.signatures.states import States
 from core.site import site_root
 from core.types import Matrix, Progress, silent
 
@@ -94,27 +95,24 @@ def senses(
             f"{', '.join(prepared_senses())}: choose one, or bring sentences with its senses"
         )
     states = hidden_states([it.text for it in chosen], reader(reference), progress=progress)
-    layers = tuple(
-        occurrences(pool(states, Pooling(unit="word", layers=(number,))), word, len(chosen))
-        for number in range(len(states.layers))
-    )
+    layers = occurrences(states, word)
     labels = [it.sense for it in chosen]
     partings = tuple(parting(layer, labels) for layer in layers)
     best = int(np.argmax([it.silhouette for it in partings]))
     return Senses(word, chosen, layers, partings, best, states.notes)
 
 
-def occurrences(words: Signatures, word: str, texts: int) -> Matrix:
-    """(m, d) the first occurrence of a word in each of m texts, whatever its case.
+def occurrences(states: States, word: str) -> tuple[Matrix, ...]:
+    """Each layer's (m, d) of the first occurrence of a word in each of m texts, whatever its case.
 
     Raises UnknownItem for a text without it.
     """
-    table = words.table
+    layers, table = each_layer(states, Pooling(unit="word"))
     mine = table[table["surface"].str.casefold() == word.casefold()].drop_duplicates("text")
-    if len(mine) < texts:
-        missing = sorted(set(range(texts)) - set(mine["text"]))
+    if missing := sorted(set(range(len(states.texts))) - set(mine["text"])):
         raise UnknownItem(
             f"found no {word!r:.60} in sentence {missing[0] + 1}; expected it in each, as a word "
             "of its own: mend or leave out that sentence"
         )
-    return np.ascontiguousarray(words.vectors[mine.index.to_numpy()])
+    rows = mine.index.to_numpy()
+    return tuple(np.ascontiguousarray(layer[rows]) for layer in layers)

@@ -1,6 +1,6 @@
 """From the states of tokens to one vector for a token, a word, a window, a text or any stretch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -83,6 +83,12 @@ def pool(states: States, spec: Pooling, weights: Scores | None = None) -> Signat
     begins = np.flatnonzero(np.diff(key, prepend=-1))
     ends = np.append(begins[1:], len(rows))
     return pool_ranges(states, spec, rows, np.stack([begins, ends], axis=1), weights)
+
+
+def each_layer(states: States, spec: Pooling) -> tuple[list[Coords], pd.DataFrame]:
+    """Every layer pooled by itself, whatever layers ``spec`` names, and the table they share."""
+    made = [pool(states, replace(spec, layers=(number,))) for number in range(len(states.layers))]
+    return [it.vectors for it in made], made[0].table
 
 
 def taken(states: States, spec: Pooling) -> Rows:

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from core.errors import InvalidSpecification, StoreError
+from core.errors import InvalidSpecification, StoreError, unwritable
 from core.spaces.geometry import Floats
 from core.spaces.space import frozen
 
@@ -139,10 +139,7 @@ def beside(folder: Path | None) -> Iterator[Path | None]:
         yield half
         half.rename(folder)
     except OSError as fault:
-        raise StoreError(
-            f"found that {folder} cannot be written ({fault.strerror or fault}); expected a folder "
-            "with space left: free some, or choose another"
-        ) from None
+        raise unwritable(folder, fault) from None
     finally:
         shutil.rmtree(half, ignore_errors=True)
 

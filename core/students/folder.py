@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from core.errors import InvalidStudent, MeaningSpaceError, StoreError
+from core.errors import InvalidStudent, MeaningSpaceError, StoreError, unwritable
 from core.students.base import VERSION, Origin, Stored, Student
 
 DESCRIPTION = "student.json"
@@ -50,10 +50,7 @@ def save(student: Student, folder: Path) -> None:
             (beside / name).write_bytes(content)
         _take_its_place(beside, folder)
     except OSError as fault:
-        raise StoreError(
-            f"found that {folder} cannot be written ({fault.strerror or fault}); expected a "
-            "folder with space left: free some, or choose another"
-        ) from None
+        raise unwritable(folder, fault) from None
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 
