@@ -1,7 +1,7 @@
 """The students that come with the program: `make students` makes them anew, the same every time.
 
 Each is trained and measured by the recipes that everybody uses, and put under assets/students;
-their reports stand beside them in reports.json. Fails where they weigh more than 6 MB together.
+their reports stand beside them in reports.json. Fails where they weigh more than 12 MB together.
 
     python -m benchmarks.shipped [--only NAME] [--quick]
 """
@@ -25,7 +25,7 @@ from core.store.disk import default_workspace
 FOLDER = site_root() / "assets" / "students"
 REPORTS = FOLDER / "reports.json"
 COMPARED = ("minilm:tokens", "glove:30000")  # whose classical rivals ship, measured
-MOST_BYTES = 6_000_000
+MOST_BYTES = 12_000_000
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ SHIPPED = (
     Shipped("hybrid-glove-30000", "glove:30000", "hybrid", 26),
     Shipped("speller-minilm-tokens", "minilm:tokens", "speller", 18),
     Shipped("encoder-minilm-words", "minilm:words", "encoder", 50),
+    Shipped("contextual-minilm", "minilm", "contextual", 322.4),
 )
 
 

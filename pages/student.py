@@ -12,6 +12,7 @@ from core.ui.student_away import can_it_be_smaller, take_away
 from core.ui.student_controls import measure_controls, rivals_job, unmeasured_job
 from core.ui.student_curve import default_key
 from core.ui.student_errors import errors
+from core.ui.student_layers import layer_fidelity
 from core.ui.student_live import observe, panel
 from core.ui.workshop import ended, families, just_made, running, train_form, unfinished
 
@@ -50,6 +51,7 @@ with stage:
 with beside:
     panel(seen, space, card, points, job)
 if card is not None:
+    layer_fidelity(card)
     seen = ask(seen, card, space)
     errors(card)
 can_it_be_smaller()

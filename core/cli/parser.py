@@ -96,7 +96,9 @@ def _student_commands(command: Callable[..., Any]) -> None:
     made = command("distill", students.distill_command, "train a small student of a teacher")
     made.add_argument("teacher")
     made.add_argument("--student", required=True, metavar="FAMILY", help="such as transform")
-    made.add_argument("--bytes-per-item", type=float, default=96.0, metavar="N", help="in all (96)")
+    made.add_argument(
+        "--bytes-per-item", type=float, metavar="N", help="in all (96; of a contextual one 400)"
+    )
     made.add_argument("--seed", type=int, default=0, help="0")
     made.add_argument("--out", type=Path, required=True, metavar="DIR", help="the student's folder")
     made.add_argument("--report", type=Path, metavar="F.json", help="write all figures there")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from core.types import Progress, Vector
 
 MOVED_SHOWN = 10
+USUAL_BYTES = {"contextual": 400.0}  # an item, where nothing is said; of all others 96
 
 
 def distill_command(options: argparse.Namespace) -> None:
@@ -33,7 +34,9 @@ def distill_command(options: argparse.Namespace) -> None:
 
     for file in (options.out, options.report):
         require_folder(file)
-    values: dict[str, Any] = {"bytes_per_item": options.bytes_per_item, "seed": options.seed}
+    size = options.bytes_per_item
+    size = USUAL_BYTES.get(options.student, 96.0) if size is None else size
+    values: dict[str, Any] = {"bytes_per_item": size, "seed": options.seed}
     values |= settings(options.set, "held_out=0.1", words=True)
     spec = specification(options.student, values, quick=options.quick)
     bench = open_bench()

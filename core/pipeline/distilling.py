@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from core.pipeline.bench import Bench
 
 LOCK = ".lock"
+MINILM, SENTENCES = "minilm", "minilm:sentences"
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +79,18 @@ def student_key(teacher: str, spec: StudentSpec) -> str:
     return f"{spec.family}-{plain}-{spec.bytes_per_item:g}b-{spec.seed}-{digest}"
 
 
+def taught_by(teacher: str, family: str) -> str:
+    """The reference of the space that a student learns from.
+
+    A contextual student is one of a model, not of a space: of ``minilm``, named alone, it learns
+    from the sentences.
+
+    >>> taught_by("minilm", "contextual"), taught_by("glove", "codes")
+    ('minilm:sentences', 'glove')
+    """
+    return SENTENCES if (teacher, family) == (MINILM, "contextual") else teacher
+
+
 def distill(
     bench: "Bench",
     teacher: str,
@@ -92,6 +105,7 @@ def distill(
     the same call goes on from there. Raises Cancelled with the checkpoint kept, TrainingFailed,
     InvalidSpecification, StoreError, JobFailed where another process trains the same.
     """
+    teacher = taught_by(teacher, spec.family)
     key = student_key(teacher, spec) if key is None else key
     if not KEY.fullmatch(key) or key.startswith(SHIPPED):
         raise InvalidSpecification(
@@ -123,9 +137,9 @@ def _fitted(
     bench: "Bench", teacher: str, spec: StudentSpec, progress: Progress, keeper: Keeper
 ) -> tuple[Student, float]:
     """The student, and the seconds of its making, those before an interruption included."""
-    taught_by = bench.teacher(teacher)
+    maker = bench.teacher(teacher)
     space = bench.space(teacher, partial(scaled, progress, 0, 10))
-    model = taught_by.model_folder() if isinstance(taught_by, WithModel) else None
+    model = maker.model_folder() if isinstance(maker, WithModel) else None
     resumed = keeper.restore() is not None
     before = keeper.history()[-1]["seconds"] if resumed and keeper.history() else 0.0
     began = time.perf_counter()

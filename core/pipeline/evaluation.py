@@ -18,8 +18,10 @@ from core.metrics.fidelity import (
     others,
     sample_rows,
 )
+from core.metrics.pair_ranks import pair_spearman
 from core.metrics.similarity import similarity
 from core.metrics.slices import slices
+from core.pipeline.contextual import contextual_report
 from core.pipeline.stages import reach, scaled
 from core.pipeline.student_teacher import generate_all
 from core.spaces.geometry import unit_rows
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
 
 WORST = 40  # items named as worst reproduced
 NEAR = 10
-PAIRS = 20_000  # of held-out items, for the rank correlation of their cosines
 SINGLES = 20  # texts timed one at a time
 BATCH = 1024
 REPEATS = 3
@@ -133,13 +134,18 @@ def evaluate_kept(
     named = own if reference is None else reference
     before = bench.studio.card(key).report.get("timing", {}).get("training")
     space = bench.space(named, partial(scaled, progress, 0, 10))
+    # Layer by layer only on texts that it was never taught, so where some were held out.
+    layered = student.family == "contextual" and getattr(student.spec, "held_out", 0.0) > 0
     report = evaluate(
         student,
         space,
         bench.teacher(named),
-        partial(scaled, progress, 10, 100),
+        partial(scaled, progress, 10, 90 if layered else 100),
         before if seconds is None else seconds,
     )
+    if layered:
+        part = partial(scaled, progress, 90, 100)
+        report["contextual"] = without_nan(contextual_report(bench, key, part).to_dict())
     if named == own:
         bench.store.save("evaluation", teacher.digest, payload={"report": report})
     return report
@@ -190,38 +196,12 @@ def _held_out(student: Student, space: Space, progress: Progress) -> dict[str, A
 
 def _asked(student: Student, space: Space, share: float) -> Rows:
     """Rows that the student was not taught: an encoder leaves out whole documents, too."""
-    apart = untaught if student.family == "encoder" else _split
+    apart = untaught if student.family in ("encoder", "contextual") else _split
     return apart(space, share, student.spec.seed)
 
 
 def _split(space: Space, share: float, seed: int) -> Rows:
     return split(space, share, seed).asked
-
-
-def pair_spearman(teacher: Queries, student: Queries, seed: int = 0) -> float:
-    """Rank correlation of the cosines of pairs, (m, d) each: how well likeness is ranked.
-
-    All pairs where they are few, else 20,000 drawn with ``seed``; NaN below three items.
-    """
-    from scipy.stats import spearmanr
-
-    m = len(teacher)
-    if m < 3:
-        return float("nan")
-    one, other = np.triu_indices(m, 1) if m <= 200 else _drawn(m, seed)
-    both = [_cosines(vectors, one, other) for vectors in (teacher, student)]
-    return float(spearmanr(*both).statistic)
-
-
-def _drawn(m: int, seed: int) -> tuple[Rows, Rows]:
-    generator = np.random.default_rng(seed)
-    one = generator.integers(0, m, PAIRS)
-    return one, (one + generator.integers(1, m, PAIRS)) % m
-
-
-def _cosines(vectors: Queries, one: Rows, other: Rows) -> Any:
-    unit = unit_rows(vectors)
-    return np.einsum("pd,pd->p", unit[one], unit[other])
 
 
 def _timings(student: Student, space: Space, teacher: Teacher | None) -> dict[str, Any]:

@@ -8,35 +8,90 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from core.errors import UnknownTeacher, unwritable
+from core.errors import UnknownTeacher, Unsupported, unwritable
+from core.pipeline.bench import Bench
+from core.pipeline.students import PREFIX
 from core.signatures.hidden import Reader
+from core.store.disk import default_workspace
+from core.students import folder as student_folder
+from core.students.contextual import ContextualStudent
 from core.teachers.device import device
 from core.teachers.encoder import BUDGET, load_model
 from core.teachers.hub import source_of
+from core.teachers.packaged import MINILM as PACKAGE
 from core.teachers.packaged import minilm_folder
+from core.teachers.packages import package_version
 from core.teachers.texts import Sentence, corpus_sentences
 
 MINILM = "minilm"
 
 
-@lru_cache(maxsize=2)
 def reader(reference: str) -> Reader:
-    """The model of ``minilm``, ``path:DIR`` or ``hub:ORG/NAME``, loaded once.
+    """The model of ``minilm``, ``path:DIR``, ``hub:ORG/NAME`` or ``student:KEY``, loaded once.
 
-    Raises UnknownTeacher, TeacherUnavailable, Unsupported.
+    A student is one of the default workspace, a shipped one or a folder. Raises UnknownTeacher,
+    TeacherUnavailable, Unsupported, InvalidStudent.
     """
+    if reference.startswith(PREFIX):
+        where = _student(reference)
+        return _student_reader(reference, where, student_folder.digest(where))
+    return _reader(reference)
+
+
+def _student(reference: str) -> Path:
+    workspace = default_workspace()
+    return Bench(workspace).studio.where(reference.removeprefix(PREFIX))
+
+
+@lru_cache(maxsize=2)
+def _student_reader(reference: str, where: Path, digest: str) -> Reader:  # noqa: ARG001 - a key
+    """Another digest, another student: one may be trained anew in the same place."""
+    family = student_folder.describe(where).get("family", "")
+    student = student_folder.load(where) if family == ContextualStudent.family else None
+    if not isinstance(student, ContextualStudent):
+        raise Unsupported(
+            f"found {reference!r:.80}, a student of the family {family!r:.40}, which has one "
+            "vector a text; expected a contextual one, which is read layer by layer: choose or "
+            "train one"
+        )
+    model, tokenizer = student.as_transformers()
+    return Reader(model, tokenizer, "cpu", reference, BUDGET["cpu"])
+
+
+@lru_cache(maxsize=2)
+def _reader(reference: str) -> Reader:
     kind, _, rest = reference.partition(":")
     if kind == MINILM:
         folder = minilm_folder()
     elif kind in ("path", "hub") and rest:
         folder = source_of(kind, rest).folder()
     else:
-        raise UnknownTeacher(
-            f"found the model {reference!r:.80}; expected {MINILM}, path:DIR or hub:ORG/NAME"
-        )
+        raise _unknown(reference)
     model, tokenizer = load_model(folder, reference)
     where = device()
     return Reader(model.to(where), tokenizer, where, reference, BUDGET[where])
+
+
+def identity(reference: str) -> str:
+    """What tells a model from any other, and from another revision of the same.
+
+    Raises UnknownTeacher, TeacherUnavailable.
+    """
+    kind, _, rest = reference.partition(":")
+    if reference.startswith(PREFIX):
+        return f"{reference} {student_folder.digest(_student(reference))}"
+    if kind == MINILM:
+        return f"{reference} {package_version(PACKAGE)}"
+    if kind in ("path", "hub") and rest:
+        return f"{reference} {source_of(kind, rest).revision}"
+    raise _unknown(reference)
+
+
+def _unknown(reference: str) -> UnknownTeacher:
+    return UnknownTeacher(
+        f"found the model {reference!r:.80}; expected {MINILM}, path:DIR, hub:ORG/NAME or "
+        "student:KEY"
+    )
 
 
 def some_sentences(count: int, seed: int = 0) -> list[Sentence]:

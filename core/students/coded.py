@@ -4,7 +4,7 @@ What stays real are the gains of the matrices' rows, biases and norms: 16 bits e
 are tuned after the rounding, against the teacher's vectors, while the whole numbers stand still.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,9 @@ from core.students.streams import Grid, bits, pack, unpack
 from core.types import Progress, tell
 
 Arrays = dict[str, npt.NDArray[Any]]
+Share = Callable[[Sequence[Sequence[int]], int], npt.NDArray[np.float64]]
 FINEST_STEP, COARSEST_STEP = 1e-5, 1.0  # below the finest, rounding is no longer felt
+LARGEST = 32_000  # of the whole numbers
 SNUG = 0.99  # of the room is enough used
 SAMPLED = 8  # every so many rows of the table are looked at while the step is searched
 ROUNDS = 6  # codings until the bytes fit
@@ -39,12 +41,17 @@ def code(
     felt: Sensitivity,
     room: int,
     progress: Progress,
+    *,
+    share: Share = shares_of,
+    turned: bool = True,
 ) -> tuple[CodedTable, dict[str, CodedLayer]]:
     """Table and layers in at most ``room`` bytes, each as fine as pays. Raises Cancelled.
 
-    One step serves all: by :class:`Sensitivity` every entry then adds the same error.
+    One step serves all: by :class:`Sensitivity` every entry then adds the same error. ``share``
+    says how much of the texts each row of the table is; without ``turned`` the table stays in
+    its own coordinates.
     """
-    table = plan_table(*_table(module, ids, felt), felt.embedded)
+    table = plan_table(*_table(module, ids, felt, share), felt.embedded, turned)
     plans = {
         name: plan_layer(it.weight, felt.inputs[name], felt.outputs[name])
         for name, it in linear_layers(module).items()
@@ -55,13 +62,19 @@ def code(
         found = _coded(table, plans, step, progress)
         size = _bytes(*found)
         if size <= room and (size >= SNUG * room or step <= FINEST_STEP):
-            return found
+            break
         aim *= 0.998 * room / size
-    while size > room:  # the guesses were off: coarser until it fits
-        step *= 1.1
+    while size > room or _cut(*found):  # the guesses were off, or there is room for anything
+        step *= 1.1 if size > room else 2
         found = _coded(table, plans, step, progress)
         size = _bytes(*found)
     return found
+
+
+def _cut(table: CodedTable, layers: Mapping[str, CodedLayer]) -> bool:
+    """Whether some numbers were too large to be told in 16 bits."""
+    grids = [table.grid, *(it.grid for it in layers.values())]
+    return any(int(np.abs(grid).max()) >= LARGEST for grid in grids)
 
 
 def _coded(
@@ -96,10 +109,10 @@ def _bytes(table: CodedTable, layers: Mapping[str, CodedLayer]) -> int:
 
 
 def _table(
-    module: Any, ids: Sequence[Sequence[int]], felt: Sensitivity
+    module: Any, ids: Sequence[Sequence[int]], felt: Sensitivity, share: Share
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]:
     """(n, d) the table's rows and the positions', centred, and their shares of the texts."""
-    parts, shares = [module.table.weight], [shares_of(ids, len(module.table.weight))]
+    parts, shares = [module.table.weight], [share(ids, len(module.table.weight))]
     if hasattr(module, "positions"):
         count = len(module.positions.weight)
         seen = np.zeros(count)

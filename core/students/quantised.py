@@ -118,11 +118,15 @@ def _watch(name: str, layer: Any, entered: Any, inputs: Any, outputs: Any) -> tu
 
 @dataclass(frozen=True)
 class CodedLayer:
-    """A matrix (out, in): ``grid`` times ``columns`` (in,) times ``rows`` (out,)."""
+    """A matrix (out, in): ``grid`` times ``columns`` (in,) times ``rows`` (out,).
+
+    ``aimed`` is what was rounded to ``grid``; nothing once it was stored.
+    """
 
     grid: Grid
     columns: npt.NDArray[np.int8]  # eighths of a doubling
     rows: npt.NDArray[np.float32]
+    aimed: npt.NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -162,15 +166,17 @@ def code_layer(plan: LayerPlan, step: float, carry: bool = True, every: int = 1)
     rows = step * plan.rows[::every]
     cells = torch.exp2(plan.columns / 8)[None] * rows[:, None]
     weight = plan.weight[::every]
-    grid = _carried(weight, plan.factor, cells) if carry else _rounded(weight / cells)
+    aimed = _carried(weight, plan.factor, cells) if carry else weight / cells
     return CodedLayer(
-        grid.clamp(-32_000, 32_000).short().numpy(),
+        whole(aimed).clamp(-32_000, 32_000).short().numpy(),
         plan.columns.to(torch.int8).numpy(),
         rows.numpy(),
+        aimed.numpy(),
     )
 
 
-def _rounded(values: "torch.Tensor") -> "torch.Tensor":
+def whole(values: "torch.Tensor") -> "torch.Tensor":
+    """Whole numbers of cells, a little towards zero."""
     import torch
 
     return torch.sign(values) * torch.floor(values.abs() + 0.5 - DEAD)
@@ -179,24 +185,25 @@ def _rounded(values: "torch.Tensor") -> "torch.Tensor":
 def _carried(
     weight: "torch.Tensor", factor: "torch.Tensor", cells: "torch.Tensor"
 ) -> "torch.Tensor":
-    """GPTQ in blocks of columns; ``factor`` is the upper Cholesky factor of the inverse."""
+    """What GPTQ rounds, in cells, in blocks of columns; ``factor`` is the upper Cholesky factor
+    of the inverse."""
     import torch
 
     left = weight.detach().clone()
-    grid = torch.zeros_like(left)
+    aimed = torch.zeros_like(left)
     size = left.shape[1]
     for start in range(0, size, TOGETHER):
         end = min(start + TOGETHER, size)
         errors = torch.zeros(len(left), end - start)
         for column in range(start, end):
-            grid[:, column] = _rounded(left[:, column] / cells[:, column])
-            error = left[:, column] - grid[:, column] * cells[:, column]
+            aimed[:, column] = left[:, column] / cells[:, column]
+            error = left[:, column] - whole(aimed[:, column]) * cells[:, column]
             errors[:, column - start] = error / factor[column, column]
             left[:, column + 1 : end] -= (
                 errors[:, column - start, None] * factor[column, column + 1 : end]
             )
         left[:, end:] -= errors @ factor[start:end, end:]
-    return grid
+    return aimed
 
 
 @dataclass(frozen=True)
@@ -207,6 +214,7 @@ class CodedTable:
     halvings: npt.NDArray[np.int8]  # (n,) a row's step is 2 ** (halvings / 2) steps
     basis: Grid  # (k, d) in units of ``units``
     units: npt.NDArray[np.float32]  # (k,)
+    aimed: npt.NDArray[np.float32] | None = None  # what was rounded to ``grid``
 
     def rows(self) -> npt.NDArray[np.float32]:
         """(n, d) without the mean."""
@@ -226,19 +234,26 @@ class TablePlan:
 
 
 def plan_table(
-    centred: npt.NDArray[np.float32], shares: npt.NDArray[np.float64], embedded: "torch.Tensor"
+    centred: npt.NDArray[np.float32],
+    shares: npt.NDArray[np.float64],
+    embedded: "torch.Tensor",
+    turned: bool = True,
 ) -> TablePlan:
     """In the coordinates that the vectors notice: principal ones, after the metric of the
     gradients is made round.
 
     ``shares`` (n,) say how much of all texts a row is; rows of frequent pieces get finer steps.
+    Without ``turned`` the coordinates are the table's own, each scaled by how it is noticed.
     """
     metric = embedded.double().numpy()
+    if not turned:
+        metric = np.diag(np.diag(metric))
     values, vectors = np.linalg.eigh(metric)
     # Directions that no text was seen to notice are still kept, coarsely.
     values = np.maximum(values, 0) + 1e-3 * values.mean() + 1e-30
     seen = centred.astype(np.float64) @ (vectors * np.sqrt(values))
-    order = np.linalg.eigh(seen.T @ seen / len(seen))[1][:, ::-1]
+    spread = seen.T @ seen / len(seen)
+    order = np.linalg.eigh(spread)[1][:, ::-1] if turned else np.eye(len(spread))
     back = order.T @ (vectors / np.sqrt(values)).T
     halvings = np.clip(np.round(-np.log2(np.maximum(shares, 1e-12))), -126, 126).astype(np.int8)
     return TablePlan((seen @ order) / np.exp2(halvings / 2)[:, None], halvings, back)
@@ -257,6 +272,36 @@ def code_table(plan: TablePlan, step: float, every: int = 1) -> CodedTable:
         plan.halvings[::every],
         np.round(basis / units[:, None]).astype(np.int16),
         units,
+        scaled[:, used].astype(np.float32),
+    )
+
+
+def counted(ids: Sequence[Sequence[int]], size: int) -> npt.NDArray[np.float64]:
+    """(n,) the share of the tokens that each row of the table is; half of it equal for all rows.
+
+    A row moves its own token's states by about as much in any text.
+    """
+    found = np.bincount(np.concatenate([*ids, []]).astype(np.int64), minlength=size)
+    mixed: npt.NDArray[np.float64] = (1 - HALF) / size + HALF * found / max(found.sum(), 1)
+    return mixed
+
+
+def alike(_ids: Sequence[Sequence[int]], size: int) -> npt.NDArray[np.float64]:
+    """(n,) the same share for each row of the table."""
+    return np.full(size, 1 / size)
+
+
+def unfelt(module: Any) -> Sensitivity:
+    """What plain rounding takes for granted: that every number matters alike."""
+    import torch
+
+    layers = linear_layers(module)
+    places, count = len(module.positions.weight), module.table.num_embeddings
+    return Sensitivity(
+        {name: torch.eye(it.in_features) for name, it in layers.items()},
+        {name: torch.ones(it.out_features) for name, it in layers.items()},
+        count * torch.eye(module.table.embedding_dim),  # each row is one of so many
+        np.full(places, 1 / places),
     )
 
 

@@ -9,7 +9,7 @@ from core.students.base import Family, Student, StudentSpec
 from core.students.checkpoint import Keeper
 from core.types import Progress, silent
 
-NAMES = ("transform", "codes", "vae", "speller", "hybrid", "encoder")
+NAMES = ("transform", "codes", "vae", "speller", "hybrid", "encoder", "contextual")
 
 
 def family(name: str) -> Family:

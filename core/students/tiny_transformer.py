@@ -65,10 +65,11 @@ def read_shape(folder: Path, pooling: str) -> Shape:
     )
 
 
-def build(shape: Shape, pieces: int, positions: int) -> "torch.nn.Module":
-    """A module of that shape with nothing in it yet. ``forward(ids)`` is (b, t) to (b, d).
+def build_block(width: int, heads: int, inner: int, epsilon: float) -> "torch.nn.Module":
+    """One layer with nothing in it yet: attention, then the feed-forward, a norm behind each.
 
-    All texts of a batch have the same length, so that there is no mask and no padding.
+    ``forward(states, mask)`` is (b, t, width) to the same; ``mask`` (b, 1, 1, t) is False where
+    there is only padding, None where there is none.
     """
     import torch
     from torch import nn
@@ -77,26 +78,38 @@ def build(shape: Shape, pieces: int, positions: int) -> "torch.nn.Module":
     class Block(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            width = shape.width
             self.query, self.key = nn.Linear(width, width), nn.Linear(width, width)
             self.value, self.out = nn.Linear(width, width), nn.Linear(width, width)
-            self.up, self.down = nn.Linear(width, shape.inner), nn.Linear(shape.inner, width)
-            self.after_attention = nn.LayerNorm(shape.width, shape.epsilon)
-            self.after_feed = nn.LayerNorm(shape.width, shape.epsilon)
+            self.up, self.down = nn.Linear(width, inner), nn.Linear(inner, width)
+            self.after_attention = nn.LayerNorm(width, epsilon)
+            self.after_feed = nn.LayerNorm(width, epsilon)
 
-        def forward(self, states: torch.Tensor) -> torch.Tensor:
-            batch, length, width = states.shape
-
-            def heads(of: torch.Tensor) -> torch.Tensor:
-                return of.view(batch, length, shape.heads, -1).transpose(1, 2)
-
-            mixed = functional.scaled_dot_product_attention(
-                heads(self.query(states)), heads(self.key(states)), heads(self.value(states))
-            )
-            mixed = mixed.transpose(1, 2).reshape(batch, length, width)
-            states = self.after_attention(states + self.out(mixed))
+        def forward(self, states: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+            states = self.after_attention(states + self.out(self.mixed(states, mask)))
             fed = self.down(functional.gelu(self.up(states)))
             return self.after_feed(states + fed)  # type: ignore[no-any-return]
+
+        def mixed(self, states: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+            batch, length, _ = states.shape
+
+            def split(of: torch.Tensor) -> torch.Tensor:
+                return of.view(batch, length, heads, -1).transpose(1, 2)
+
+            mixed = functional.scaled_dot_product_attention(
+                split(self.query(states)), split(self.key(states)), split(self.value(states)), mask
+            )
+            return mixed.transpose(1, 2).reshape(batch, length, width)
+
+    return Block()
+
+
+def build(shape: Shape, pieces: int, positions: int) -> "torch.nn.Module":
+    """A module of that shape with nothing in it yet. ``forward(ids)`` is (b, t) to (b, d).
+
+    All texts of a batch have the same length, so that there is no mask and no padding.
+    """
+    import torch
+    from torch import nn
 
     class Transformer(nn.Module):
         def __init__(self) -> None:
@@ -104,7 +117,8 @@ def build(shape: Shape, pieces: int, positions: int) -> "torch.nn.Module":
             self.table = nn.Embedding(pieces, shape.width)
             self.positions = nn.Embedding(positions, shape.width)
             self.norm = nn.LayerNorm(shape.width, shape.epsilon)
-            self.blocks = nn.ModuleList(Block() for _ in range(shape.layers))
+            block = (shape.width, shape.heads, shape.inner, shape.epsilon)
+            self.blocks = nn.ModuleList(build_block(*block) for _ in range(shape.layers))
 
         def forward(self, ids: torch.Tensor) -> torch.Tensor:
             return self.read(self.table(ids))

@@ -28,13 +28,17 @@ class Pieces:
         self.rules = rules
         self.longest = longest  # tokens of a text that are read, those that frame it included
 
-    @cached_property
-    def _tokenizer(self) -> Any:
+    def whole_texts(self) -> Any:
+        """A new tokenizer of the tokenizers library, which cuts nothing off and pads nothing."""
         from tokenizers import Tokenizer
 
         ids = {piece: row for row, piece in enumerate(self.pieces)}
         model = {**self.rules["model"], "vocab": ids}
-        tokenizer = Tokenizer.from_str(json.dumps({**self.rules, "model": model}))
+        return Tokenizer.from_str(json.dumps({**self.rules, "model": model}))
+
+    @cached_property
+    def _tokenizer(self) -> Any:
+        tokenizer = self.whole_texts()
         tokenizer.enable_truncation(self.longest)
         tokenizer.no_padding()
         return tokenizer

@@ -24,6 +24,7 @@ from core.ui.state import bench, runner, widget
 from core.ui.student_words import budgets, nearest_budget
 
 RECIPE = "distill"
+READ_A_MODEL = ("encoder", "contextual")  # they start from a transformers model
 
 
 def families() -> list[Family]:
@@ -104,8 +105,8 @@ def _hindrance(teacher: str, chosen: Family, busy: bool) -> str | None:
     """Why no training can begin now; None where one can."""
     if busy:
         return "One training at a time: pause or cancel the one that runs."
-    if chosen.name == "encoder" and not isinstance(bench().teacher(teacher), WithModel):
-        return "An encoder starts from its teacher's own model, and this teacher is a bare table."
+    if chosen.name in READ_A_MODEL and not isinstance(bench().teacher(teacher), WithModel):
+        return "This kind starts from its teacher's own model, and this teacher is a bare table."
     return None
 
 
