@@ -8,6 +8,7 @@ from core.cli.shared import require_folder, say, show_progress
 from core.errors import InvalidSpecification, UnreadableFile
 
 if TYPE_CHECKING:
+    from core.pipeline.labelled import Labelled
     from core.signatures.states import States
 
 POOLS = {
@@ -17,6 +18,7 @@ POOLS = {
     "max": ("text", "max", True),
     "cls": ("text", "first", True),
     "last": ("text", "last", False),
+    "attention": ("text", "weighted", False),
 }
 
 
@@ -25,6 +27,7 @@ def hidden_command(options: argparse.Namespace) -> None:
     from tempfile import TemporaryDirectory
 
     from core.pipeline.reading import reader, write_tensors
+    from core.signatures.attention import received
     from core.signatures.documents import document_states
     from core.signatures.hidden import ReadSpec
     from core.signatures.pooling import Pooling, pool
@@ -40,13 +43,20 @@ def hidden_command(options: argparse.Namespace) -> None:
         states = document_states(
             texts, model, spec, folder=Path(place) / "states", progress=show_progress
         )
+        weights = None
+        if how == "weighted":
+            weights = received(texts, model, special=spec.special, progress=show_progress)
         layers = _layers(options.layers, states)
         if unit == "token":
             tensors = {f"layer_{it:02d}": states.layers[it] for it in layers}
             table = states.tokens
         else:
             made = {
-                it: pool(states, Pooling(unit=unit, how=how, layers=(it,), special=spec.special))
+                it: pool(
+                    states,
+                    Pooling(unit=unit, how=how, layers=(it,), special=spec.special),
+                    weights,
+                )
                 for it in layers
             }
             tensors = {f"layer_{it:02d}": found.vectors for it, found in made.items()}
@@ -73,16 +83,19 @@ def hidden_command(options: argparse.Namespace) -> None:
 def signature_command(options: argparse.Namespace) -> None:
     """A document's signature and those of its windows."""
     from core.pipeline.reading import reader, write_tensors
+    from core.signatures.attention import received
     from core.signatures.documents import document_signatures, document_states
     from core.signatures.pooling import Pooling
 
     require_folder(options.out)
     texts = [_read(file) for file in options.file]
-    states = document_states(
-        texts, reader(options.model), size=options.window, progress=show_progress
-    )
+    model = reader(options.model)
+    states = document_states(texts, model, size=options.window, progress=show_progress)
     (layer,) = _layers(str(options.layer), states)
-    whole, parts = document_signatures(states, Pooling(layers=(layer,)))
+    weights = None
+    if options.how == "weighted":
+        weights = received(texts, model, size=options.window, progress=show_progress)
+    whole, parts = document_signatures(states, Pooling(how=options.how, layers=(layer,)), weights)
     write_tensors(options.out, {"documents": whole, "windows": parts.vectors})
     parts.table.to_parquet(options.out.with_suffix(".parquet"))
     said = {"documents": len(whole), "windows": len(parts.vectors), "dim": whole.shape[1]}
@@ -117,9 +130,11 @@ def senses_command(options: argparse.Namespace) -> None:
 
 
 def probe_command(options: argparse.Namespace) -> None:
-    from core.pipeline.probing import probing
+    from core.pipeline.probing import OWN, probing
 
-    found = probing(options.model, options.task, options.seed, show_progress)
+    own = None if options.file is None else _own_labels(options)
+    task = OWN if own else options.task
+    found = probing(options.model, task, options.seed, show_progress, own=own)
 
     def text() -> str:
         lines = [
@@ -128,13 +143,25 @@ def probe_command(options: argparse.Namespace) -> None:
         lines.append(
             f"{'layer':>5} {'accuracy':>9} {'95%':>15} {'commonest':>10} {'selectivity':>12}"
         )
-        for it in found.found:
+        for it in filter(None, [found.static, *found.found]):
             low, high = it.accuracy.report()
             sure = f"{it.accuracy.value:9.3f} {low:7.3f} - {high:.3f}"
             lines.append(f"{it.layer:>5} {sure} {it.majority:10.3f} {it.selectivity:12.3f}")
-        return "\n".join(lines)
+        return "\n".join([*lines, *found.notes])
 
     say(options, found.to_dict(), text)
+
+
+def _own_labels(options: argparse.Namespace) -> "Labelled":
+    """The labelled texts of a table. Raises UnreadableFile, InvalidSpecification."""
+    from core.pipeline.labelled import labelled, read_table
+
+    try:
+        data = options.file.read_bytes()
+    except OSError as fault:
+        raise _absent(options.file, fault) from None
+    columns = (options.text_column, options.label_column, options.word_column, options.group_column)
+    return labelled(read_table(data, options.file.name), *columns, seed=options.seed)
 
 
 def cka_command(options: argparse.Namespace) -> None:
@@ -177,10 +204,13 @@ def _read(file: Path) -> str:
             "it so"
         ) from None
     except OSError as fault:
-        raise UnreadableFile(
-            f"found no text in {file} ({fault.strerror or fault}); expected a text file: check the "
-            "path"
-        ) from None
+        raise _absent(file, fault) from None
+
+
+def _absent(file: Path, fault: OSError) -> UnreadableFile:
+    return UnreadableFile(
+        f"found no text in {file} ({fault.strerror or fault}); expected a text file: check the path"
+    )
 
 
 def _layers(asked: str, states: "States") -> list[int]:
@@ -203,7 +233,7 @@ def _layers(asked: str, states: "States") -> list[int]:
 
 def add_to(command: Any, json_flag: Any) -> None:
     """The commands and their options."""
-    model = {"metavar": "MODEL", "help": "minilm, path:DIR or hub:ORG/NAME"}
+    model = {"metavar": "MODEL", "help": "minilm, path:DIR, hub:ORG/NAME or student:KEY"}
 
     asked = command("hidden", hidden_command, "the hidden states of every layer, for every token")
     asked.add_argument("model", **model)
@@ -222,6 +252,12 @@ def add_to(command: Any, json_flag: Any) -> None:
     signed.add_argument("--file", type=Path, nargs="+", required=True, metavar="F")
     signed.add_argument("--layer", type=int, default=-1, help="-1, the last")
     signed.add_argument("--window", type=int, default=0, help="tokens; 0: as the model reads")
+    signed.add_argument(
+        "--how",
+        choices=("mean", "weighted"),
+        default="mean",
+        help="of the tokens: mean, or weighted by the attention they receive",
+    )
     signed.add_argument("--out", type=Path, required=True, metavar="S.safetensors")
     json_flag(signed)
 
@@ -233,9 +269,15 @@ def add_to(command: Any, json_flag: Any) -> None:
 
     probed = command("probe", probe_command, "what a linear probe reads off each layer")
     probed.add_argument("model", **model)
+    asked_for = probed.add_mutually_exclusive_group(required=True)
+    asked_for.add_argument("--task", help="category, position, length, order or sense:WORD")
+    asked_for.add_argument("--file", type=Path, metavar="F.csv", help="a table of labelled texts")
+    probed.add_argument("--text-column", default="text", metavar="T", help="of the table (text)")
+    probed.add_argument("--label-column", default="label", metavar="L", help="label")
     probed.add_argument(
-        "--task", required=True, help="category, position, length, order or sense:WORD"
+        "--word-column", default="", metavar="W", help="ask about this word's state"
     )
+    probed.add_argument("--group-column", default="", metavar="G", help="what stays on one side")
     probed.add_argument("--seed", type=int, default=0, help="0")
     json_flag(probed)
 

@@ -22,12 +22,16 @@ FOLDS = 5
 FEWEST_A_CLASS = 2
 PENALTY = 100.0  # of the ridge, on features of variance 1
 
+Said = npt.NDArray[np.float32]
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Probed:
     """One layer: accuracy on items of groups that were not learnt from, with its interval over
-    items. ``known`` and ``control`` are asked about words that may have been learnt from, with the
-    true labels and with random ones; NaN where every word occurs once."""
+    groups. ``known`` and ``control`` are asked about words that may have been learnt from, with the
+    true labels and with random ones; NaN where every word occurs once. ``scores`` (n, c) are what
+    probes that were not taught an item's group say of it, class by class in the order of
+    ``directions``: +1 is "this one", -1 "not this one"."""
 
     layer: str
     accuracy: Interval
@@ -35,6 +39,7 @@ class Probed:
     known: float
     control: float
     directions: dict[str, Vector]
+    scores: Said
 
     @property
     def selectivity(self) -> float:
@@ -54,7 +59,8 @@ def probe(
 
     Closed form, so that a hundred fits take seconds; a logistic regression takes minutes.
 
-    ``groups`` (n) never lie on both sides of a fold: the word, or the document. ``words`` (n)
+    ``groups`` (n) never lie on both sides of a fold: the word, or the document. They are also
+    what the intervals draw, since items of one group are right or wrong together. ``words`` (n)
     are what the control draws a random label for; without them, or where every word occurs once
     (so that no label could be learnt by heart), the control is NaN. Raises InvalidSpecification
     with one class, fewer groups than folds, or a class within a single group; Cancelled.
@@ -70,16 +76,20 @@ def probe(
     )
     found = []
     for done, (name, states) in enumerate(layers.items()):
-        tell(progress, done, len(layers), f"probing {name}")
-        right = _right(states, codes, folds)
+        tell(progress, done, len(layers), f"Probing layer {name}")
+        scores = _said(states, codes, folds)
+        right = scores.argmax(axis=1) == codes
         known, control = np.nan, np.nan
         if controls is not None:
             mixed = list(_mixed(len(codes), seed))
             known, control = (
-                float(_right(states, asked, mixed).mean()) for asked in (codes, controls)
+                float((_said(states, asked, mixed).argmax(axis=1) == asked).mean())
+                for asked in (codes, controls)
             )
+        sure = _by_group(right, groups, seed)
         along = _directions(states, codes, classes)
-        found.append(Probed(name, interval(right), majority, known, control, along))
+        found.append(Probed(name, sure, majority, known, control, along, scores))
+    tell(progress, len(layers), len(layers), "Probing")
     return found
 
 
@@ -122,7 +132,7 @@ def _folds(codes: npt.NDArray[np.int64], groups: Sequence[str], seed: int) -> It
 
     splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
     for taught, asked in splitter.split(np.zeros(len(codes)), codes, np.asarray(groups, dtype=str)):
-        if len(np.unique(codes[taught])) > 1 and len(asked):
+        if len(asked) and len(taught):
             yield taught.astype(np.int64), asked.astype(np.int64)
 
 
@@ -146,15 +156,24 @@ def _control(
     return drawn if len(np.unique(drawn)) > 1 else None
 
 
-def _right(
-    states: Matrix, codes: npt.NDArray[np.int64], folds: Sequence[Fold]
-) -> npt.NDArray[np.float64]:
-    """(n,) 1 where the probe that was not taught the item's group names its label."""
-    right = np.zeros(len(codes))
+def _said(states: Matrix, codes: npt.NDArray[np.int64], folds: Sequence[Fold]) -> Said:
+    """(n, c) what the probe that was not taught the item's group says of each class."""
+    found = np.full((len(codes), int(codes.max()) + 1), -1, np.float32)
     for taught, asked in folds:
-        told = _fitted(states[taught], codes[taught]).predict(states[asked])
-        right[asked] = told == codes[asked]
-    return right
+        present = np.unique(codes[taught])
+        if len(present) == 1:  # all groups of the others are on the side that is asked
+            found[np.ix_(asked, present)] = 1
+            continue
+        said = _fitted(states[taught], codes[taught]).decision_function(states[asked])
+        both = np.stack([-said, said], axis=1) if said.ndim == 1 else said
+        found[np.ix_(asked, present)] = both
+    return found
+
+
+def _by_group(right: npt.NDArray[np.bool_], groups: Sequence[str], seed: int) -> Interval:
+    """The share that is right, its interval by a bootstrap over groups."""
+    _, places = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
+    return interval(np.bincount(places, right), seed=seed, over=np.bincount(places))
 
 
 def _fitted(states: Matrix, codes: npt.NDArray[np.int64]):  # type: ignore[no-untyped-def]

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from core.errors import InvalidSpecification
-from core.signatures.hidden import FULL, Reader, ReadSpec, Window, read
+from core.signatures.hidden import FULL, Plan, Reader, ReadSpec, Window, read
 from core.signatures.pooling import Pooling, Signatures, pool, pool_ranges, taken
 from core.signatures.states import States
-from core.types import Coords, Progress, Scores, silent
+from core.types import Progress, QueryCoords, Scores, silent
 
 OVERLAP = 0.25  # of a window
 
@@ -39,11 +39,18 @@ def document_states(
             f"{reader.name} reads at once: take shorter ones"
         )
 
+    plan = sliding(reader, overlap)
+    return read(texts, reader, spec, plan, size or reader.window, folder, progress)
+
+
+def sliding(reader: Reader, overlap: int | None) -> Plan:
+    """The plan that reads a text of any length in windows; None shares a quarter of a window."""
+
     def plan(_: int, length: int, room: int) -> list[Window]:
         shared = int(OVERLAP * room) if overlap is None else overlap
         return windows(length, room, shared, reader.causal)
 
-    return read(texts, reader, spec, plan, size or reader.window, folder, progress)
+    return plan
 
 
 def windows(length: int, room: int, overlap: int, causal: bool = False) -> list[Window]:
@@ -73,7 +80,7 @@ def windows(length: int, room: int, overlap: int, causal: bool = False) -> list[
 
 def document_signatures(
     states: States, spec: Pooling, weights: Scores | None = None
-) -> tuple[Coords, Signatures]:
+) -> tuple[QueryCoords, Signatures]:
     """(m, p) one vector a text, and those of its windows in order.
 
     A window's vector is pooled over the tokens taken from it, so that each counts once; the

@@ -105,7 +105,7 @@ class Reader:
 
 
 @dataclass(frozen=True, eq=False)
-class _Pass:
+class Pass:
     """One row of a batch: the ids to read, which of them are kept, and where these go."""
 
     text: int
@@ -157,7 +157,7 @@ def read(
     """The states of texts in windows of at most ``size`` tokens, special ones counted."""
     with beside(folder) as place:
         cuts = cut_texts(texts, reader.tokenizer, progress)
-        passes, tokens = _passes(cuts, plan, size, spec.special)
+        passes, tokens = passes_of(cuts, plan, size, spec.special)
         tokens["unknown"] = (tokens["id"] == reader.tokenizer.unk_token_id) & ~tokens["special"]
         tokens["token"] = reader.tokenizer.convert_ids_to_tokens(tokens.pop("id").tolist())
         shape = (len(tokens), reader.trial[0].shape[1])
@@ -171,9 +171,9 @@ def read(
     return States.open(folder) if folder else states
 
 
-def _passes(
+def passes_of(
     cuts: list[Cut], plan: Plan, size: int, special: bool
-) -> tuple[list[_Pass], pd.DataFrame]:
+) -> tuple[list[Pass], pd.DataFrame]:
     """What the model is to read, and the table of the tokens that are kept."""
     room = size - max(cut.lead + cut.tail for cut in cuts)
     if room < 1:
@@ -181,7 +181,7 @@ def _passes(
             f"found windows of {size} tokens; expected {size - room + 1} or more, since "
             f"{size - room} are special: take longer ones"
         )
-    passes: list[_Pass] = []
+    passes: list[Pass] = []
     rows: list[Any] = []
     total = 0
     for text, cut in enumerate(cuts):
@@ -192,19 +192,19 @@ def _passes(
             read["text"], read["window"], read["position"] = text, number, np.arange(len(read))
             begin = 0 if special and number == 0 else cut.lead + first - start
             end = len(read) if special and number == len(windows) - 1 else cut.lead + last - start
-            passes.append(_Pass(text, read["id"].tolist(), slice(begin, end), total))
+            passes.append(Pass(text, read["id"].tolist(), slice(begin, end), total))
             rows.append(read[begin:end])
             total += end - begin
     return passes, pd.DataFrame(np.concatenate(rows))
 
 
 def _fill(
-    layers: Layers, reader: Reader, passes: list[_Pass], precision: str, progress: Progress
+    layers: Layers, reader: Reader, passes: list[Pass], precision: str, progress: Progress
 ) -> list[str]:
     """Fill the layers; a note where a batch had to be computed again in float32."""
     message = f"Reading with {reader.name}"
     done = again = 0
-    for batch in _batches([len(it.ids) for it in passes], reader.budget):
+    for batch in batches_of([len(it.ids) for it in passes], reader.budget):
         tell(progress, done, len(passes), message)
         part = [passes[row] for row in batch]
         ids = [it.ids for it in part]
@@ -223,10 +223,10 @@ def _fill(
     return [f"{again} {what} {precision}"] if again else []
 
 
-def _batches(lengths: Sequence[int], budget: int) -> Iterator[Rows]:
+def batches_of(lengths: Sequence[int], budget: int) -> Iterator[Rows]:
     """Rows by length, longest first, so that memory runs out at once or never.
 
-    >>> [rows.tolist() for rows in _batches([3, 9, 3, 4], budget=9)]
+    >>> [rows.tolist() for rows in batches_of([3, 9, 3, 4], budget=9)]
     [[1], [3, 0], [2]]
     """
     order = np.argsort(-np.array(lengths, dtype=np.int64), kind="stable")
