@@ -104,6 +104,13 @@ def kinds(metadata: pd.DataFrame, tokens: Tokens, dark: bool) -> Layer:
     return _categorical(codes, names, colors, tokens, "Kind", "other")
 
 
+def sources(metadata: pd.DataFrame, tokens: Tokens, dark: bool) -> Layer:
+    """News and Wikipedia."""
+    codes = metadata["source"].map({"news": 0, "wikipedia": 1}).to_numpy(float, na_value=np.nan)
+    palette = _WORDS_DARK if dark else _WORDS
+    return _categorical(codes, ["news", "Wikipedia"], [palette[3], palette[5]], tokens, "", "other")
+
+
 def clusters(cluster: npt.NDArray[np.int32], tokens: Tokens) -> Layer:
     """Regions of the picture; colours repeat, labels tell neighbours apart, grey is in none."""
     palette = OKABE_ITO[:6]

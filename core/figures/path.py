@@ -18,7 +18,10 @@ from core.figures.tokens import Tokens
 from core.types import Coords, QueryCoords, Vector
 
 TRAIL = 8  # steps that fade behind the marker
-COLORS = {"lerp": "accent", "slerp": "second", "graph": "third", "a": "label", "b": "second"}
+COLORS = {
+    **{"lerp": "accent", "slerp": "second", "graph": "third", "a": "label", "b": "second"},
+    **{"document": "accent", "own": "second"},
+}
 NAMES = {"lerp": "straight", "slerp": "sphere", "graph": "graph"}
 
 
@@ -51,7 +54,7 @@ def path_on_map(
         "line": {"width": 0},
     }
     figure.add_trace(points(coords, marker=marker, meta={"role": "items"}))
-    return _with_ways(figure, ways, [way.on_map for way in ways], tokens)
+    return with_ways(figure, ways, [way.on_map for way in ways], tokens)
 
 
 def path_on_plane(
@@ -71,7 +74,7 @@ def path_on_plane(
     figure.update_layout(margin={"l": 44, "r": 8, "t": 8, "b": 38})
     marker = {"size": 5, "color": tokens.point, "opacity": 0.7, "line": {"width": 0}}
     figure.add_trace(marks(around, marker=marker, meta={"role": "around"}))
-    return _with_ways(figure, ways, [way.on_plane for way in ways], tokens)
+    return with_ways(figure, ways, [way.on_plane for way in ways], tokens)
 
 
 def way_labels(
@@ -97,9 +100,10 @@ def _map_axes(coords: Coords, ways: Sequence[Way]) -> dict[str, object]:
     return {"xaxis": bare_axis(*ranges[0]), "yaxis": bare_axis(*ranges[1])}
 
 
-def _with_ways(
+def with_ways(
     figure: go.Figure, ways: Sequence[Way], tracks: Sequence[QueryCoords], tokens: Tokens
 ) -> go.Figure:
+    """The figure with the ways drawn on their ``tracks``, and a frame for each step."""
     for way, track in zip(ways, tracks, strict=True):
         _draw_line(figure, way, track, tokens)
     for way, track in zip(ways, tracks, strict=True):

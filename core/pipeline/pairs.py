@@ -19,7 +19,7 @@ from core.signatures.pooling import Pooling, pool
 from core.signatures.states import States
 from core.site import site_root
 from core.spaces.geometry import paired_cosines
-from core.types import Matrix, Progress, Scores, silent
+from core.types import Matrix, Progress, Scores, Vector, silent
 
 PREPARED = site_root() / "assets" / "pairs.tsv"
 SAME = "paraphrase"  # the kind whose pairs mean the same
@@ -36,11 +36,13 @@ class Pair:
 
 @dataclass(frozen=True, eq=False)
 class Told:
-    """One space's answer. ``distances`` (m,) are 1 - cosine of each pair, in units of the mean
-    distance of sentences that have nothing to do with each other."""
+    """One space's answer. ``distances`` (m,) are 1 - cosine of each pair about ``centre`` (d,), in
+    units of ``far``, the mean distance of sentences that have nothing to do with each other."""
 
     name: str
     distances: Scores
+    centre: Vector
+    far: float
     by_kind: dict[str, Interval]
     nearer: dict[str, Interval]  # how often a paraphrase is nearer than a pair of that kind
 
@@ -85,17 +87,34 @@ def more_than_tokens(
     Raises what :func:`core.pipeline.reading.reader` and hidden_states raise; Cancelled.
     """
     chosen = tuple(prepared_pairs() if pairs is None else pairs)
-    model = reader(reference)
     texts = [text for pair in chosen for text in (pair.first, pair.second)]
+    context, rows, notes = _both(reference, texts, progress)
+    kinds = [pair.kind for pair in chosen]
+    judged = _judged("signature", context, kinds), _judged("mean of rows", rows, kinds)
+    return Signed(chosen, *judged, notes)
+
+
+def apart(reference: str, signed: Signed, first: str, second: str) -> tuple[float, float]:
+    """How far two sentences are by context and by rows alone, in the units of ``signed``.
+
+    Raises UnknownItem where one has nothing to read, InvalidSpecification where it is too long.
+    """
+    context, rows, _ = _both(reference, [first, second])
+    both = []
+    for vectors, told in ((context, signed.contextual), (rows, signed.rows)):
+        centred = (vectors - told.centre).astype(np.float64)
+        both.append(float(1 - paired_cosines(centred[:1], centred[1:])[0]) / told.far)
+    return both[0], both[1]
+
+
+def _both(
+    reference: str, texts: Sequence[str], progress: Progress = silent
+) -> tuple[Matrix, Matrix, tuple[str, ...]]:
+    """(texts, d) by context and (texts, d) by rows alone, and notes."""
+    model = reader(reference)
     states = hidden_states(texts, model, progress=progress)
     context = pool(states, Pooling(skip_first=states.causal)).vectors
-    kinds = [pair.kind for pair in chosen]
-    return Signed(
-        chosen,
-        _judged("signature", context, kinds),
-        _judged("mean of rows", _mean_rows(states, model), kinds),
-        states.notes,
-    )
+    return context, _mean_rows(states, model), states.notes
 
 
 def _mean_rows(states: States, model: Reader) -> Matrix:
@@ -109,7 +128,8 @@ def _mean_rows(states: States, model: Reader) -> Matrix:
 
 
 def _judged(name: str, vectors: Matrix, kinds: Sequence[str]) -> Told:
-    centred = (vectors - vectors.mean(axis=0)).astype(np.float64)
+    centre = vectors.mean(axis=0)
+    centred = (vectors - centre).astype(np.float64)
     first, second = centred[::2], centred[1::2]
     far = float(np.mean(1 - paired_cosines(first, np.roll(second, 1, axis=0))))
     distances = (1 - paired_cosines(first, second)) / far
@@ -119,6 +139,8 @@ def _judged(name: str, vectors: Matrix, kinds: Sequence[str]) -> Told:
     return Told(
         name,
         distances.astype(np.float32),
+        centre,
+        far,
         {kind: interval(found) for kind, found in groups.items()},
         {
             kind: _nearer(same, found)

@@ -1,4 +1,4 @@
-"""The sentences of ``minilm:sentences``: news and encyclopedia texts in gensim's test data.
+"""Texts in gensim's test data, news and encyclopedia: whole, and as ``minilm:sentences`` has them.
 
 350 short news documents (Lee, Pincombe & Welsh 2005) and 106 whole Wikipedia articles. What
 is kept reads as a sentence: whole, of 5 to 60 words, without markup, and without the holes
@@ -43,6 +43,8 @@ TABLE = re.compile(r"\{\|(?:(?!\{\|).)*?\|\}", re.DOTALL)
 PICTURE = re.compile(
     r"\[\[\s*(?:file|image)\s*:(?:[^\[\]]|\[\[[^\[\]]*\]\]|\[[^\[\]]*\])*\]\]", re.IGNORECASE
 )
+HEADING = re.compile(r"^=+[ \t]*(.*?)[ \t]*=+[ \t]*$", re.MULTILINE)
+EMPTIED = re.compile(r" ?\([ ,;]*\)")  # brackets in which all was taken out
 NOT_PROSE = re.compile(r"^\s*[=*#:;|!{}<\-]")
 ABBREVIATION = re.compile(
     r"(?:\b(?:Mr|Mrs|Ms|Dr|Prof|St|Mt|Gen|Col|Lt|Sgt|Capt|Rev|Sen|Gov|Rep|Hon|Jr|Sr|vs|cf|ca|etc|"
@@ -64,6 +66,44 @@ class Sentence:
     text: str
     document: str
     source: str  # "news" or "wikipedia"
+
+
+@dataclass(frozen=True)
+class Document:
+    """A whole text; no two have the same title."""
+
+    title: str
+    text: str
+    source: str  # "news" or "wikipedia"
+
+
+def corpus_documents() -> tuple[Document, ...]:
+    """All documents, news first, as plain text, each once. Raises TeacherUnavailable.
+
+    What stood in a removed formula or template is left out; headings and lists lose their marks.
+    """
+    texts: dict[str, Document] = {}
+    titles: dict[str, int] = {}
+    for source, title, marked in (*_news(), *_wikipedia()):
+        text = unmarked(marked)
+        if text not in texts:
+            titles[title] = titles.get(title, 0) + 1
+            own = title if titles[title] == 1 else f"{title} ({titles[title]})"
+            texts[text] = Document(own, text, source)
+    return tuple(texts.values())
+
+
+def unmarked(text: str) -> str:
+    r"""Text without the marks of headings and lists, and without holes.
+
+    >>> unmarked("== Uses ==\n\n\n* as \ue000 food (\ue000; )")
+    'Uses\n\nas food'
+    """
+    text = HEADING.sub(r"\1", text.replace(HOLE, " "))
+    text = re.sub(r"^[*#:; \t]+", "", text, flags=re.MULTILINE)
+    text = re.sub(r"\([ ,;]+", "(", EMPTIED.sub("", text))
+    text = re.sub(r"[ \t]+", " ", text)
+    return re.sub(r"\n\s*\n\s*", "\n\n", text).strip()
 
 
 @lru_cache(maxsize=1)

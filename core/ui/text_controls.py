@@ -1,0 +1,92 @@
+"""What the texts page shows, with which model, and the row of controls under its map."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from core.errors import MeaningSpaceError
+from core.permalink import TextsView
+from core.pipeline.library import Library
+from core.pipeline.reading import identity
+from core.pipeline.topics import Topic
+from core.ui.layer_choice import model_name, models
+from core.ui.prose import plain
+from core.ui.state import widget
+from core.ui.text_regions import region_box
+
+VIEWS = {"documents": "Documents", "sentences": "Sentences"}
+COLOURS = {"source": "Where from", "region": "Region", "plain": "One colour"}
+
+
+def choose_view(seen: TextsView) -> TextsView:
+    """Documents or single sentences; a search is about one of them."""
+    chosen = st.segmented_control(
+        "Points are",
+        list(VIEWS),
+        default=seen.show,
+        format_func=VIEWS.__getitem__,
+        key=widget("texts", "show"),
+        label_visibility="collapsed",
+        required=True,
+    )
+    if chosen in (None, seen.show):
+        return seen
+    return replace(seen, show=str(chosen), query="")
+
+
+def choose_model(seen: TextsView) -> TextsView:
+    """The model that reads documents, in the sidebar. One that is not there ends the page."""
+    options = list(dict.fromkeys([*models(), seen.model]))
+    with st.sidebar:
+        chosen = st.selectbox(
+            "Model",
+            options,
+            index=options.index(seen.model),
+            format_func=model_name,
+            key=widget("texts", "model"),
+            accept_new_options=True,
+            help="Another model reads the library anew. Choose one, or type `path:FOLDER` or "
+            "`hub:ORG/NAME`.",
+        )
+    model = (chosen or seen.model).strip()
+    try:
+        identity(model)
+    except MeaningSpaceError as error:
+        st.error(plain(error), icon=":material/error:")
+        st.stop()
+    return seen if model == seen.model else replace(seen, model=model, own="", query="")
+
+
+def text_controls(
+    seen: TextsView, made: Library, topics: tuple[Topic, ...]
+) -> tuple[TextsView, int | None]:
+    """A document, a region, a colour; the view as set, and the region that is lit."""
+    document, region, colour = st.columns([2.6, 2.2, 1.3], vertical_alignment="bottom")
+    titles = [each.title for each in made.documents]
+    with document:
+        chosen = st.selectbox(
+            "Document",
+            titles,
+            index=titles.index(seen.document) if seen.document in made.rows else None,
+            placeholder="Choose one to see its way",
+            key=widget("texts", f"document {seen.document}"),
+        )
+    if (chosen or "") != seen.document and (chosen or seen.document in made.rows):
+        seen = replace(seen, document=chosen or "", part=None, own="", query="")
+    with region:
+        lit = region_box(topics, "documents")
+    with colour:
+        seen = colour_box(seen, "documents")
+    return seen, lit
+
+
+def colour_box(seen: TextsView, page: str) -> TextsView:
+    """How the points are coloured."""
+    colour = st.selectbox(
+        "Colour by",
+        list(COLOURS),
+        index=list(COLOURS).index(seen.colour),
+        format_func=COLOURS.__getitem__,
+        key=widget("texts", f"colour {page}"),
+    )
+    return replace(seen, colour=colour)

@@ -1,0 +1,60 @@
+"""Documents as points: the map with one way on it, what is chosen, a document of one's own."""
+
+import streamlit as st
+
+from core.permalink import TextsView
+from core.ui.atlas import lasso_table
+from core.ui.state import remember
+from core.ui.text_controls import text_controls
+from core.ui.text_map import asked, cluster_of, library_walk, own_walk, show_texts, texts_scene
+from core.ui.text_own import drop_box, own_controls, own_document
+from core.ui.text_panel import asked_panel, document_panel, nothing_chosen, own_panel
+from core.ui.text_ready import follow_library, known_topics, library_or_offer, shown_spec
+from core.ui.text_regions import region_facts, regions_table
+from core.ui.truth import truth_line
+
+SAID = 320  # characters of a text in the middle of a region
+
+
+def documents_view(seen: TextsView) -> TextsView:
+    """The whole view; the state as the person has set it."""
+    made = library_or_offer(seen)
+    if made is None:
+        return seen
+    picture, panel = st.columns([0.82, 0.18], gap="small")
+    with picture:
+        stage, controls = st.container(), st.container()
+        line, progress = st.container(), st.container()
+    spec = shown_spec(made.space)
+    topics = known_topics(made, spec)
+    with controls:
+        seen, lit = text_controls(seen, made, topics)
+    remember("texts", seen)
+    own = own_document(seen)
+    walk = library_walk(seen, made, spec) if own is None else own_walk(own, made, spec)
+    query = asked(seen, made)
+    cluster = cluster_of(made.space, spec)
+    with stage:
+        lasso = show_texts(texts_scene(seen, made, spec, topics, walk, query, lit))
+    with line:
+        truth_line(made.space, spec)
+    with panel:
+        if query is not None:
+            asked_panel(query, made)
+        elif lit is not None:
+            region_facts(lit, topics, made.space, cluster, made.said(topics[lit].medoid, SAID))
+        elif own is not None and walk is not None:
+            own_panel(own, made, walk)
+        elif walk is not None:
+            document_panel(seen, made, walk, topics, cluster)
+        else:
+            nothing_chosen()
+    if own is not None and walk is not None:
+        own_controls(seen, made, own, walk, topics)
+    lasso_table(made.space, spec, lasso)
+    said = [made.said(topic.medoid, SAID) for topic in topics]
+    regions_table(topics, made.space, cluster, said)
+    with progress:
+        follow_library(seen, made)
+    drop_box(seen)
+    return seen

@@ -1,0 +1,121 @@
+"""Getting the library ready: what it will take is said before it starts, then its progress."""
+
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+import streamlit as st
+
+from core.errors import MeaningSpaceError
+from core.permalink import TextsView
+from core.pipeline.library import Library, has_library, library, library_topics
+from core.pipeline.topics import Topic, has_topics, topics
+from core.projection.base import PcaSpec, Spec, UmapSpec
+from core.spaces.space import Space
+from core.ui.layer_choice import model_name
+from core.ui.prose import plain
+from core.ui.ready import complete, submitted, watch
+from core.ui.state import bench, runner
+
+DOCUMENTS, WORDS, WINDOWS = 449, 515_000, 7_200  # of the packaged texts
+MINUTES = 5  # to read them on two cores with nothing else to do, see docs/texts.md
+SPEC: Spec = UmapSpec()
+Kind = Literal["primary", "secondary"]
+
+
+def library_or_offer(seen: TextsView) -> Library | None:
+    """The library where it was read; else None, after the offer to read it or its progress."""
+    try:
+        if has_library(bench(), seen.model):
+            with st.spinner("Opening the library"):
+                return library(bench(), seen.model)
+    except MeaningSpaceError as error:
+        st.error(plain(error), icon=":material/error:")
+        return None
+    _offer(seen.model)
+    return None
+
+
+def follow_library(seen: TextsView, made: Library) -> None:
+    """Have the worker draw what is missing of the picture, and show its progress."""
+    space = made.space
+    if complete(space, SPEC) and has_topics(bench(), space, SPEC):
+        return
+    drawn = bench().has_projection(space, SPEC)
+    job_id = submitted("library", _arguments(seen.model), _name(seen.model))
+    if job_id is not None:
+        watch(
+            job_id,
+            "Draw the library",
+            lambda: not drawn and bench().has_projection(space, SPEC),
+        )
+
+
+def shown_spec(space: Space) -> Spec:
+    """The picture to show now: UMAP where it is drawn, PCA until then."""
+    return SPEC if bench().has_projection(space, SPEC) else PcaSpec()
+
+
+def known_topics(made: Library, spec: Spec) -> tuple[Topic, ...]:
+    """What the regions of the library's picture are about; nothing before they are known."""
+    if isinstance(spec, PcaSpec) or not has_topics(bench(), made.space, spec):
+        return ()
+    return library_topics(bench(), made, spec)
+
+
+def sentence_topics(space: Space, spec: Spec) -> tuple[Topic, ...]:
+    """The same for a space of which each item is a text."""
+    if isinstance(spec, PcaSpec) or not bench().has_regions(space, spec):
+        return ()
+    with st.spinner("Naming the regions"):
+        return topics(bench(), space, spec, lambda: space.texts)
+
+
+def asked_for(recipe: str, arguments: Mapping[str, object], label: str, kind: Kind) -> bool:
+    """A button, until it was pressed or such a job runs; whether to go on to the job."""
+    name = f"asked {recipe} {sorted(arguments.items(), key=str)}"
+    running = any(
+        job.recipe == recipe and job.arguments == arguments and not job.over
+        for job in runner().jobs()
+    )
+    if running or st.session_state.get(name):
+        return True
+    if st.button(label, type=kind):
+        st.session_state[name] = True
+        st.rerun()
+    return False
+
+
+def follow_job(
+    recipe: str, arguments: Mapping[str, object], label: str, done: Callable[[], bool]
+) -> None:
+    """The progress of that job, with a button that stops it."""
+    job_id = submitted(recipe, arguments, f"{recipe} {sorted(arguments.items(), key=str)}")
+    if job_id is not None:
+        watch(job_id, label, done)
+
+
+def _offer(model: str) -> None:
+    st.markdown("##### Read the library first")
+    name = plain(model_name(model), 60)
+    st.write(
+        f"{DOCUMENTS} whole texts, news of 2001 and articles of Wikipedia, some {WORDS:,} words, "
+        f"are read once, in {WINDOWS:,} overlapping windows. With {name} that takes about "
+        f"{MINUTES} minutes on two cores, and is kept."
+    )
+    st.caption(
+        "Stopped in the midst, it goes on from there. Until it is done, Sentences shows single "
+        "sentences of the same texts."
+    )
+    arguments = _arguments(model)
+    if asked_for("library", arguments, "Read the library", "primary"):
+        job_id = submitted("library", arguments, _name(model))
+        if job_id is not None:
+            watch(job_id, "Read the library", lambda: has_library(bench(), model))
+
+
+def _arguments(model: str) -> dict[str, object]:
+    return {"model": model, "spec": SPEC.to_dict()}
+
+
+def _name(model: str) -> str:
+    return f"library {model}"

@@ -1,0 +1,29 @@
+"""Texts: documents and sentences as points, and a document as a way through them."""
+
+import streamlit as st
+
+from core.permalink import TextsView
+from core.ui.state import remember, view
+from core.ui.text_controls import choose_model, choose_view
+from core.ui.text_documents import documents_view
+from core.ui.text_pairs import more_than_tokens_panel
+from core.ui.text_sentences import sentences_view
+
+seen = view("texts", TextsView)
+heading, switch = st.columns([0.72, 0.28], vertical_alignment="bottom")
+with heading:
+    st.title("Texts as points, a document as a way")
+    st.caption(
+        "What a text means becomes one point, its signature; a long one wanders from window to "
+        "window."
+    )
+with switch:
+    seen = choose_view(seen)
+seen = choose_model(seen)
+remember("texts", seen)
+texts, question = st.container(), st.container()
+with question:  # drawn first, for the texts may end the page to wait
+    more_than_tokens_panel(seen)
+with texts:
+    seen = documents_view(seen) if seen.show == "documents" else sentences_view(seen)
+remember("texts", seen)
