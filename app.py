@@ -18,6 +18,8 @@ page = st.navigation(
         st.Page("pages/map.py", title="Map", icon=":material/bubble_chart:", url_path="map"),
         st.Page("pages/paths.py", title="Paths", icon=":material/route:", url_path="paths"),
         st.Page("pages/axes.py", title="Axes", icon=":material/straighten:", url_path="axes"),
+        st.Page("pages/layers.py", title="Layers", icon=":material/layers:", url_path="layers"),
+        st.Page("pages/texts.py", title="Texts", icon=":material/article:", url_path="texts"),
         st.Page("pages/student.py", title="Students", icon=":material/school:", url_path="student"),
         st.Page(
             "pages/compare.py",

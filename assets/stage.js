@@ -90,10 +90,11 @@ class Picture {
     this.plot = element("div", { class: "ms-plot" });
     this.labels = element("div", { class: "ms-labels", "aria-hidden": "true" });
     this.hover = element("div", { class: "ms-hover", hidden: true });
+    this.movers = element("div", { class: "ms-movers" });
     this.ring = element("div", { class: "ms-ring", hidden: true }, element("span"));
     this.root = element("section", { class: "ms-picture" },
       element("header", {}, this.title, this.tag),
-      element("div", { class: "ms-frame" }, this.plot, this.labels, this.ring, this.hover));
+      element("div", { class: "ms-frame" }, this.plot, this.labels, this.movers, this.ring, this.hover));
     this.observer = new ResizeObserver(() => this.resize());
     this.observer.observe(this.plot);
     this.drawing = Promise.resolve();
@@ -140,6 +141,7 @@ class Picture {
     }
     this.listen();
     if (aim && (kept || from)) await this.glide(spec.focus, 420);
+    this.dressMovers();
     this.placeLabels();
   }
 
@@ -147,11 +149,12 @@ class Picture {
   // way into the second space, with all that hangs on it (meta.follow: an item for each vertex).
   posed(u) {
     const { data } = this.spec.figure;
+    const standing = this.spec.steps?.[this.stage.step()];
     const { morph } = this.spec;
     const items = data[this.itemsIndex(this.spec)];
     const rows = this.linkable() ? this.stage.lassoed : null;
     const chosen = rows ? { selectedpoints: rows } : {};
-    if (!morph || !u) return data.map((trace) => ({ ...trace, ...(trace === items ? chosen : {}) }));
+    if (!morph || !u) return data.map((trace) => ({ ...trace, ...(trace === items ? { ...chosen, ...standing } : {}) }));
     const [x, y] = [between(items.x, morph.x, u), between(items.y, morph.y, u)];
     return data.map((trace) => {
       if (trace === items) return { ...trace, ...chosen, x, y };
@@ -333,9 +336,53 @@ class Picture {
     this.hover.style.top = `${clamp(y + 14, 4, Math.max(4, frame.height - this.hover.offsetHeight - 4))}px`;
   }
 
+  // A button for each mover: a dot that can be reached by keyboard, and its name.
+  dressMovers() {
+    const { movers = [] } = this.spec;
+    this.movers.replaceChildren(...movers.map(({ text, color, row, chosen, detail }) => {
+      const node = element("button", { type: "button", class: chosen ? "ms-mover ms-this" : "ms-mover", title: detail || text, "aria-pressed": String(Boolean(chosen)), onclick: () => this.stage.choose({ mover: row }) }, element("i"), element("span", {}, text.slice(0, 40)));
+      node.style.setProperty("--ms-kind", color);
+      return node;
+    }));
+  }
+
+  // Every mover to its place at the step, in so many milliseconds; the names that fit, the chosen first.
+  placeMovers(milliseconds = 0) {
+    const { movers = [] } = this.spec ?? {};
+    const { xaxis, yaxis, _size: size } = this.plot._fullLayout ?? {};
+    if (!movers.length || !xaxis?.l2p) return [];
+    const step = this.stage.step();
+    const spots = movers.map(({ way }) => {
+      const [x, y] = way[Math.min(step, way.length - 1)];
+      return [xaxis.l2p(x) + size.l, yaxis.l2p(y) + size.t];
+    });
+    const taken = spots.map(([x, y]) => [x - 5, y - 5, 10, 10]);
+    const order = movers.map((_, k) => k).sort((a, b) => Boolean(movers[b].chosen) - Boolean(movers[a].chosen));
+    this.movers.style.setProperty("--ms-time", `${calm() ? 0 : milliseconds}ms`);
+    for (const k of order) {
+      const [x, y] = spots[k];
+      const node = this.movers.children[k];
+      const { chosen, named, text } = movers[k];
+      node.style.transform = `translate(${x}px, ${y}px)`;
+      node.hidden = x < -8 || y < -8 || x > size.l + size.w + 8 || y > size.t + size.h + 8;
+      const px = chosen ? 15 : 12;
+      const [w, h] = [textWidth(text.slice(0, 40), `600 ${px}px system-ui`) + 4, px + 4];
+      const free = (box) => box[0] >= 0 && box[0] + w <= size.l + size.w && box[1] >= 0 && !taken.some((other, i) => i !== k && box[0] < other[0] + other[2] && other[0] < box[0] + box[2] && box[1] < other[1] + other[3] && other[1] < box[1] + box[3]);
+      const away = chosen ? 11 : 8;
+      const sides = [[away, -h / 2], [-w / 2, -h - away + 2], [-w - away, -h / 2], [-w / 2, away - 2]].map(([dx, dy]) => [x + dx, y + dy, w, h]);
+      const box = chosen || named ? sides.find(free) ?? (chosen ? sides[0] : null) : null;
+      node.classList.toggle("ms-mute", !box);
+      if (!box) continue;
+      taken.push(box);
+      node.lastChild.style.transform = `translate(${box[0] - x}px, ${box[1] - y}px)`;
+    }
+    return taken;
+  }
+
   // Greedy placement: what matters most goes first, and what would touch a placed label stays away.
-  placeLabels() {
+  placeLabels(milliseconds = 0) {
     const layout = this.plot._fullLayout;
+    const moving = this.placeMovers(milliseconds);
     if (!layout?.xaxis?.l2p || !this.spec) { this.labels.replaceChildren(); return; }
     const { xaxis, yaxis } = layout;
     const size = layout._size;
@@ -346,6 +393,7 @@ class Picture {
     const limit = whole ? LABELS_WHOLE : LABELS_ZOOMED;
     const candidates = [...this.named(), ...this.itemLabels(at, width, height)];
     const taken = this.stage.search && this === this.stage.pictures[0] ? [[0, 0, this.stage.search.root.offsetWidth + 14, 52]] : [];
+    taken.push(...moving);
     const placed = [];
     for (const label of candidates) {
       if (placed.length >= limit) break;
@@ -397,7 +445,23 @@ class Picture {
     return seen;
   }
 
+  // The background on its way to where it stands at the step, as long as no newer step is asked for.
+  async drift(step, milliseconds) {
+    const index = this.itemsIndex(this.spec);
+    const from = this.plot.data[index];
+    const [a, b] = [{ x: from.x, y: from.y }, this.spec.steps[step]];
+    const run = (this.drifting = Symbol("run"));
+    const start = performance.now();
+    for (let u = 0; u < 1 && this.drifting === run;) {
+      if (milliseconds) await new Promise(requestAnimationFrame);
+      u = milliseconds ? Math.min(1, (performance.now() - start) / milliseconds) : 1;
+      if (this.drifting === run) await window.Plotly.restyle(this.plot, { x: [between(a.x, b.x, eased(u))], y: [between(a.y, b.y, eased(u))] }, [index]);
+    }
+  }
+
   frame(step, milliseconds) {
+    if (this.spec?.movers?.length) this.placeLabels(milliseconds);
+    if (this.spec?.steps?.length) return this.drift(step, milliseconds).catch(() => {});
     if (!this.spec?.figure.frames?.length) return Promise.resolve();
     return window.Plotly.animate(this.plot, [String(step)], {
       mode: "immediate",
@@ -525,7 +589,7 @@ class Player {
   }
 
   update(data) {
-    const fresh = JSON.stringify(data.t) + JSON.stringify(data.strips);
+    const fresh = JSON.stringify([data.t, data.names?.length ? data.names : data.strips]);
     const same = fresh === this.fresh;
     this.fresh = fresh;
     this.data = data;
@@ -533,7 +597,7 @@ class Player {
     this.strips.replaceChildren(...data.strips.map((strip) => this.strip(strip)));
     this.transcript.replaceChildren(...data.transcript.map((line) => element("li", {}, line)));
     if (!same) this.pause();
-    this.go(same ? this.step : 0, 0);
+    this.go(same ? this.step : data.start ?? 0, 0);
   }
 
   strip({ name, color, runs }) {
@@ -551,7 +615,9 @@ class Player {
   go(step, milliseconds) {
     this.step = clamp(step, 0, this.data.t.length - 1);
     this.range.value = this.step;
-    this.where.textContent = this.data.t[this.step].toFixed(2);
+    const { names } = this.data;
+    this.where.textContent = names?.length ? names[this.step] : this.data.t[this.step].toFixed(2);
+    this.where.classList.toggle("ms-word-long", Boolean(names?.length));
     this.range.setAttribute("aria-valuetext", this.data.transcript[this.step] ?? "");
     for (const word of this.strips.querySelectorAll(".ms-word")) {
       word.classList.toggle("ms-now", Number(word.dataset.start) <= this.step && this.step < Number(word.dataset.stop));
@@ -573,7 +639,7 @@ class Player {
     while (this.playing === run && this.step < last) {
       const milliseconds = (this.data.seconds * 1000) / this.data.t.length / Number(this.speed.value);
       const until = performance.now() + milliseconds;
-      this.go(this.step + 1, milliseconds);
+      this.go(this.step + 1, this.data.names?.length ? 0.6 * milliseconds : milliseconds); // a layer is looked at a while
       await new Promise((done) => setTimeout(done, Math.max(0, until - performance.now())));
     }
     if (this.playing === run) this.pause();
@@ -652,6 +718,8 @@ class Stage {
     this.version = 0;
   }
 
+  step() { return this.player && !this.player.root.hidden ? this.player.step : 0; }
+
   choose(what) { this.answers?.choose?.(what); }
   lasso(rows) { this.answers?.lasso?.(rows); }
 
@@ -701,12 +769,10 @@ class Stage {
     if (this.morph) this.morph.root.hidden = !morph;
     this.root.dataset.pictures = data.pictures.length;
     [this.sought, this.seeking] = [this.seeking, false];
-    await Promise.all(this.pictures.map((picture, k) => picture.draw(data.pictures[k])));
-    if (data.player) {
-      if (!this.player) { this.player = new Player(this); this.bottom.append(this.player.root); }
-      this.player.update(data.player);
-    }
+    if (data.player && !this.player) { this.player = new Player(this); this.bottom.append(this.player.root); }
     if (this.player) this.player.root.hidden = !data.player;
+    await Promise.all(this.pictures.map((picture, k) => picture.draw(data.pictures[k])));
+    if (data.player) this.player.update(data.player);
     this.root.dataset.ready = data.name;
   }
 

@@ -161,6 +161,7 @@ BYTES: Codec[float] = _number(0.0, 1e6)
 MEASURE: Codec[str] = _one_of("relative_error", "cosine", "recall10")
 PICTURE: Codec[str] = _one_of("umap", "pca")
 LAYOUT: Codec[str] = _one_of("side", "morph")
+LAYER: Codec[int] = _whole(0, 999)
 
 
 @dataclass(frozen=True)
@@ -240,7 +241,41 @@ class CompareView:
     waypoints: tuple[str, ...] = _in_link(WORDS, ())
 
 
-View: TypeAlias = MapView | PathView | AxesView | StudentView | CompareView
+@dataclass(frozen=True)
+class LayersView:
+    """What the layers page shows: the model that is read and a second one beside it, the question
+    (one of its four views), the sentences as typed, the chosen token counted over all of them, how
+    the layers are laid into one picture, the word whose senses part, the chosen layer (the page's
+    own choice where there is none), and the task of the probes."""
+
+    model: str = _in_link(TEXT, "minilm")
+    second: str = _in_link(TEXT, "")
+    show: str = _in_link(_one_of("sentence", "senses", "measures", "probes"), "sentence")
+    sentences: tuple[str, ...] = _in_link(WORDS, ())
+    token: int | None = _in_link(_whole(0, 99_999), None)
+    fit: str = _in_link(_one_of("joint", "aligned", "each"), "joint")
+    picture: str = _in_link(PICTURE, "pca")
+    word: str = _in_link(TEXT, "bank")
+    layer: int | None = _in_link(LAYER, None)
+    task: str = _in_link(TEXT, "category")
+
+
+@dataclass(frozen=True)
+class TextsView:
+    """What the texts page shows: the model that reads, documents or single sentences, what is
+    searched for, the title of the document whose way is drawn, the part of it that is looked at
+    (from 0), the key of a document of one's own in its place, and the colour."""
+
+    model: str = _in_link(TEXT, "minilm")
+    show: str = _in_link(_one_of("documents", "sentences"), "documents")
+    query: str = _in_link(TEXT, "")
+    document: str = _in_link(TEXT, "")
+    part: int | None = _in_link(_whole(0, 999_999), None)
+    own: str = _in_link(TEXT, "")
+    colour: str = _in_link(_one_of("source", "region", "plain"), "source")
+
+
+View: TypeAlias = MapView | PathView | AxesView | StudentView | CompareView | LayersView | TextsView
 VIEWS: dict[str, type[View]] = {
     "home": MapView,
     "map": MapView,
@@ -248,6 +283,8 @@ VIEWS: dict[str, type[View]] = {
     "axes": AxesView,
     "student": StudentView,
     "compare": CompareView,
+    "layers": LayersView,
+    "texts": TextsView,
 }
 
 

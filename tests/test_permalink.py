@@ -14,6 +14,7 @@ from core.permalink import (
     MapView,
     PathView,
     StudentView,
+    TextsView,
     decode,
     encode,
     join_words,
@@ -92,10 +93,20 @@ COMPARISONS = made(
     colour=TEXT,
     waypoints=WORDS,
 )
+TEXTS = made(
+    TextsView,
+    model=TEXT,
+    show=st.sampled_from(["documents", "sentences"]),
+    query=TEXT,
+    document=TEXT,
+    part=st.none() | st.integers(0, 999_999),
+    own=TEXT,
+    colour=st.sampled_from(["source", "region", "plain"]),
+)
 PAGES = {kind: page for page, kind in VIEWS.items()}
 
 
-@given(MAPS | PATHS | AXES | STUDENTS | COMPARISONS)
+@given(MAPS | PATHS | AXES | STUDENTS | COMPARISONS | TEXTS)
 def test_a_view_survives_the_address_bar(kind_and_values):
     kind, values = kind_and_values
     view = kind(**values)
@@ -194,6 +205,8 @@ def test_nothing_that_is_written_into_a_link_raises(page, data):
         ("student", {"family": "gan"}, "expected one of transform, codes, vae"),
         ("student", {"measure": "beauty"}, "expected one of relative_error, cosine, recall10"),
         ("compare", {"picture": "tsne"}, "expected one of umap, pca: using 'umap'"),
+        ("texts", {"part": "-1"}, "expected a whole number from 0 to 999999: using nothing"),
+        ("texts", {"show": "songs"}, "expected one of documents, sentences: using 'documents'"),
         ("compare", {"layout": "stack"}, "expected one of side, morph: using 'side'"),
         ("lost", {}, "found page 'lost'; expected one of home, map, paths, axes, student"),
     ],

@@ -51,12 +51,29 @@ class Morph:
     labels: Sequence[Label] = ()
 
 
+@dataclass(frozen=True, eq=False)
+class Mover:
+    """A named dot that walks through a picture while the scene's player plays: one place a step,
+    ``way`` (steps, 2). What is ``chosen`` stands out, keeps its name and draws its way; ``row`` is
+    what a click on it chooses."""
+
+    text: str
+    way: npt.NDArray[np.float32]
+    color: str
+    row: int
+    chosen: bool = False
+    named: bool = True
+    detail: str = ""
+
+
 @dataclass(frozen=True)
 class Picture:
     """One figure with its frame: title, tag, labels, and a text for those who can't see it.
 
     Pictures of the same ``space`` morph into each other when the page changes; side by side on
-    one stage they point, zoom and select together.
+    one stage they point, zoom and select together. ``movers`` walk over it with the player, and
+    ``steps`` are where its items (n, 2) stand at each of the player's steps, for a picture whose
+    background moves too.
     """
 
     figure: go.Figure
@@ -73,6 +90,8 @@ class Picture:
     color: str = ""  # of the space, where a scene shows more than one
     near: npt.NDArray[np.int32] | None = None  # (n, 3) true neighbours here, if not the items' own
     morph: Morph | None = None
+    movers: Sequence[Mover] = ()
+    steps: Sequence[npt.NDArray[np.float32]] = ()
 
 
 @dataclass(frozen=True)
@@ -95,12 +114,18 @@ class Strip:
 
 @dataclass(frozen=True)
 class Player:
-    """One scrubber for all pictures: parameters t, strips of words, and the way told in text."""
+    """One scrubber for all pictures: parameters t, strips of words, and the way told in text.
+
+    ``names`` are what the steps are called where t says nothing to a reader; ``start`` is the step
+    to begin with.
+    """
 
     t: Sequence[float]
     strips: Sequence[Strip]
     transcript: Sequence[str]
     seconds: float = 9.0
+    names: Sequence[str] = ()
+    start: int = 0
 
 
 @dataclass(frozen=True)
@@ -163,7 +188,16 @@ def _picture(picture: Picture, array: Callable[[npt.NDArray[Any]], Any]) -> dict
         "color": picture.color,
         "near": None if picture.near is None else array(picture.near.astype(np.int32).ravel()),
         "morph": None if picture.morph is None else _morph(picture.morph, array),
+        "movers": [_mover(mover) for mover in picture.movers],
+        "steps": [
+            {axis: array(np.ascontiguousarray(coords[:, k])) for k, axis in enumerate("xy")}
+            for coords in picture.steps
+        ],
     }
+
+
+def _mover(mover: Mover) -> dict[str, Any]:
+    return {**vars(mover), "way": mover.way.round(4).tolist()}
 
 
 def _morph(morph: Morph, array: Callable[[npt.NDArray[Any]], Any]) -> dict[str, Any]:
@@ -193,6 +227,8 @@ def _player(player: Player) -> dict[str, Any]:
         "strips": strips,
         "transcript": list(player.transcript),
         "seconds": player.seconds,
+        "names": list(player.names),
+        "start": player.start,
     }
 
 

@@ -1,4 +1,4 @@
-"""Whether the senses of a word part: the silhouette of its states, beside shuffled labels."""
+"""Whether the senses of a word part: the silhouette of its states, beside what chance gives."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,11 @@ import numpy.typing as npt
 from core.errors import InvalidSpecification
 from core.types import Queries
 
+Doubles = npt.NDArray[np.float64]
+
 SHUFFLES = 200
+CLOUDS = 40  # of a grouping's null
+SAME = 1e-7  # directions that differ less are one, and there is nothing to cut
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,46 @@ def parting(states: Queries, senses: Sequence[str], seed: int = 0) -> Parting:
     generator = np.random.default_rng(seed)
     null = [_silhouettes(apart, generator.permutation(labels)).mean() for _ in range(SHUFFLES)]
     return Parting(
+        float(found.mean()),
+        found.astype(np.float32),
+        float(np.mean(null)),
+        float(np.quantile(null, 0.95)),
+    )
+
+
+def grouping(states: Queries, count: int = 2, seed: int = 0) -> tuple[list[int], Parting]:
+    """Groups of states (m, d) for which nobody gave labels: (m,) numbers, and how far they part.
+
+    Spherical k-means. Any cloud can be cut in two, so the null is what the same cut gives in
+    normal clouds of the same mean and covariance. Raises InvalidSpecification for fewer than
+    three states a group.
+    """
+    from sklearn.cluster import KMeans
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    if len(states) < 3 * count:
+        raise InvalidSpecification(
+            f"found {len(states)} states; expected {3 * count} or more to look for {count} groups: "
+            "choose a word that stands in more sentences"
+        )
+
+    def cut(
+        cloud: npt.NDArray[np.float64],
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+        unit = cloud / np.maximum(np.linalg.norm(cloud, axis=1, keepdims=True), 1e-12)
+        if np.ptp(unit, axis=0).max() < SAME:
+            return np.zeros(len(unit), np.int64), np.zeros(len(unit))
+        labels = KMeans(count, n_init=4, random_state=seed).fit_predict(unit).astype(np.int64)
+        return labels, _silhouettes(np.clip(1 - unit @ unit.T, 0, None), labels)
+
+    x = states.astype(np.float64)
+    mean, spread = x.mean(axis=0), (x - x.mean(axis=0)) / np.sqrt(max(len(x) - 1, 1))
+    generator = np.random.default_rng(seed)
+    with threadpool_limits(1):  # threads wait for each other longer than such a fit takes
+        labels, found = cut(x)
+        clouds = (mean + generator.normal(size=(len(x), len(x))) @ spread for _ in range(CLOUDS))
+        null = [cut(cloud)[1].mean() for cloud in clouds]
+    return labels.tolist(), Parting(
         float(found.mean()),
         found.astype(np.float32),
         float(np.mean(null)),

@@ -11,9 +11,16 @@ from core.pipeline.bench import Bench, picture_key
 from core.pipeline.comparison import compare
 from core.pipeline.counterpart import draw_over
 from core.pipeline.distilling import distill, specification, student_key
+from core.pipeline.dropped import dropped
 from core.pipeline.evaluation import evaluate_kept
+from core.pipeline.layer_measures import grid, measures
+from core.pipeline.layer_pictures import draw_layers
+from core.pipeline.library import draw_library
+from core.pipeline.pairs_kept import kept_pairs
+from core.pipeline.probing import kept_probing
 from core.pipeline.rivals import pareto
 from core.pipeline.stages import scaled
+from core.pipeline.state_index import build_index
 from core.projection.base import PcaSpec, spec_from_dict
 from core.projection.umap import warm_up as compile_umap
 from core.teachers.registry import TeacherInfo, known
@@ -103,6 +110,73 @@ def draw_compared(
     return {"shared": compare(bench, arguments["a"], arguments["b"]).shared}
 
 
+def draw_all_layers(
+    workspace: Path, arguments: dict[str, Any], progress: Progress = silent
+) -> dict[str, Any]:
+    """Recipe "layers": what the layers page draws; {"model", "spec", "fit"} -> {"model"}."""
+    spec = spec_from_dict(arguments["spec"])
+    model = arguments["model"]
+    draw_layers(_worker_bench(workspace), model, spec, arguments["fit"], progress)
+    return {"model": model}
+
+
+def index_states(
+    workspace: Path, arguments: dict[str, Any], progress: Progress = silent
+) -> dict[str, Any]:
+    """Recipe "states": index the states of tokens; {"model"} -> {"states"}."""
+    return {"states": len(build_index(workspace, arguments["model"], progress))}
+
+
+def make_library(
+    workspace: Path, arguments: dict[str, Any], progress: Progress = silent
+) -> dict[str, Any]:
+    """Recipe "library": read whole documents, draw them and name the regions, all kept;
+    {"model", "spec"} -> {"items"}."""
+    spec = spec_from_dict(arguments["spec"])
+    return {"items": draw_library(_worker_bench(workspace), arguments["model"], spec, progress)}
+
+
+def read_own_text(
+    workspace: Path, arguments: dict[str, Any], progress: Progress = silent
+) -> dict[str, Any]:
+    """Recipe "document": read a text of the workspace; {"model", "key"} -> {"windows"}."""
+    found = dropped(_worker_bench(workspace), arguments["model"], arguments["key"], progress)
+    return {"windows": len(found.read.windows)}
+
+
+def measure_pairs(
+    workspace: Path, arguments: dict[str, Any], progress: Progress = silent
+) -> dict[str, Any]:
+    """Recipe "pairs": signatures of pairs against means of rows; {"model"} -> {"pairs"}."""
+    found = kept_pairs(_worker_bench(workspace), arguments["model"], progress)
+    return {"pairs": len(found.pairs)}
+
+
+def ask_probes(
+    workspace: Path, arguments: dict[str, Any], progress: Progress = silent
+) -> dict[str, Any]:
+    """Recipe "probe": ask every layer; {"model", "task", "seed"} -> {"items"}."""
+    model, task, seed = (arguments[name] for name in ("model", "task", "seed"))
+    found = kept_probing(_worker_bench(workspace), model, task, seed, progress)
+    return {"items": found.items}
+
+
+def measure_layers(
+    workspace: Path, arguments: dict[str, Any], progress: Progress = silent
+) -> dict[str, Any]:
+    """Recipe "measures": what is measured of a model's layers; {"model"} -> {"model"}."""
+    measures(_worker_bench(workspace), arguments["model"], progress)
+    return {"model": arguments["model"]}
+
+
+def liken_layers(
+    workspace: Path, arguments: dict[str, Any], progress: Progress = silent
+) -> dict[str, Any]:
+    """Recipe "grid": layer against layer of two models; {"a", "b"} -> {"words"}."""
+    found = grid(_worker_bench(workspace), arguments["a"], arguments["b"], progress)
+    return {"words": found.words}
+
+
 def discard(workspace: Path, recipe: str, arguments: dict[str, Any]) -> None:
     """Throw away what a cancelled job had kept to go on from."""
     if recipe != "distill":
@@ -122,6 +196,14 @@ RECIPES: dict[str, Callable[[Path, dict[str, Any], Progress], dict[str, Any]]] =
     "pareto": measure_rivals,
     "compare": lay_over,
     "counterpart": draw_compared,
+    "states": index_states,
+    "probe": ask_probes,
+    "layers": draw_all_layers,
+    "measures": measure_layers,
+    "grid": liken_layers,
+    "library": make_library,
+    "document": read_own_text,
+    "pairs": measure_pairs,
 }
 
 _benches: dict[Path, Bench] = {}

@@ -1,6 +1,7 @@
 """The senses of a word: its states in many sentences, and the layer that parts them."""
 
 import csv
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -9,15 +10,17 @@ from typing import Any
 import numpy as np
 
 from core.errors import UnknownItem
-from core.metrics.senses import Parting, parting
+from core.metrics.senses import Parting, grouping, parting
 from core.pipeline.reading import reader
 from core.signatures.hidden import hidden_states
 from core.signatures.pooling import Pooling, each_layer
 from core.signatures.states import States
 from core.site import site_root
+from core.teachers.texts import corpus_sentences
 from core.types import Matrix, Progress, silent
 
 PREPARED = site_root() / "assets" / "senses.tsv"
+FEWEST_FOUND, MOST_FOUND = 8, 80  # sentences of the packaged texts with a word
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,8 @@ class Labelled:
 class Senses:
     """A word in m sentences: its states (m, d) in each layer, and how far its senses part there.
 
-    ``best`` is the layer that parts them most. ``table`` has the sentences, one a row.
+    ``best`` is the layer that parts them most. Where the labels are not ``given``, they are
+    groups that were found in the states themselves.
     """
 
     word: str
@@ -41,6 +45,7 @@ class Senses:
     partings: tuple[Parting, ...]
     best: int
     notes: tuple[str, ...]
+    given: bool = True
 
     def to_dict(self) -> dict[str, Any]:
         """Figures as JSON."""
@@ -100,6 +105,40 @@ def senses(
     partings = tuple(parting(layer, labels) for layer in layers)
     best = int(np.argmax([it.silhouette for it in partings]))
     return Senses(word, chosen, layers, partings, best, states.notes)
+
+
+def grouped_senses(reference: str, word: str, progress: Progress = silent) -> Senses:
+    """A word in sentences of the packaged texts, in which nobody has labelled its senses.
+
+    Each layer is cut into two groups by itself; the labels are those of the layer whose groups
+    part most beyond their null. Raises UnknownItem where too few sentences have the word.
+    """
+    found = sentences_with(word)
+    if len(found) < FEWEST_FOUND:
+        raise UnknownItem(
+            f"found {len(found)} sentences with {word!r:.60} in the packaged texts; expected "
+            f"{FEWEST_FOUND} or more: choose a commoner word, or bring your own sentences"
+        )
+    states = hidden_states(found, reader(reference), truncate=True, progress=progress)
+    layers = occurrences(states, word)
+    groups = [grouping(layer) for layer in layers]
+    partings = tuple(parted for _, parted in groups)
+    best = int(np.argmax([it.silhouette - it.null_mean for it in partings]))
+    sentences = tuple(
+        Labelled(text, f"group {label + 1}")
+        for text, label in zip(found, groups[best][0], strict=True)
+    )
+    return Senses(word, sentences, layers, partings, best, states.notes, given=False)
+
+
+def sentences_with(word: str, most: int = MOST_FOUND) -> list[str]:
+    """Sentences of the packaged texts in which a word stands by itself, drawn with one seed."""
+    whole = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)", re.IGNORECASE)
+    found = [it.text for it in corpus_sentences() if whole.search(it.text)]
+    if len(found) <= most:
+        return found
+    chosen = np.sort(np.random.default_rng(0).permutation(len(found))[:most])
+    return [found[row] for row in chosen]
 
 
 def occurrences(states: States, word: str) -> tuple[Matrix, ...]:

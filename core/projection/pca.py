@@ -1,10 +1,12 @@
 """Principal components: the linear picture with the most variance, the same every time."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
 from core.spaces.geometry import BLOCK_ROWS, covariance
-from core.types import Coords, Matrix
+from core.types import Coords, Matrix, Queries, QueryCoords
 
 DIRECTION_FLOOR = 1e-12  # share of the variance below which a direction is rounding, not data
 
@@ -18,15 +20,40 @@ def pca(unit: Matrix, dims: int = 2) -> tuple[Coords, dict[str, float]]:
 
     Source: Pearson 1901; signs as in scikit-learn's ``svd_flip`` on components.
     """
-    mean = unit.mean(axis=0, dtype=np.float64)
-    axes, variances, total = _axes(covariance(unit, mean), dims)
-    coords = np.zeros((len(unit), dims), np.float32)
-    for start in range(0, len(unit), BLOCK_ROWS):
-        block = unit[start : start + BLOCK_ROWS] - mean  # (b, d) float64
-        coords[start : start + BLOCK_ROWS, : axes.shape[1]] = block @ axes
+    plane = principal_plane(unit, dims)
+    variances, total = plane.variances, plane.total
+    coords = plane(unit)
     shares = {f"explained_variance_{axis + 1}": 0.0 for axis in range(dims)}
     shares |= {f"explained_variance_{axis + 1}": v / total for axis, v in enumerate(variances)}
     return coords, {"explained_variance": sum(shares.values()), **shares}
+
+
+@dataclass(frozen=True, eq=False)
+class Plane:
+    """A mean (d,) and q directions (d, q) with their variances, of ``total``; q is at most p.
+
+    Casting onto it is what :func:`pca` does, for other rows too.
+    """
+
+    mean: npt.NDArray[np.float64]
+    axes: npt.NDArray[np.float64]
+    variances: list[float]
+    total: float
+    dims: int  # p
+
+    def __call__(self, unit: Queries) -> QueryCoords:
+        """(m, p) the shadows of unit rows (m, d); what q lacks is zero."""
+        coords = np.zeros((len(unit), self.dims), np.float32)
+        for start in range(0, len(unit), BLOCK_ROWS):
+            block = unit[start : start + BLOCK_ROWS] - self.mean  # (b, d) float64
+            coords[start : start + BLOCK_ROWS, : self.axes.shape[1]] = block @ self.axes
+        return coords
+
+
+def principal_plane(unit: Matrix, dims: int = 2) -> Plane:
+    """The plane of most variance of unit rows (n, d)."""
+    mean = unit.mean(axis=0, dtype=np.float64)
+    return Plane(mean, *_axes(covariance(unit, mean), dims), dims)
 
 
 def _axes(

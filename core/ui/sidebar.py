@@ -19,6 +19,7 @@ SHORT = {
     "glove:30000": "GloVe 30,000",
     "glove": "GloVe 400,000",
 }
+MODEL_PAGES = ("layers", "texts")  # they read with a model, and choose it themselves
 ABILITIES = {
     "rows": "a table of vectors",
     "encode": "vectors for any text",
@@ -31,6 +32,9 @@ def sidebar(page: str) -> str:
     """Draw it; the reference string of the chosen space. Stops the page when there is none."""
     _adopt_link(page)
     current = str(st.session_state.setdefault("teacher", TEACHER))
+    if page in MODEL_PAGES:
+        _model_page()
+        return current
     students = {f"student:{card.key}": _titled(card) for card in bench().studio.students()}
     known = [*(info.reference for info in teachers()), *students]
     options = list(dict.fromkeys([*known, current]))
@@ -54,6 +58,13 @@ def sidebar(page: str) -> str:
             st.stop()
         _about(info)
     return current
+
+
+def _model_page() -> None:
+    """Where no space is looked at: the page itself says with which model it reads."""
+    with st.sidebar:
+        preload()
+        st.caption(f"Computing on {description()}")
 
 
 def _adopt_link(page: str) -> None:

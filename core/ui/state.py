@@ -13,7 +13,7 @@ from typing import TypeVar, cast
 import streamlit as st
 
 from core.jobs.runner import Runner
-from core.permalink import CompareView, View, decode, encode
+from core.permalink import CompareView, LayersView, TextsView, View, decode, encode
 from core.pipeline import Bench
 from core.store.disk import default_workspace
 from core.ui.prose import plain
@@ -60,7 +60,8 @@ def view(page: str, kind: type[V]) -> V:  # noqa: ARG001 - the kind is for the r
     if not {"teacher", "a"} & set(params):
         read = _moved(read, st.session_state.get("teacher"))
     forget_widgets(page)
-    st.session_state["teacher"] = _space_of(read)
+    if (space := _space_of(read)) is not None:
+        st.session_state["teacher"] = space
     return cast(V, read)
 
 
@@ -86,12 +87,15 @@ def forget_widgets(page: str) -> None:
 
 def _moved(current: V, teacher: str | None) -> V:
     """The same view on the space that the sidebar shows; in a comparison that is the first."""
-    if teacher in (None, _space_of(current)):
+    if teacher in (None, _space_of(current)) or isinstance(current, LayersView | TextsView):
         return current
     if isinstance(current, CompareView):
         return replace(current, a=teacher)
     return replace(current, teacher=teacher, revision="")
 
 
-def _space_of(current: View) -> str:
+def _space_of(current: View) -> str | None:
+    """The space of a view; None for one that reads with a model instead."""
+    if isinstance(current, LayersView | TextsView):
+        return None
     return current.a if isinstance(current, CompareView) else current.teacher

@@ -7,7 +7,7 @@ from core.projection.faithfulness import Faithfulness
 from core.spaces.space import Space
 from core.ui.state import bench
 
-NOUNS = {"word": "word", "piece": "word", "sentence": "sentence"}
+NOUNS = {"word": "word", "piece": "word", "sentence": "sentence", "token": "token"}
 HELP = """
 - **Trustworthiness**: are those near in the picture near in the space too? 1 is perfect, 0.5
   is chance.

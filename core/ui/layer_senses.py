@@ -1,0 +1,264 @@
+"""The senses of one word: its occurrences part as the layers play, and how far, by layer."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from core.errors import MeaningSpaceError
+from core.figures.layers import Curve, curve_legend, layer_curves, layer_name, layers_map
+from core.figures.scene import Mover, Picture, Player, Scene, Strip
+from core.figures.tokens import OKABE_ITO
+from core.permalink import LayersView
+from core.pipeline.layer_pictures import LayerPicture, ground_of, layer_picture
+from core.pipeline.senses import Labelled, Senses, grouped_senses, prepared_senses, senses
+from core.projection.base import PcaSpec
+from core.ui.prose import plain
+from core.ui.stage import mount, tokens
+from core.ui.state import bench, remember, widget
+from core.ui.tables import safe_csv
+
+SENSES = (OKABE_ITO[4], OKABE_ITO[5], OKABE_ITO[2], OKABE_ITO[3], OKABE_ITO[1], OKABE_ITO[0])
+SECONDS = 8.4
+HELP = """
+- **Silhouette** (Rousseeuw 1987): how much nearer an occurrence is to its own sense than to the
+  nearest other one, from -1 to 1, by cosine distance in all dimensions.
+- **Chance** is what the same states give when the labels are shuffled: its mean, and the value that
+  95% of 200 shuffles stay below.
+"""
+HELP_FOUND = """
+Nobody has labelled these sentences. In each layer the occurrences are cut into two groups
+(spherical k-means). Any cloud can be cut in two, so chance is what the same cut gives in 40 normal
+clouds of the same mean and spread: its mean, and the value that 95% of them stay below.
+"""
+
+
+def senses_view(seen: LayersView) -> LayersView:
+    """Choose a word, watch its occurrences part, and see in which layer they do."""
+    seen, own = _controls(seen)
+    found = _found_or_stop(seen, own)
+    shown = found.best if seen.layer is None else min(seen.layer, len(found.layers) - 1)
+    picture, beside = st.columns([0.72, 0.28], gap="small")
+    with picture:
+        _show(found, _picture(seen.model, found), seen.token)
+    with beside:
+        seen = _curve(seen, found, shown)
+    _sentences(found, shown)
+    return seen
+
+
+def _controls(seen: LayersView) -> tuple[LayersView, tuple[Labelled, ...]]:
+    """The word, and sentences of the person's own with it."""
+    words, bring = st.columns([3, 1], vertical_alignment="bottom")
+    options = list(dict.fromkeys([*prepared_senses(), seen.word]))
+    with words:
+        chosen = st.selectbox(
+            "Word",
+            options,
+            index=options.index(seen.word),
+            key=widget("layers", "word"),
+            accept_new_options=True,
+            help="Eight words have sentences written for this page, each labelled with its sense. "
+            "Type any other, and it is looked for in the packaged texts.",
+        )
+    with bring, st.popover("Your own sentences", width="stretch"):
+        st.caption("One a line, its sense first: `shore: She sat on the bank of the river.`")
+        typed = st.text_area("Sentences with senses", key=widget("layers", "labelled"), height=200)
+    word = (chosen or seen.word).strip()
+    if word != seen.word:
+        seen = replace(seen, word=word, layer=None, token=None)
+    return seen, labelled(typed)
+
+
+def labelled(text: str) -> tuple[Labelled, ...]:
+    """Lines of ``sense: sentence``; a line without a sense is left out.
+
+    >>> labelled("shore: The bank was wet.\\nno colon")
+    (Labelled(text='The bank was wet.', sense='shore'),)
+    """
+    pairs = [line.partition(":")[::2] for line in text.splitlines()]
+    return tuple(
+        Labelled(sentence.strip(), sense.strip()[:40])
+        for sense, sentence in pairs
+        if sense.strip() and sentence.strip()
+    )
+
+
+def _found_or_stop(seen: LayersView, own: tuple[Labelled, ...]) -> Senses:
+    try:
+        if not seen.word:
+            st.info("Type a word.", icon=":material/edit:")
+            st.stop()
+        return _found(seen.model, seen.word, own)
+    except MeaningSpaceError as error:
+        st.error(plain(error), icon=":material/error:")
+        st.stop()
+
+
+@st.cache_resource(max_entries=12, show_spinner="Reading the sentences; the model is loaded first")
+def _found(model: str, word: str, own: tuple[Labelled, ...]) -> Senses:
+    if own or word in prepared_senses():
+        return senses(model, word, own or None)
+    return grouped_senses(model, word)
+
+
+def _picture(model: str, found: Senses) -> LayerPicture:
+    """The occurrences alone, a plane for each layer, turned onto that of the layer before."""
+    own = ground_of(found.layers, [it.text for it in found.sentences], model)
+    return layer_picture(bench(), own, PcaSpec(), "aligned")
+
+
+def _show(found: Senses, picture: LayerPicture, token: int | None) -> None:
+    names, colors = _colors(found)
+    places = np.stack(picture.coords)  # (l, m, 2)
+    everything = np.concatenate(picture.coords)
+    movers = [
+        Mover(
+            text=it.sense,
+            way=np.ascontiguousarray(places[:, row]),
+            color=colors[it.sense],
+            row=row,
+            named=False,
+            detail=it.text,
+        )
+        for row, it in enumerate(found.sentences)
+    ]
+    for name in names:
+        rows = [row for row, it in enumerate(found.sentences) if it.sense == name]
+        middle = places[:, rows].mean(axis=1)
+        movers.append(
+            Mover(name, middle, colors[name], -1, chosen=True, detail=f"middle of {name}")
+        )
+    ways = [(mover.way, mover.color) for mover in movers[len(found.sentences) :]]
+    best = layer_name(found.best)
+    scene = Scene(
+        name=f"senses {found.word}",
+        pictures=[
+            Picture(
+                layers_map(
+                    everything[:0], everything, None, ways, tokens(), f"senses {found.word}"
+                ),
+                title=f"“{found.word[:40]}” in {len(found.sentences)} sentences",
+                tag="projected",
+                alt=f"{found.word} in {len(found.sentences)} sentences; the senses part most in "
+                f"{best}, silhouette {found.partings[found.best].silhouette:.2f}.",
+                height=380,
+                fill=440,
+                hint="Each layer's own plane of most variance, turned onto that of the layer "
+                "before: no label was used to draw it.",
+                movers=movers,
+            )
+        ],
+        legend={
+            "title": "Sense" if found.given else "Found group",
+            "entries": [{"label": name, "color": colors[name]} for name in names],
+        },
+        player=_player(found, picture),
+    )
+    mount(scene, "senses stage", _choose)
+    kept = [_share(picture, layer) for layer in range(len(picture.coords))]
+    st.caption(
+        "A plane for each layer, chosen without the labels and turned onto that of the layer "
+        f"before; it keeps {min(kept):.0%} to {max(kept):.0%} of what there is between the "
+        "occurrences. The silhouette is measured in all dimensions."
+    )
+    if token is not None and token < len(found.sentences):
+        it = found.sentences[token]
+        st.markdown(f"**{plain(it.sense, 40)}**: {plain(it.text)}")
+
+
+def _share(picture: LayerPicture, layer: int) -> float:
+    plane = picture.planes[layer]
+    return sum(plane.variances) / plane.total
+
+
+def _colors(found: Senses) -> tuple[list[str], dict[str, str]]:
+    names = sorted({it.sense for it in found.sentences})
+    return names, {name: SENSES[k % len(SENSES)] for k, name in enumerate(names)}
+
+
+def _player(found: Senses, picture: LayerPicture) -> Player:
+    count = len(picture.coords)
+    said = [f"{it.silhouette:.2f}" for it in found.partings]
+    runs = [(k, k + 1, text, False) for k, text in enumerate(said)]
+    lines = [
+        f"{layer_name(k)}: silhouette {it.silhouette:.2f}, by chance {it.null_mean:.2f}, at most "
+        f"{it.null_high:.2f} in 95% of the draws."
+        for k, it in enumerate(found.partings)
+    ]
+    return Player(
+        t=[float(layer) for layer in range(count)],
+        strips=[Strip("parting", tokens().accent, runs)],
+        transcript=lines,
+        seconds=SECONDS,
+        names=[layer_name(layer) for layer in range(count)],
+    )
+
+
+def _choose() -> None:
+    picked = st.session_state["senses stage"]["chosen"]
+    current = st.session_state.get("layers view")
+    if isinstance(current, LayersView) and picked and int(picked.get("mover", -1)) >= 0:
+        remember("layers", replace(current, token=int(picked["mover"])))
+
+
+def _curve(seen: LayersView, found: Senses, shown: int) -> LayersView:
+    """The silhouette by layer, beside chance; and which layer's sentences are listed."""
+    theme, best = tokens(), found.partings[found.best]
+    values = [it.silhouette for it in found.partings]
+    curves = [
+        Curve("silhouette", values, theme.accent),
+        Curve("by chance", [it.null_mean for it in found.partings], theme.quiet, "dot"),
+        Curve("95% of chance", [it.null_high for it in found.partings], theme.quiet, "dash"),
+    ]
+    figure = layer_curves(curves, "silhouette", theme, f"senses {found.word}", at=shown)
+    name = layer_name(found.best)
+    picture = Picture(
+        figure,
+        title="How far the senses part",
+        tag="measured",
+        alt=f"Silhouette by layer: {', '.join(f'{value:.2f}' for value in values)}.",
+        height=230,
+    )
+    mount(Scene("senses curve", [picture], legend=curve_legend(curves)), "senses curve")
+    if best.silhouette > best.null_high:
+        verdict = f"They part most in {name}: {best.silhouette:.2f}, where chance gives "
+        verdict += (
+            f"{round(best.null_mean, 2) + 0.0:.2f} and seldom more than {best.null_high:.2f}."
+        )
+    else:
+        verdict = f"They do not part beyond chance: {best.silhouette:.2f} at best, in {name}, "
+        verdict += f"where chance reaches {best.null_high:.2f}."
+    if not found.given:
+        verdict += " The groups were found in the states, not given: look whether they are senses."
+    st.markdown(verdict, help=HELP if found.given else HELP_FOUND)
+    layers = list(range(len(found.layers)))
+    chosen = st.selectbox(
+        "Layer of the list below",
+        layers,
+        index=shown,
+        format_func=layer_name,
+        key=widget("layers", f"layer of {found.word[:40]}"),
+    )
+    return replace(seen, layer=None if chosen == found.best else chosen)
+
+
+def _sentences(found: Senses, shown: int) -> None:
+    """Every sentence with its sense, and how well its occurrence stands with its own."""
+    by_item = found.partings[shown].by_item
+    table = pd.DataFrame(
+        {
+            "sense": [it.sense for it in found.sentences],
+            "sentence": [it.text for it in found.sentences],
+            "silhouette": np.round(by_item, 3),
+        }
+    ).sort_values("silhouette", ascending=False, kind="stable")
+    st.markdown(f"##### The sentences, by how they stand in {layer_name(shown)}")
+    st.dataframe(
+        table,
+        hide_index=True,
+        height=250,
+        column_config={"silhouette": st.column_config.NumberColumn(format="%.2f", width="small")},
+    )
+    st.download_button("Save as CSV", safe_csv(table), f"senses-{found.word[:20]}.csv", "text/csv")

@@ -1,0 +1,32 @@
+"""Layers: what context makes of a token, layer by layer."""
+
+import streamlit as st
+
+from core.permalink import LayersView
+from core.ui.layer_choice import choose_model, choose_view
+from core.ui.layer_measures import measures_view
+from core.ui.layer_probes import probes_view
+from core.ui.layer_senses import senses_view
+from core.ui.layer_sentence import sentence_view
+from core.ui.state import remember, view
+
+VIEWS = {
+    "sentence": sentence_view,
+    "senses": senses_view,
+    "measures": measures_view,
+    "probes": probes_view,
+}
+seen = view("layers", LayersView)
+heading, choice = st.columns([0.64, 0.36], vertical_alignment="bottom")
+with heading:
+    st.title("Through the layers")
+    st.caption(
+        "A table holds one row for *bank*. Layer by layer, attention makes of it what the "
+        "sentence means by it."
+    )
+with choice.container(horizontal_alignment="right"):
+    seen = choose_view(seen)
+seen = choose_model(seen)
+remember("layers", seen)
+seen = VIEWS[seen.show](seen)
+remember("layers", seen)
