@@ -23,8 +23,8 @@ test: .venv/.installed-for-tests
 	@$(BIN)/mypy
 	@echo "Running the tests (pytest, on two cores)"
 	@$(BIN)/python -m pytest -m "not browser" --numprocesses 2 --dist loadscope
-	@echo "Running the tests in a browser (pytest, one after the other: Chromium takes both cores)"
-	@$(BIN)/python -m pytest -m browser
+	@echo "Running the tests in a browser (pytest, two at a time, each with a server of its own)"
+	@$(BIN)/python -m pytest -m browser --numprocesses 2 --dist loadfile
 
 coverage: .venv/.installed-for-tests
 	@$(BIN)/coverage run --source=core -m pytest

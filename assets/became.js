@@ -18,6 +18,7 @@ function sentences(found) {
   const list = node("ol", "");
   list.append(...found.map(({ parts, cosine, document: title }) => {
     const item = node("li", "");
+    item.tabIndex = 0; // who cannot point at it reads it whole by keyboard
     const said = node("span", "ms-said");
     const before = node("span", "");
     before.append(node("bdi", "", parts[0].trimEnd())); // cut on the left, read from the left

@@ -114,6 +114,7 @@ class Picture {
     const Plotly = window.Plotly;
     const before = this.spec;
     this.spec = spec;
+    this.drifting = null; // a drift of the picture before ends here
     this.title.textContent = spec.title ?? "";
     this.title.title = spec.hint ?? "";
     this.title.classList.toggle("ms-keyed", Boolean(spec.color));
@@ -339,11 +340,13 @@ class Picture {
   // A button for each mover: a dot that can be reached by keyboard, and its name.
   dressMovers() {
     const { movers = [] } = this.spec;
+    const held = [...this.movers.children].indexOf(document.activeElement);
     this.movers.replaceChildren(...movers.map(({ text, color, row, chosen, detail }) => {
-      const node = element("button", { type: "button", class: chosen ? "ms-mover ms-this" : "ms-mover", title: detail || text, "aria-pressed": String(Boolean(chosen)), onclick: () => this.stage.choose({ mover: row }) }, element("i"), element("span", {}, text.slice(0, 40)));
+      const node = element("button", { type: "button", class: chosen ? "ms-mover ms-this" : "ms-mover", title: detail || text, "aria-label": detail ? `${text}, ${detail}` : text, disabled: row < 0, "aria-pressed": String(Boolean(chosen)), onclick: () => this.stage.choose({ mover: row }) }, element("i"), element("span", {}, text.slice(0, 40)));
       node.style.setProperty("--ms-kind", color);
       return node;
     }));
+    this.movers.children[held]?.focus({ preventScroll: true }); // who walks by keyboard stays where they were
   }
 
   // Every mover to its place at the step, in so many milliseconds; the names that fit, the chosen first.

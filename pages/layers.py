@@ -26,6 +26,7 @@ with heading:
     )
 with choice.container(horizontal_alignment="right"):
     seen = choose_view(seen)
+remember("layers", seen)  # before the model is judged: where it is not there, another can be chosen
 seen = choose_model(seen)
 remember("layers", seen)
 seen = VIEWS[seen.show](seen)

@@ -19,6 +19,7 @@ with heading:
     )
 with switch:
     seen = choose_view(seen)
+remember("texts", seen)  # before the model is judged: where it is not there, another can be chosen
 seen = choose_model(seen)
 remember("texts", seen)
 texts, question = st.container(), st.container()

@@ -338,6 +338,19 @@ def test_a_word_nobody_wrote_is_not_found():
         grouped_senses("minilm", "qwrtzp")
 
 
+def test_other_weights_in_the_same_folder_are_another_model(tmp_path):
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    folder = save_model(tmp_path, "bert")
+    before = hidden_states(TEXTS, reader(f"path:{folder}")).layers[-1]
+    weights = load_file(folder / "model.safetensors")
+    weights = {name: it + 0.1 * torch.rand_like(it) for name, it in weights.items()}
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    after = hidden_states(TEXTS, reader(f"path:{folder}")).layers[-1]
+    assert np.abs(after - before).max() > 0.01
+
+
 def test_unit_rows_are_what_the_pictures_are_of(bench, own):
     picture = layer_picture(bench, own, PcaSpec(), "joint")
     longer = [3 * it for it in vectors_of(own)]

@@ -1,5 +1,6 @@
 """The layers page through Streamlit's own test driver, on a tiny model saved to disk."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,9 @@ from test_app import (
 from test_encoder import save_model
 
 from core.permalink import join_words
-from core.pipeline import Bench
+from core.pipeline import Bench, layer_pictures
 from core.pipeline.layer_pictures import draw_layers
-from core.projection.base import PcaSpec
+from core.projection.base import PcaSpec, UmapSpec
 from core.ui.layer_sentence import SETS
 
 pytestmark = pytest.mark.usefixtures("worker_ends")
@@ -28,11 +29,13 @@ SENTENCES = ("the cat sleeps under a table", "a big dog runs over the small tabl
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory, workspace: Path) -> str:
+def model(tmp_path_factory, workspace: Path) -> Iterator[str]:
     """A random model of two layers, whose background and second drawing are there already."""
     reference = f"path:{save_model(tmp_path_factory.mktemp('model'), 'bert')}"
-    draw_layers(Bench(workspace), reference, PcaSpec(), "aligned")  # measures small spaces only
-    return reference
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(layer_pictures, "BACKGROUND", 600)  # test_browser_layers.py has all of them
+        draw_layers(Bench(workspace), reference, PcaSpec(), "aligned")
+        yield reference
 
 
 def at_layers(model: str, **link: str):
@@ -49,7 +52,6 @@ class TestSentences:
         assert {len(it["way"]) for it in movers} == {3}
         followed = [it["text"] for it in movers if it["chosen"]]
         assert followed == ["table", "table"]
-        assert app.query_params["token"] == "5"
         assert "steps" in picture
         assert picture["steps"] == []
         assert stage(app, "layers")["player"]["names"] == ["embeddings", "layer 1", "layer 2"]
@@ -77,12 +79,13 @@ class TestSentences:
         app.text_area(key="layers:sentences").set_value("salt and sea\n\n  the moon  ").run()
         healthy(app)
         assert app.query_params["sentences"] == "salt and sea,the moon"
-        assert app.query_params["token"] != "1"
+        assert "token" not in app.query_params
 
     def test_a_prepared_set(self, model):
         app = at_layers(model)
-        app.selectbox(key="layers:set").select("One not").run()
+        app.selectbox(key="layers:set None").select("One not").run()
         healthy(app)
+        assert app.selectbox(key="layers:set One not").value == "One not"
         assert app.query_params["sentences"] == join_words(SETS["One not"])
 
     def test_nothing_typed(self, model):
@@ -114,16 +117,33 @@ class TestSentences:
         app = healthy(open_page("layers", model=reference))
         assert any("found" in error.value for error in app.error)
 
+    def test_from_a_model_that_is_gone_one_can_choose_another(self):
+        app = healthy(open_page("layers", model="path:~nobody/x", show="senses", word="bank"))
+        assert app.error
+        app.selectbox(key="layers:model").set_value("minilm").run()
+        assert not healthy(app).error
+        assert app.query_params["model"] == "minilm"
+
+    def test_umap_and_pca_are_two_pictures(self, model, workspace):
+        draw_layers(Bench(workspace), model, UmapSpec(), "joint")
+        ways = []
+        for name in ("umap", "pca", "umap"):
+            [drawn] = stage(at_layers(model, picture=name), "layers")["pictures"]
+            assert name.upper() in drawn["title"]
+            ways.append(drawn["movers"][0]["way"])
+        assert ways[0] != ways[1]
+        assert ways[0] == ways[2]
+
+    def test_a_token_is_not_taken_for_a_sentence(self, model):
+        app = at_layers(model, token="1", layer="1")
+        app.segmented_control(key="layers:show").set_value("senses").run()
+        healthy(app)
+        assert "token" not in app.query_params
+        assert "layer" not in app.query_params
+
     @pytest.mark.parametrize("link", [{"token": "9999"}, {"layer": "99"}, {"fit": "x"}])
     def test_links_of_strangers(self, model, link):
         assert stage(at_layers(model, **link), "layers")
-
-    def test_the_background_is_read_by_the_worker(self, tmp_path):
-        reference = f"path:{save_model(tmp_path / 'other', 'gpt2')}"
-        app = at_layers(reference)
-        assert "read by the model once" in said(app)
-        until(app, lambda app: "layers stage" in scenes(app))
-        healthy(app)
 
 
 class TestSenses:

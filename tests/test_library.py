@@ -377,6 +377,15 @@ class TestDropped:
         np.testing.assert_array_equal(again.read.windows, own.read.windows)
         assert (again.title, again.text) == (own.title, own.text)
 
+    def test_what_was_cut_short_is_read_anew(self, bench):
+        key = keep_text(bench, "minilm", "b", "The tide came in over the flat sand.")
+        own = dropped(bench, "minilm", key)
+        for file in (bench.workspace / "cache").rglob("*"):
+            if file.is_file() and key in str(file) and file.suffix == ".safetensors":
+                file.write_bytes(file.read_bytes()[:-8])
+        again = dropped(Bench(bench.workspace), "minilm", key)
+        np.testing.assert_allclose(again.read.windows, own.read.windows, atol=1e-6)
+
     def test_forgotten_is_gone(self, bench):
         key = keep_text(bench, "minilm", "a", "A short note about nothing.")
         dropped(bench, "minilm", key)

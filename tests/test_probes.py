@@ -105,6 +105,11 @@ class TestProbe:
         with pytest.raises(InvalidSpecification, match=said):
             probe({"layer": states}, labels, groups or words)
 
+    def test_too_few_items_of_every_label(self):
+        states = np.random.default_rng(0).normal(size=(8, 3)).astype(np.float32)
+        with pytest.raises(InvalidSpecification, match="at most 4 items of a label"):
+            probe({"layer": states}, ["a", "b"] * 4, [str(row) for row in range(8)])
+
     def test_it_can_be_stopped(self):
         states, labels, words = planted(1.0)
         with pytest.raises(Cancelled):
@@ -214,12 +219,19 @@ class TestTables:
             (b"text,label\na\x00,b", "found zero bytes"),
             (b"text,label\na,b\nc,d,e,f\n", "does not read as a table"),
             (b'text,label\n"a,b\n', "does not read as a table"),
+            (b"text,label\nhello, world,good\nbye, all,bad\n", "more cells in the first row"),
+            (b"text,label\nhello,good,\nbye,bad,\n", "more cells in the first row"),
             (b"x" * (MOST_BYTES + 1), "found 50 MB"),
         ],
     )
     def test_what_is_no_table(self, data, said):
         with pytest.raises(UnreadableFile, match=said):
             read_table(data, "f.csv")
+
+    def test_a_text_of_which_nothing_can_be_seen_is_left_out(self):
+        rows = "\n".join(f"text {row},{'ab'[row % 2]}" for row in range(12))
+        table = read_table(f"text,label\n\u200b,a\n\ufeff \ufffd,b\n{rows}".encode(), "f.csv")
+        assert len(labelled(table, "text", "label").texts) == 12
 
     def test_a_column_that_is_missing(self):
         with pytest.raises(InvalidSpecification, match="no column 'nix'; expected one of text"):
@@ -268,6 +280,22 @@ class TestProbing:
         assert found.static is not None
         assert found.static.accuracy.value <= 0.5  # the same row whatever is said of it
         assert found.found[found.best].accuracy.value > 0.8  # what is said of it is in its state
+
+    def test_senses_of_many_words_are_asked_sentence_by_sentence(self):
+        """No label is shared by two words: words cannot be held out, texts can."""
+        things = ["film", "book", "meal", "song", "walk", "hotel", "game", "talk", "play", "trip"]
+        rows = [(it, mood, row) for it in things for mood in ("good", "bad") for row in range(5)]
+        texts = tuple(f"a {mood} {it} no. {row}" for it, mood, row in rows)
+        words = tuple(it for it, _, _ in rows)
+        labels = tuple(f"{it}, {mood}" for it, mood, _ in rows)
+        found = probing("minilm", "own", own=Labelled(texts, labels, words, (), ()))
+        assert (found.classes, found.groups, found.apart) == (20, 100, "text")
+
+    def test_words_that_no_text_has(self, moods):
+        with pytest.raises(
+            InvalidSpecification, match="found none of the words, such as 'New York'"
+        ):
+            probing("minilm", "own", own=replace(moods, words=("New York",) * 40))
 
     def test_texts_without_their_word_are_left_out_and_said(self, moods):
         words = ("absent", *moods.words[1:])

@@ -156,8 +156,8 @@ def heatmap(
     figure.add_trace(
         go.Heatmap(
             z=np.round(values, 4).tolist(),
-            x=[plain(name, 24) for name in columns],
-            y=[plain(name, 24) for name in rows],
+            x=[plain(name, 80) for name in columns],
+            y=[plain(name, 80) for name in rows],
             zmin=limits[0],
             zmax=limits[1],
             colorscale=[[k / (len(scale) - 1), color] for k, color in enumerate(scale)],

@@ -8,6 +8,7 @@ Sources: Alain & Bengio 2017, arXiv:1610.01644; Hewitt & Liang 2019, arXiv:1909.
 tasks and selectivity); Belinkov 2022 (what probes cannot show).
 """
 
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -122,6 +123,11 @@ def _require_classes(
                 f"found all items labelled {name!r} in one group; expected two groups or more for "
                 "each label: leave it out, or bring more"
             )
+    if (most := int(np.bincount(codes).max())) < FOLDS:
+        raise InvalidSpecification(
+            f"found at most {most} items of a label; expected {FOLDS} or more of one at least: "
+            "bring more items"
+        )
 
 
 Fold = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
@@ -131,7 +137,10 @@ def _folds(codes: npt.NDArray[np.int64], groups: Sequence[str], seed: int) -> It
     from sklearn.model_selection import StratifiedGroupKFold
 
     splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
-    for taught, asked in splitter.split(np.zeros(len(codes)), codes, np.asarray(groups, dtype=str)):
+    with warnings.catch_warnings():  # a rare label may be missing from a fold
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+        parts = list(splitter.split(np.zeros(len(codes)), codes, np.asarray(groups, dtype=str)))
+    for taught, asked in parts:
         if len(asked) and len(taught):
             yield taught.astype(np.int64), asked.astype(np.int64)
 

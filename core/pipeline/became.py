@@ -15,7 +15,7 @@ from core.teachers.hub import display
 from core.types import Scores
 
 NEAREST = 5
-WIDER = 8  # times as many are looked at, since a sentence is shown once
+OUT = -2.0  # lower than any cosine
 
 
 @dataclass(frozen=True)
@@ -136,16 +136,17 @@ def _rows(table: Table, cosines: Floats, k: int) -> tuple[NearToken, ...]:
 
 def _others(index: StateIndex, cosines: Scores, own: str, k: int) -> tuple[NearState, ...]:
     """The k nearest states, the best of each sentence, without the sentence itself."""
-    found: list[NearState] = []
-    seen: set[int] = set()
-    for row, cosine in best(cosines, WIDER * k):
-        text = int(index.text_rows[row])
-        sentence = index.texts[text]
-        if text in seen or sentence.casefold() == own or len(found) == k:
-            continue
-        seen.add(text)
+    mine = np.array([text.casefold() == own for text in index.texts])
+    left = np.where(mine[index.text_rows], OUT, cosines).astype(np.float32)
+    nearest = np.full(len(index.texts), OUT, np.float32)
+    np.maximum.at(nearest, index.text_rows, left)
+    found = []
+    for text, cosine in best(nearest, k):
+        if cosine == OUT:
+            break
+        row = int(np.flatnonzero((index.text_rows == text) & (left == nearest[text]))[0])
         start, end = (int(index.tokens[name].iloc[row]) for name in ("start", "end"))
-        found.append(NearState(sentence, start, end, index.documents[text], cosine))
+        found.append(NearState(index.texts[text], start, end, index.documents[text], cosine))
     return tuple(found)
 
 

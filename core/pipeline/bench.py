@@ -201,7 +201,7 @@ class Bench:
 
     def _forget(self) -> None:
         """Keep the latest things only: a space weighs tens of megabytes."""
-        kept = {"space": 6, "graph": 8, "comparison": 3, "probing": 8}
+        kept = {"space": 6, "graph": 8, "comparison": 3, "ground": 4, "library": 2, "probing": 8}
         kept |= {"projection": 24, "faithfulness": 24}
         for kind, most in kept.items():
             keys = [key for key in self._memory if key[0] == kind]

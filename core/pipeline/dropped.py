@@ -89,9 +89,13 @@ def dropped(bench: "Bench", model: str, key: str, progress: Progress = silent) -
     """
     row = bench.store.load(TEXT, key).tables["text"].iloc[0]
     text = str(row["text"])
+    made = None
     if bench.store.has(SIGNED, key):
-        made = load_windowed(bench.store.load(SIGNED, key))
-    else:
+        try:
+            made = load_windowed(bench.store.load(SIGNED, key))
+        except StoreError:  # damaged: it is made again
+            bench.store.remove(SIGNED, key)
+    if made is None:
         made = windowed([text], reader(model), progress)
         bench.store.save(SIGNED, key, *dump_windowed(made))
     return Dropped(key, str(row["title"]), text, made)

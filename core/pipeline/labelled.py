@@ -4,6 +4,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from unicodedata import category
 
 import numpy as np
 import pandas as pd
@@ -77,6 +78,11 @@ def read_table(data: bytes, name: str) -> pd.DataFrame:
             f"({' '.join(str(fault).split())[:120]}); expected as many cells in each row as names "
             "in the first: mend that row, or quote texts that hold the separator"
         ) from None
+    if not isinstance(table.index, pd.RangeIndex):  # pandas took the first column for row names
+        raise UnreadableFile(
+            f"found more cells in the first row of {name:.60} than names above it; expected as "
+            "many: quote texts that hold the separator, or name every column"
+        )
     if table.empty:
         raise UnreadableFile(f"found no rows in {name:.60}; expected a row an item: add some")
     return table
@@ -107,7 +113,8 @@ def labelled(
     )
     notes: list[str] = []
     needed = ["text", "label", *(["word"] if word else [])]
-    rows = _kept(rows, (rows[needed] != "").all(axis=1), notes, "without text or label")
+    whole = (rows[needed] != "").all(axis=1) & rows["text"].map(_has_signs)
+    rows = _kept(rows, whole, notes, "without text or label")
     rows = _drawn(rows, seed, notes)
     groups = rows["group"].where(rows["group"] != "", rows["text"].str.casefold())
     many = groups.groupby(rows["label"]).nunique()
@@ -129,6 +136,11 @@ def labelled(
         tuple(rows["group"]) if group else (),
         tuple(notes),
     )
+
+
+def _has_signs(text: str) -> bool:
+    """Whether there is anything to see: not only spaces, marks without width and broken letters."""
+    return any(category(sign)[0] not in "CZ" and sign != "\ufffd" for sign in text)
 
 
 def keep_labelled(store: Store, items: Labelled) -> str:

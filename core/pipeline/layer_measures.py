@@ -12,7 +12,7 @@ import pandas as pd
 
 from core.errors import InvalidSpecification
 from core.pipeline.layer_grid import SENTENCES, Grid, layer_likeness
-from core.pipeline.reading import identity, reader, some_sentences
+from core.pipeline.reading import corpus_identity, identity, reader, some_sentences
 from core.pipeline.stages import scaled
 from core.signatures.contextuality import by_layer
 from core.signatures.hidden import hidden_states
@@ -58,7 +58,7 @@ class Measures:
 
 def measures_key(reference: str) -> str:
     """Where the store keeps them."""
-    return _key("measures-1", identity(reference), READ)
+    return _key("measures-1", identity(reference), corpus_identity(), READ)
 
 
 def has_measures(bench: "Bench", reference: str) -> bool:
@@ -114,7 +114,7 @@ def _opened(vectors: Matrix) -> dict[str, float]:
 
 def grid_key(a: str, b: str) -> str:
     """Where the store keeps the likeness of two models' layers."""
-    return _key("grid-1", identity(a), identity(b), SENTENCES)
+    return _key("grid-1", identity(a), identity(b), corpus_identity(), SENTENCES)
 
 
 def has_grid(bench: "Bench", a: str, b: str) -> bool:

@@ -17,7 +17,7 @@ import pandas as pd
 
 from core.errors import InvalidSpecification
 from core.metrics.similarity import Alignment, procrustes
-from core.pipeline.reading import identity, reader, some_sentences
+from core.pipeline.reading import corpus_identity, identity, reader, some_sentences
 from core.pipeline.stages import scaled
 from core.projection.base import PcaSpec, Spec
 from core.projection.pca import Plane, principal_plane
@@ -94,7 +94,7 @@ class LayerPicture:
 
 def ground_key(reference: str, seed: int = 0) -> str:
     """Where the store keeps a ground."""
-    state = f"{identity(reference)} {BACKGROUND} {seed} ground-1"
+    state = f"{identity(reference)} {corpus_identity()} {BACKGROUND} {seed} ground-1"
     return blake2b(state.encode(), digest_size=16).hexdigest()
 
 

@@ -16,8 +16,8 @@ from core.metrics.intervals import Interval
 from core.metrics.probes import FOLDS, Probed, probe
 from core.pipeline.bench import Bench
 from core.pipeline.labelled import Labelled, kept_labelled
-from core.pipeline.reading import identity, reader, some_sentences
-from core.pipeline.senses import prepared_senses
+from core.pipeline.reading import corpus_identity, identity, reader, some_sentences
+from core.pipeline.senses import PREPARED, prepared_senses
 from core.pipeline.stages import scaled
 from core.signatures.documents import document_states
 from core.signatures.hidden import Reader
@@ -196,7 +196,8 @@ def kept_probing(
 
 
 def _key(reference: str, task: str, seed: int) -> str:
-    said = f"{identity(reference)} {task} {seed} {VERSION}"
+    texts = PREPARED.read_text(encoding="utf-8") if task.startswith("sense:") else corpus_identity()
+    said = f"{identity(reference)} {texts} {task} {seed} {VERSION}"
     return blake2b(said.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
@@ -330,8 +331,9 @@ def _sense(reference: str, word: str, seed: int, progress: Progress) -> Question
             f"{', '.join(prepared_senses())}"
         )
     texts = tuple(it.text for it in sentences)
-    read = _read(reference, texts, WORDS, progress)
-    rows, kept = _first(read.table, [word] * len(texts))
+    wanted = [word] * len(texts)
+    read = _read(reference, texts, WORDS, progress, wanted)
+    rows, kept = _first(read.table, wanted)
     labels = [sentences[text].sense for text in kept]
     return read.question(rows, labels, [str(text) for text in kept], None, "sentence")
 
@@ -339,22 +341,35 @@ def _sense(reference: str, word: str, seed: int, progress: Progress) -> Question
 def _own(reference: str, own: Labelled, progress: Progress) -> Question:
     """Labels that somebody brings, of words in texts or of whole texts.
 
-    No group is on both sides where groups are given, else no word where there are ten or more,
-    else no text.
+    No group is on both sides where groups are given, else no word where there are ten or more and
+    each label has several, else no text.
     """
+    given = own.groups or ("",) * len(own.texts)
+    together = [
+        f"group {group}" if group else f"text {text.casefold()}"
+        for group, text in zip(given, own.texts, strict=True)
+    ]
     if not own.words:
         read = _read(reference, own.texts, TEXTS, progress)
-        groups = list(own.groups) or [text.casefold() for text in own.texts]
+        groups = together
         apart = "group" if own.groups else "text"
         found = read.question(None, list(own.labels), groups, None, apart)
     else:
-        read = _read(reference, own.texts, WORDS, progress)
+        read = _read(reference, own.texts, WORDS, progress, own.words)
         rows, kept = _first(read.table, own.words)
+        if not kept:
+            raise InvalidSpecification(
+                f"found none of the words, such as {own.words[0]!r:.40}, as one word in its text; "
+                "expected single words as they stand there: mend the column of words"
+            )
         words = [own.words[text].casefold() for text in kept]
-        by_word = not own.groups and len(set(words)) >= 2 * FOLDS
-        groups = words if by_word else [own.texts[text].casefold() for text in kept]
-        if own.groups:
-            groups = [own.groups[text] for text in kept]
+        held: dict[str, set[str]] = {}
+        for text, word in zip(kept, words, strict=True):
+            held.setdefault(own.labels[text], set()).add(word)
+        # A label that one word alone has, such as a sense, cannot be asked about other words.
+        shared = min(map(len, held.values())) > 1
+        by_word = not own.groups and shared and len(set(words)) >= 2 * FOLDS
+        groups = words if by_word else [together[text] for text in kept]
         apart = "word" if by_word else "group" if own.groups else "text"
         labels = [own.labels[text] for text in kept]
         found = read.question(rows, labels, groups, words, apart)
@@ -412,9 +427,20 @@ class _Read:
         )
 
 
-def _read(reference: str, texts: Sequence[str], pooling: Pooling, progress: Progress) -> _Read:
-    """Texts through the model, share by share: their states are never all in memory."""
+def _read(
+    reference: str,
+    texts: Sequence[str],
+    pooling: Pooling,
+    progress: Progress,
+    words: Sequence[str] | None = None,
+) -> _Read:
+    """Texts through the model, share by share: their states are never all in memory, and with
+    ``words``, one a text, only the first occurrence of each is kept.
+
+    Position 0 of a decoder takes no part: it is an outlier in every layer.
+    """
     model = reader(reference)
+    pooling = replace(pooling, skip_first=model.causal)
     layers: list[list[Matrix]] = [[] for _ in model.trial]
     rows: list[Matrix] = []
     tables = []
@@ -423,12 +449,15 @@ def _read(reference: str, texts: Sequence[str], pooling: Pooling, progress: Prog
         told = partial(_share, progress, start, len(part), len(texts))
         states = document_states(part, model, progress=told)
         made, table = each_layer(states, pooling)
+        keep = np.arange(len(table))
+        if words is not None:
+            keep = np.asarray(_first(table, words[start : start + SHARE])[0], np.int64)
         for kept, layer in zip(layers, made, strict=True):
-            kept.append(layer)
+            kept.append(layer[keep])
         if (plain := _without_context(states, model)) is not None:
-            rows.append(pool(plain, pooling).vectors)
+            rows.append(pool(plain, pooling).vectors[keep])
         table["text"] += start
-        tables.append(table)
+        tables.append(table.iloc[keep])
     return _Read(
         texts,
         [np.concatenate(parts) for parts in layers],

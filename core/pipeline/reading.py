@@ -35,7 +35,7 @@ def reader(reference: str) -> Reader:
     if reference.startswith(PREFIX):
         where = _student(reference)
         return _student_reader(reference, where, student_folder.digest(where))
-    return _reader(reference)
+    return _reader(reference, identity(reference))
 
 
 def _student(reference: str) -> Path:
@@ -59,7 +59,7 @@ def _student_reader(reference: str, where: Path, digest: str) -> Reader:  # noqa
 
 
 @lru_cache(maxsize=2)
-def _reader(reference: str) -> Reader:
+def _reader(reference: str, stamp: str) -> Reader:  # noqa: ARG001 - a key: other weights, another
     kind, _, rest = reference.partition(":")
     if kind == MINILM:
         folder = minilm_folder()
@@ -85,6 +85,11 @@ def identity(reference: str) -> str:
     if kind in ("path", "hub") and rest:
         return f"{reference} {source_of(kind, rest).revision}"
     raise _unknown(reference)
+
+
+def corpus_identity() -> str:
+    """What tells the packaged texts from those of another version."""
+    return f"gensim {package_version('gensim')}"
 
 
 def _unknown(reference: str) -> UnknownTeacher:

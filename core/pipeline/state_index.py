@@ -27,7 +27,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from core.errors import StoreError
-from core.pipeline.reading import identity, reader, some_sentences
+from core.pipeline.reading import corpus_identity, identity, reader, some_sentences
 from core.signatures.documents import document_states
 from core.signatures.hidden import Reader
 from core.signatures.states import beside
@@ -138,7 +138,8 @@ class StateIndex:
 
 def index_folder(workspace: Path, reference: str) -> Path:
     """Where the index of a model lies; another revision, another folder."""
-    key = blake2b(f"{identity(reference)} {STATES} {FORMAT}".encode(), digest_size=16).hexdigest()
+    said = f"{identity(reference)} {corpus_identity()} {STATES} {FORMAT}"
+    key = blake2b(said.encode(), digest_size=16).hexdigest()
     return Path(workspace) / "cache" / "states" / key
 
 

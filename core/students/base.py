@@ -185,6 +185,22 @@ class Family:
     learns: bool
 
 
+def require_choice(name: str, found: str, known: Sequence[str]) -> None:
+    """Raise InvalidSpecification for a setting that is none of those known."""
+    if found not in known:
+        raise InvalidSpecification(
+            f"found the {name} {found!r:.40}; expected one of {', '.join(known)}"
+        )
+
+
+def require_share(held_out: float) -> None:
+    """Raise InvalidSpecification for a held-out share that leaves nothing to teach, or is none."""
+    if not 0 <= held_out < 1:
+        raise InvalidSpecification(
+            f"found a held-out share of {held_out:g}; expected 0 to below 1: 0.05 is a good start"
+        )
+
+
 def require_room(space: Space, spec: StudentSpec, least_bytes: int) -> int:
     """The bytes that there are in all. Raises InvalidSpecification where they cannot suffice."""
     budget = round(spec.bytes_per_item * len(space))

@@ -14,36 +14,24 @@ import numpy as np
 from core.errors import InvalidSpecification
 from core.spaces.space import Space
 from core.students import coded
-from core.students.base import Family, Origin, Stored, Student
+from core.students.base import Family, Origin, Stored
 from core.students.checkpoint import Keeper
 from core.students.contextual_lessons import learn
 from core.students.contextual_spec import ContextualSpec
 from core.students.layered import LayeredShape, build_layered
 from core.students.lessons import open_school
+from core.students.reading import ReadingStudent
 from core.students.tiny_transformer import Shape, in_batches, pool
-from core.students.vocabulary import Vocabulary
 from core.students.wordpiece import Pieces
 from core.types import Progress, Queries
 
 __all__ = ["FAMILY", "ContextualSpec", "ContextualStudent"]
 
-TYPICAL = 8  # pieces of the text that operations are counted for
 
-
-class ContextualStudent(Student):
-    """Reads any text. Everything it needs is in its arrays; the model is built on first use."""
+class ContextualStudent(ReadingStudent):
+    """Gives every token of a text the teacher's states, layer by layer."""
 
     family = "contextual"
-
-    def __init__(
-        self, spec: ContextualSpec, origin: Origin, kept: Stored, notes: Sequence[str] = ()
-    ) -> None:
-        super().__init__(spec, origin, notes)
-        self._kept = kept
-
-    @property
-    def vocabulary(self) -> tuple[str, ...]:
-        return ()
 
     @property
     def shape(self) -> LayeredShape:
@@ -60,26 +48,6 @@ class ContextualStudent(Student):
         return in_batches(
             self.pieces.encode(texts), lambda ids: pool(self.module(ids)[-1], how), self.dim
         )
-
-    def stored(self) -> Stored:
-        return self._kept
-
-    def operations(self) -> int:
-        """Multiply-adds for a text of 8 pieces and the two that frame it."""
-        return self.shape.operations(TYPICAL + 2)
-
-    def parameters(self) -> int:
-        """The whole numbers that are coded, and the real ones."""
-        shapes = self._kept.payload["grids"]
-        return int(sum(rows * columns for rows, columns in shapes)) + super().parameters()
-
-    @cached_property
-    def pieces(self) -> Pieces:
-        """Its tokenizer: the teacher's, less the pieces that no text produces."""
-        payload = self._kept.payload
-        packed = np.asarray(self._kept.arrays["vocabulary.pieces"], dtype=np.uint8)
-        texts = Vocabulary.unpacked(packed).texts
-        return Pieces(texts, payload["rules"], payload["longest"])
 
     @cached_property
     def module(self) -> Any:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from core.errors import InvalidSpecification
-from core.students.base import StudentSpec
+from core.students.base import StudentSpec, require_choice, require_share
 
 SHAPES = ("thin", "half")
 MOST_STEPS = 100_000
@@ -45,15 +45,8 @@ class ContextualSpec(StudentSpec):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.held_out < 1:
-            raise InvalidSpecification(
-                f"found a held-out share of {self.held_out:g}; expected 0 to below 1: 0.05 is a "
-                "good start"
-            )
-        if self.shape not in SHAPES:
-            raise InvalidSpecification(
-                f"found the shape {self.shape!r:.40}; expected one of {', '.join(SHAPES)}"
-            )
+        require_share(self.held_out)
+        require_choice("shape", self.shape, SHAPES)
         for name, least, most in (
             ("dropped", 0, 1_000),
             ("inner", 0, 1_000_000),

@@ -16,16 +16,14 @@ import numpy as np
 from core.errors import InvalidSpecification
 from core.spaces.space import Space
 from core.students import bag, coded
-from core.students.base import Family, Origin, Stored, Student, StudentSpec
+from core.students.base import Family, Origin, Stored, StudentSpec, require_choice, require_share
 from core.students.checkpoint import Keeper
 from core.students.lessons import School, learn_bag, learn_layers, open_school
+from core.students.reading import ReadingStudent
 from core.students.tiny_transformer import Shape, build, in_batches
-from core.students.vocabulary import Vocabulary
-from core.students.wordpiece import Pieces
 from core.types import Progress, Queries
 
 SHAPES = ("auto", "bag", "layers")
-TYPICAL = 8  # pieces of the text that operations are counted for
 WORTH = 0.1  # bytes for each number of the teacher, below which the layers are too coarse
 
 
@@ -43,31 +41,14 @@ class EncoderSpec(StudentSpec):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.held_out < 1:
-            raise InvalidSpecification(
-                f"found a held-out share of {self.held_out:g}; expected 0 to below 1: 0.05 is a "
-                "good start"
-            )
-        if self.shape not in SHAPES:
-            raise InvalidSpecification(
-                f"found the shape {self.shape!r:.40}; expected one of {', '.join(SHAPES)}"
-            )
+        require_share(self.held_out)
+        require_choice("shape", self.shape, SHAPES)
 
 
-class EncoderStudent(Student):
-    """Reads any text. Everything it needs is in its arrays; the model is built on first use."""
+class EncoderStudent(ReadingStudent):
+    """Gives a text the teacher's own sentence embedding."""
 
     family = "encoder"
-
-    def __init__(
-        self, spec: EncoderSpec, origin: Origin, kept: Stored, notes: Sequence[str] = ()
-    ) -> None:
-        super().__init__(spec, origin, notes)
-        self._kept = kept
-
-    @property
-    def vocabulary(self) -> tuple[str, ...]:
-        return ()
 
     @property
     def shape(self) -> Shape | bag.BagShape:
@@ -85,26 +66,6 @@ class EncoderStudent(Student):
         if not texts:
             return np.zeros((0, self.dim), dtype=np.float32)
         return in_batches(self.pieces.encode(texts), self.module, self.dim)
-
-    def stored(self) -> Stored:
-        return self._kept
-
-    def operations(self) -> int:
-        """Multiply-adds for a text of 8 pieces and the two that frame it."""
-        return self.shape.operations(TYPICAL + 2)
-
-    def parameters(self) -> int:
-        """The whole numbers that are coded, and the real ones."""
-        shapes = self._kept.payload["grids"]
-        return int(sum(rows * columns for rows, columns in shapes)) + super().parameters()
-
-    @cached_property
-    def pieces(self) -> Pieces:
-        """Its tokenizer: the teacher's, less the pieces that no text produces."""
-        payload = self._kept.payload
-        packed = np.asarray(self._kept.arrays["vocabulary.pieces"], dtype=np.uint8)
-        texts = Vocabulary.unpacked(packed).texts
-        return Pieces(texts, payload["rules"], payload["longest"])
 
     @cached_property
     def module(self) -> Any:

@@ -4,7 +4,7 @@
 ``:words`` behind it.
 """
 
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 from core.errors import TeacherUnavailable
 from core.spaces.lexicon import word_table
 from core.spaces.space import Provenance, Space
-from core.teachers.base import PureTable, TeacherInfo
+from core.teachers.base import PureTable, TeacherInfo, shown
 from core.teachers.encoded import WORDS, Corpus, EncodedTeacher, common_words
 from core.teachers.encoder import TextEncoder, load_encoder, load_model
 from core.teachers.lookup import mean_of_pieces, own_row
@@ -36,7 +36,21 @@ def model_teacher(kind: str, rest: str) -> "ModelTokens | ModelWords":
 
 def source_of(kind: str, where: str) -> Source:
     """Where ``path:WHERE`` or ``hub:WHERE`` keeps its files. Raises what the sources raise."""
-    return FolderSource(Path(where)) if kind == "path" else HubSource(where)
+    if kind == "hub":
+        return _repository(where)
+    try:
+        return FolderSource(Path(where))
+    except (OSError, RuntimeError, ValueError):  # too long, nobody's home, a zero byte
+        raise TeacherUnavailable(
+            f"found no folder {shown(where)}; expected one that save_pretrained wrote: check its "
+            "path"
+        ) from None
+
+
+@lru_cache(maxsize=8)
+def _repository(where: str) -> HubSource:
+    """Asked once a process which commit it is at: a page asks for it many times."""
+    return HubSource(where)
 
 
 class ModelTokens(PureTable):

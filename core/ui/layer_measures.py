@@ -11,8 +11,8 @@ from core.figures.scene import Picture, Scene
 from core.figures.tokens import OKABE_ITO
 from core.permalink import LayersView
 from core.pipeline.layer_measures import grid, has_grid, has_measures, measures, parted
-from core.ui.layer_choice import model_name, models
 from core.ui.layer_sentence import SETS, states_or_stop, surface
+from core.ui.models import model_name, models
 from core.ui.prose import plain
 from core.ui.ready import submitted, watch
 from core.ui.stage import dark, mount, tokens
@@ -42,13 +42,9 @@ does not mean the same numbers.
 def measures_view(seen: LayersView) -> LayersView:
     """Context's share, the narrow cone and its remedies, and layer against layer."""
     seen = _second_model(seen)
-    top, below = st.container(), st.container()
-    with below:
-        _likeness(seen)
-        if seen.second:
-            _where_they_part(seen)
-    with top:
-        _context(seen)
+    _context(seen)
+    if _likeness(seen) and seen.second:
+        _where_they_part(seen)
     return seen
 
 
@@ -136,21 +132,22 @@ def _curves(name: str, title: str, curves: list[Curve], sentences: int) -> None:
     mount(Scene(name, [picture], legend=curve_legend(curves)), f"measures {name}")
 
 
-def _likeness(seen: LayersView) -> None:
-    """Every layer of one model against every layer of the other, or of its own."""
+def _likeness(seen: LayersView) -> bool:
+    """Every layer of one model against every layer of the other, or of its own; whether both
+    can be read."""
     a, b = seen.model, seen.second or seen.model
     st.markdown("##### Layer against layer", help=HELP_CKA)
     try:
         kept = has_grid(bench(), a, b)
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/error:")
-        return
+        return False
     if not kept:
         st.caption("200 sentences are read by both, and every pair of layers is compared, once.")
         job_id = submitted("grid", {"a": a, "b": b}, f"grid {a} {b}")
         if job_id is not None:
             watch(job_id, "Compare the layers", lambda: has_grid(bench(), a, b))
-        return
+        return True
     found = grid(bench(), a, b)
     rows, columns = found.debiased.shape
     names = model_name(a), model_name(b)
@@ -171,6 +168,7 @@ def _likeness(seen: LayersView) -> None:
         height=90 + 36 * rows,
     )
     mount(Scene("grid", [picture]), "measures grid")
+    return True
 
 
 def _where_they_part(seen: LayersView) -> None:
@@ -185,7 +183,7 @@ def _where_they_part(seen: LayersView) -> None:
         return
     shown = min(cosines.shape[1], MOST_SHOWN)
     # A category must be unique to have a column of its own.
-    names = [f"{surface(one, row)}{chr(0x200B) * row}" for row in range(shown)]
+    names = [f"{surface(one, row)[:16]}{chr(0x200B) * row}" for row in range(shown)]
     figure = heatmap(
         cosines[:, :shown],
         [layer_name(k) for k in range(len(cosines))],

@@ -12,6 +12,7 @@ from core.figures.scene import Mover, Picture, Player, Scene, Strip
 from core.figures.tokens import OKABE_ITO
 from core.permalink import LayersView
 from core.pipeline.layer_pictures import LayerPicture, ground_of, layer_picture
+from core.pipeline.reading import identity
 from core.pipeline.senses import Labelled, Senses, grouped_senses, prepared_senses, senses
 from core.projection.base import PcaSpec
 from core.ui.prose import plain
@@ -43,9 +44,18 @@ def senses_view(seen: LayersView) -> LayersView:
     with picture:
         _show(found, _picture(seen.model, found), seen.token)
     with beside:
-        seen = _curve(seen, found, shown)
-    _sentences(found, shown)
-    return seen
+        curve = st.container()
+        chosen = st.selectbox(
+            "Layer of the list below",
+            list(range(len(found.layers))),
+            index=shown,
+            format_func=layer_name,
+            key=widget("layers", f"layer of {found.word[:40]} {seen.model}"),
+        )
+        with curve:
+            _curve(found, chosen)
+    _sentences(found, chosen)
+    return replace(seen, layer=None if chosen == found.best else chosen)
 
 
 def _controls(seen: LayersView) -> tuple[LayersView, tuple[Labelled, ...]]:
@@ -90,14 +100,14 @@ def _found_or_stop(seen: LayersView, own: tuple[Labelled, ...]) -> Senses:
         if not seen.word:
             st.info("Type a word.", icon=":material/edit:")
             st.stop()
-        return _found(seen.model, seen.word, own)
+        return _found(seen.model, identity(seen.model), seen.word, own)
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/error:")
         st.stop()
 
 
 @st.cache_resource(max_entries=12, show_spinner="Reading the sentences; the model is loaded first")
-def _found(model: str, word: str, own: tuple[Labelled, ...]) -> Senses:
+def _found(model: str, stamp: str, word: str, own: tuple[Labelled, ...]) -> Senses:  # noqa: ARG001
     if own or word in prepared_senses():
         return senses(model, word, own or None)
     return grouped_senses(model, word)
@@ -203,8 +213,8 @@ def _choose() -> None:
         remember("layers", replace(current, token=int(picked["mover"])))
 
 
-def _curve(seen: LayersView, found: Senses, shown: int) -> LayersView:
-    """The silhouette by layer, beside chance; and which layer's sentences are listed."""
+def _curve(found: Senses, shown: int) -> None:
+    """The silhouette by layer, beside chance, and what to make of it."""
     theme, best = tokens(), found.partings[found.best]
     values = [it.silhouette for it in found.partings]
     curves = [
@@ -233,15 +243,6 @@ def _curve(seen: LayersView, found: Senses, shown: int) -> LayersView:
     if not found.given:
         verdict += " The groups were found in the states, not given: look whether they are senses."
     st.markdown(verdict, help=HELP if found.given else HELP_FOUND)
-    layers = list(range(len(found.layers)))
-    chosen = st.selectbox(
-        "Layer of the list below",
-        layers,
-        index=shown,
-        format_func=layer_name,
-        key=widget("layers", f"layer of {found.word[:40]}"),
-    )
-    return replace(seen, layer=None if chosen == found.best else chosen)
 
 
 def _sentences(found: Senses, shown: int) -> None:

@@ -25,7 +25,7 @@ from core.pipeline.layer_pictures import (
     layer_picture,
     second_picture,
 )
-from core.pipeline.reading import reader
+from core.pipeline.reading import identity, reader
 from core.projection.base import PcaSpec, Spec, UmapSpec
 from core.signatures.hidden import FULL, hidden_states
 from core.signatures.states import States
@@ -138,7 +138,8 @@ def sentence_view(seen: LayersView) -> LayersView:
         seen = _picture_controls(seen, len(states.layers))
         spec = PcaSpec() if seen.picture == "pca" else UmapSpec()
     shown: Spec = spec if has_picture(bench(), seen.model, spec, seen.fit) else PcaSpec()
-    reading = Reading(seen, states, _drawn(own.joint.digest, seen.model, shown, seen.fit))
+    key = f"{own.joint.digest} {shown.digest}"
+    reading = Reading(seen, states, _drawn(key, seen.model, shown, seen.fit))
     with stage:
         scene = _show(reading)
     with line:
@@ -147,12 +148,12 @@ def sentence_view(seen: LayersView) -> LayersView:
         _follow(seen, spec)
     second = None
     if has_second(bench(), seen.model, shown, seen.fit):
-        second = _second(own.joint.digest, seen.model, shown, seen.fit)
+        second = _second(key, seen.model, shown, seen.fit)
     attention_lines(seen, states, reading.chosen)
     became_panel(seen, states, reading.chosen)
     drift_panel(reading.picture, states, reading.chosen, second)
     _take_away(reading, scene)
-    return replace(seen, token=reading.chosen)
+    return seen
 
 
 def _box(seen: LayersView) -> LayersView:
@@ -169,17 +170,19 @@ def _box(seen: LayersView) -> LayersView:
             max_chars=8_000,
             help="Press Ctrl+Enter, or click beside the box, to have them read.",
         )
+    lines = tuple(line.strip() for line in typed.splitlines() if line.strip())
     with sets:
-        named = next((name for name, it in SETS.items() if it == seen.sentences), None)
+        named = next((name for name, it in SETS.items() if it == lines), None)
+        key = widget("layers", f"set {named}")
         st.selectbox(
             "Or a prepared set",
             list(SETS),
             index=None if named is None else list(SETS).index(named),
             placeholder="Your own",
-            key=widget("layers", "set"),
+            key=key,
             on_change=_take_set,
+            args=(key,),
         )
-    lines = tuple(line.strip() for line in typed.splitlines() if line.strip())
     if not lines:
         st.info("Type a sentence, and its tokens walk through the layers.", icon=":material/edit:")
         st.stop()
@@ -199,8 +202,8 @@ def _box(seen: LayersView) -> LayersView:
     return seen
 
 
-def _take_set() -> None:
-    name = st.session_state[widget("layers", "set")]
+def _take_set(key: str) -> None:
+    name = st.session_state[key]
     current = st.session_state.get("layers view")
     if name in SETS and isinstance(current, LayersView):
         forget_widgets("layers")
@@ -210,7 +213,7 @@ def _take_set() -> None:
 def states_or_stop(model: str, sentences: tuple[str, ...]) -> States:
     """The states of sentences; where they cannot be read, why, and the page ends."""
     try:
-        states = _states(model, sentences)
+        states = _states(model, identity(model), sentences)
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/error:")
         st.stop()
@@ -220,7 +223,7 @@ def states_or_stop(model: str, sentences: tuple[str, ...]) -> States:
 
 
 @st.cache_resource(max_entries=12, show_spinner="Reading with the model; it is loaded first")
-def _states(model: str, sentences: tuple[str, ...]) -> States:
+def _states(model: str, stamp: str, sentences: tuple[str, ...]) -> States:  # noqa: ARG001 - the key
     return hidden_states(sentences, reader(model), FULL, truncate=True)
 
 
@@ -245,12 +248,12 @@ def follow_layers(model: str, spec: Spec, fit: str, ready: Callable[[], bool]) -
 
 
 @st.cache_resource(max_entries=6, show_spinner="Fitting one picture to the layers")
-def _drawn(key: str, model: str, _spec: Spec, fit: str, kind: str = "") -> LayerPicture:  # noqa: ARG001
+def _drawn(key: str, model: str, _spec: Spec, fit: str) -> LayerPicture:  # noqa: ARG001 - the key
     return layer_picture(bench(), ground(bench(), model), _spec, fit)
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)
-def _second(key: str, model: str, _spec: Spec, fit: str, kind: str = "") -> LayerPicture:  # noqa: ARG001
+def _second(key: str, model: str, _spec: Spec, fit: str) -> LayerPicture:  # noqa: ARG001 - the key
     return second_picture(bench(), model, _spec, fit)
 
 

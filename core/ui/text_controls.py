@@ -4,13 +4,10 @@ from dataclasses import replace
 
 import streamlit as st
 
-from core.errors import MeaningSpaceError
 from core.permalink import TextsView
 from core.pipeline.library import Library
-from core.pipeline.reading import identity
 from core.pipeline.topics import Topic
-from core.ui.layer_choice import model_name, models
-from core.ui.prose import plain
+from core.ui.models import model_box
 from core.ui.state import widget
 from core.ui.text_regions import region_box
 
@@ -35,25 +32,8 @@ def choose_view(seen: TextsView) -> TextsView:
 
 
 def choose_model(seen: TextsView) -> TextsView:
-    """The model that reads documents, in the sidebar. One that is not there ends the page."""
-    options = list(dict.fromkeys([*models(), seen.model]))
-    with st.sidebar:
-        chosen = st.selectbox(
-            "Model",
-            options,
-            index=options.index(seen.model),
-            format_func=model_name,
-            key=widget("texts", "model"),
-            accept_new_options=True,
-            help="Another model reads the library anew. Choose one, or type `path:FOLDER` or "
-            "`hub:ORG/NAME`.",
-        )
-    model = (chosen or seen.model).strip()
-    try:
-        identity(model)
-    except MeaningSpaceError as error:
-        st.error(plain(error), icon=":material/error:")
-        st.stop()
+    """The model that reads documents; another one reads the library anew."""
+    model = model_box("texts", seen.model, "Another model reads the library anew.")
     return seen if model == seen.model else replace(seen, model=model, own="", query="")
 
 

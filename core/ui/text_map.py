@@ -15,7 +15,7 @@ from core.figures.texts import Course, Found, focus_on_texts, texts_figure, text
 from core.permalink import TextsView
 from core.pipeline.dropped import Dropped, near_documents, near_windows, placed
 from core.pipeline.library import Library
-from core.pipeline.reading import reader
+from core.pipeline.reading import identity, reader
 from core.pipeline.topics import Topic
 from core.pipeline.windowed import SNIPPET, signature, snippet
 from core.projection.base import PcaSpec, Spec
@@ -67,7 +67,7 @@ def asked(seen: TextsView, made: Library, near: int = 8) -> Asked | None:
         return None
     try:
         with st.spinner("Reading what you typed; the first time loads the model, some seconds"):
-            vector = _signature(seen.query, seen.model)
+            vector = _signature(seen.query, seen.model, identity(seen.model))
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/search_off:")
         return None
@@ -82,7 +82,7 @@ def asked(seen: TextsView, made: Library, near: int = 8) -> Asked | None:
 
 
 @st.cache_data(max_entries=50, show_spinner=False)
-def _signature(text: str, model: str) -> Vector:
+def _signature(text: str, model: str, stamp: str) -> Vector:  # noqa: ARG001 - the key
     return signature(text, reader(model))
 
 

@@ -18,6 +18,7 @@ from core.pipeline.dropped import (
     windows_table,
 )
 from core.pipeline.library import Library
+from core.pipeline.reading import identity
 from core.pipeline.topics import Topic
 from core.pipeline.windowed import PER_SECOND, snippet
 from core.spaces.plaintext import read_plain, require_prose
@@ -40,7 +41,7 @@ def own_document(seen: TextsView) -> Dropped | None:
     if not seen.own or not has_dropped(bench(), seen.own):
         return None
     try:
-        return _read(seen.own, seen.model)
+        return _read(seen.own, seen.model, identity(seen.model))
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/error:")
         return None
@@ -144,5 +145,5 @@ def _follow(seen: TextsView) -> None:
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _read(key: str, model: str) -> Dropped:
+def _read(key: str, model: str, stamp: str) -> Dropped:  # noqa: ARG001 - the key
     return dropped(bench(), model, key)

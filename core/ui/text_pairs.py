@@ -10,6 +10,7 @@ from core.metrics.intervals import interval
 from core.permalink import TextsView
 from core.pipeline.pairs import SAME, Signed, apart
 from core.pipeline.pairs_kept import has_pairs, kept_pairs
+from core.pipeline.reading import identity
 from core.ui.prose import plain
 from core.ui.stage import mount, tokens
 from core.ui.state import bench, widget
@@ -112,7 +113,7 @@ def _own_pair(seen: TextsView, signed: Signed) -> tuple[float, float] | None:
     if not one.strip() or not other.strip():
         return None
     with st.spinner("Reading both; the first time loads the model, some seconds"):
-        found = _apart(seen.model, one, other, signed)
+        found = _apart(seen.model, identity(seen.model), one, other, signed)
     context, rows = found
     st.caption(
         f"**Your pair** is {context:.3f} apart by signature, {rows:.3f} by the mean of rows; 0 is "
@@ -122,7 +123,13 @@ def _own_pair(seen: TextsView, signed: Signed) -> tuple[float, float] | None:
 
 
 @st.cache_data(max_entries=50, show_spinner=False)
-def _apart(model: str, first: str, second: str, _signed: Signed) -> tuple[float, float]:
+def _apart(
+    model: str,
+    stamp: str,  # noqa: ARG001 - part of the key
+    first: str,
+    second: str,
+    _signed: Signed,
+) -> tuple[float, float]:
     return apart(model, _signed, first, second)
 
 

@@ -11,7 +11,7 @@ from core.pipeline.library import Library, has_library, library, library_topics
 from core.pipeline.topics import Topic, has_topics, topics
 from core.projection.base import PcaSpec, Spec, UmapSpec
 from core.spaces.space import Space
-from core.ui.layer_choice import model_name
+from core.ui.models import model_name
 from core.ui.prose import plain
 from core.ui.ready import complete, submitted, watch
 from core.ui.state import bench, runner
