@@ -105,7 +105,8 @@ def main() -> None:
         address = f"http://127.0.0.1:{port}"
         with server(command, Path(one) / "log", environment()) as served:
             served.until_answers(f"{address}/_stcore/health")
-            page = browser.new_page(viewport={"width": 1280, "height": 900})
+            context = browser.new_context(viewport={"width": 1280, "height": 900})
+            page = context.new_page()
             page.set_default_timeout(300_000)
             first = {"sentences": join_words(tuple(sets[0][0]))}
             page.goto(f"{address}/layers?{urlencode(first)}")

@@ -100,6 +100,11 @@ class Reading:
         same = [row for row in states_of(self) if self.written(row).casefold() == name]
         return [self.chosen, *(row for row in same if row != self.chosen)][:MOST_FOLLOWED]
 
+    @cached_property
+    def near(self) -> list[list[list[str]]]:
+        """For each followed token and each layer, the words that its state is nearest to."""
+        return [nearest_words(self.picture.ground, self.states, row) for row in self.followed]
+
     def written(self, row: int) -> str:
         """A token as it stands in its sentence."""
         return surface(self.states, row)
@@ -378,7 +383,7 @@ def _player(reading: Reading) -> Player:
     count = len(reading.states.layers)
     strips = [
         Strip(_strip_name(reading, row), color, runs_of([words[0] for words in near]))
-        for row, color, near in zip(reading.followed, _strokes(), _near(reading), strict=False)
+        for row, color, near in zip(reading.followed, _strokes(), reading.near, strict=False)
     ]
     return Player(
         t=[float(layer) for layer in range(count)],
@@ -396,14 +401,9 @@ def _strip_name(reading: Reading, row: int) -> str:
     return f"{name}, {text + 1}" if len(reading.followed) > 1 else name
 
 
-def _near(reading: Reading) -> list[list[list[str]]]:
-    own = reading.picture.ground
-    return [nearest_words(own, reading.states, row) for row in reading.followed]
-
-
 def _told(reading: Reading) -> list[str]:
     """Each layer in words."""
-    near = _near(reading)
+    near = reading.near
     lines = []
     for layer in range(len(reading.states.layers)):
         said = [
@@ -420,11 +420,9 @@ def nearest_words(own: Ground, states: States, row: int, k: int = 3) -> list[lis
     name = str(states.tokens["token"].iloc[row])
     found = []
     for number, space in enumerate(own.layers):
-        mean = space.mean
-        unit = unit_rows(space.vectors - mean)
-        query = unit_rows(np.asarray(states.layers[number][[row]], np.float32) - mean)[0]
+        query = unit_rows(np.asarray(states.layers[number][[row]], np.float32) - space.mean)[0]
         words: dict[str, None] = {}
-        for near in np.argsort(-(unit @ query), kind="stable").tolist():
+        for near in np.argsort(-(space.centred.unit @ query), kind="stable").tolist():
             text = space.texts[near]
             if text.isalpha() and not (text.startswith(name) or name.startswith(text)):
                 words[text] = None
