@@ -69,7 +69,7 @@ def _context(seen: LayersView) -> None:
     if not has_measures(bench(), seen.model):
         st.caption(
             "600 sentences are read by the model and measured in every layer, once; that takes "
-            "about half a minute."
+            "about a minute or two."
         )
         job_id = submitted("measures", {"model": seen.model}, f"measures {seen.model}")
         if job_id is not None:
