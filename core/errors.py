@@ -13,6 +13,7 @@
     +-- StoreError              an artefact on disk that is damaged or from a newer version
     +-- InvalidStudent          a student's folder that is damaged, or from a newer version
     +-- TrainingFailed          a training that came to NaN or infinity; what was good is kept
+    +-- NotEnoughMemory         a pass through a model that memory has no room for
     +-- JobFailed               the worker process reported an error or went away
     +-- Cancelled               somebody pressed stop; not a fault
 
@@ -70,6 +71,10 @@ class InvalidStudent(MeaningSpaceError):
 
 class TrainingFailed(MeaningSpaceError):
     """A training that cannot go on; its last good checkpoint is kept."""
+
+
+class NotEnoughMemory(MeaningSpaceError):
+    """A pass through a model that does not fit into memory, even row by row."""
 
 
 class JobFailed(MeaningSpaceError):

@@ -17,10 +17,9 @@ from core.teachers.base import PureTable, TeacherInfo, shown
 from core.teachers.encoded import WORDS, Corpus, EncodedTeacher, common_words
 from core.teachers.encoder import TextEncoder, load_encoder, load_model
 from core.teachers.lookup import mean_of_pieces, own_row
-from core.teachers.sources import FolderSource, HubSource, Source
+from core.teachers.sources import WIDTHS, FolderSource, HubSource, Source, number_in
 from core.types import Matrix, Progress, Vector, silent, tell
 
-WIDTHS = ("hidden_size", "n_embd", "d_model", "dim")
 UNREADABLE = "\ufffd"
 LICENCE = "as the model says"
 
@@ -56,12 +55,14 @@ def _repository(where: str) -> HubSource:
 class ModelTokens(PureTable):
     """A model's input embedding table, special and unused rows left out."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, info: TeacherInfo | None = None) -> None:
         self.source = source
+        self._given = info
 
     @property
     def info(self) -> TeacherInfo:
-        return _info(self.source, "tokens", int(self.source.config().get("vocab_size", 0)))
+        items = int(self.source.config().get("vocab_size", 0))
+        return self._given or _info(self.source, "tokens", items)
 
     def fingerprint(self) -> str:
         return f"{self.source.reference}:tokens {self.source.revision} rows-1"
@@ -180,8 +181,7 @@ def _readable(token: str, starts: str, tokenizer: Any) -> tuple[str, str]:
 
 
 def _info(source: Source, mode: str, items: int) -> TeacherInfo:
-    config = source.config()
-    dim = next((int(config[key]) for key in WIDTHS if isinstance(config.get(key), int)), 0)
+    dim = number_in(source.config(), WIDTHS)
     return TeacherInfo(
         reference=f"{source.reference}:{mode}",
         title=f"{source.reference.rpartition('/')[2]}, its {mode}",

@@ -1,18 +1,24 @@
 """Reference strings: which there are, and the teacher that each one names.
 
 minilm:tokens  minilm:words  minilm:sentences      the packaged encoder
+smollm2:tokens                                     the table of the packaged model that writes
 glove  glove:30000                                 the packaged word vectors
 vectors:FILE                                       your own table
 path:DIR[:tokens|:words]                           a transformers model in a folder
 hub:ORG/NAME[@REVISION][:tokens|:words]            a transformers model on the hub
+smollm2:layerN  path:DIR:layerN  hub:ORG/NAME:layerN  a layer of a causal model
 """
 
 import difflib
+import re
 from pathlib import Path
 
 from core.errors import UnknownTeacher, UnreadableFile
+from core.teachers import smollm2
 from core.teachers.base import Teacher, TeacherInfo, shown
-from core.teachers.hub import model_teacher
+from core.teachers.causal import causal_source
+from core.teachers.hub import ModelTokens, model_teacher
+from core.teachers.layered import LayerStates
 from core.teachers.packaged import MinilmSentences, MinilmTokens, MinilmWords
 from core.teachers.static import GLOVE_WORDS, Glove, VectorsFile
 
@@ -22,18 +28,22 @@ PATTERNS = {
     "vectors:FILE": "a table of vectors: word2vec, GloVe, fastText .vec, .npz, .npy, Parquet",
     "path:DIR": "a transformers model in a folder (:tokens its table, :words its embeddings)",
     "hub:ORG/NAME": "a transformers model on the hub, @REVISION for a certain one",
+    "smollm2:layerN": "a layer of the packaged model that writes; path: and hub: have theirs too",
     "glove:N": "the N most frequent words of GloVe",
 }
+LAYER = re.compile(r"((?:path|hub):.+|smollm2):layer([0-9]{1,3})")
 
 
 def known() -> list[TeacherInfo]:
     """The teachers that need no argument; the first is the default. Loads no model."""
+    own = [smollm2.INFO] if smollm2.installed() else []
     return [
         MinilmTokens.info,
         MinilmWords.info,
         MinilmSentences.info,
         Glove(30_000).info,
         Glove().info,
+        *own,
     ]
 
 
@@ -53,6 +63,10 @@ def resolve(reference: str) -> Teacher:
         return packaged[wanted]()
     if kind == "glove" and (not colon or rest.isdecimal()):
         return Glove(int(rest[:9]) if colon else GLOVE_WORDS)
+    if wanted == smollm2.INFO.reference:
+        return ModelTokens(smollm2.SmolSource(), smollm2.INFO)
+    if layer := LAYER.fullmatch(wanted):
+        return LayerStates(causal_source(layer[1]), int(layer[2]))
     if rest and kind == "vectors":
         return VectorsFile(_path(rest))
     if rest and kind in ("path", "hub"):

@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,9 @@ COMMIT = re.compile(r"[0-9a-f]{40}")
 PATIENCE = 10.0  # seconds for the hub's first answer
 SMALL = ("config.json", "tokenizer.json", "vocab.txt", "merges.txt", "modules.json")
 HEADER = 8  # bytes of a safetensors file that give the length of its header
+# What configurations call the number of layers, and of dimensions.
+DEPTHS = ("num_hidden_layers", "n_layer", "num_layers")
+WIDTHS = ("hidden_size", "n_embd", "d_model", "dim")
 
 
 class Source(ABC):
@@ -165,6 +169,16 @@ class HubSource(Source):
         except (LocalEntryNotFoundError, OSError, ValueError):
             return None
         return folder if any(folder.glob("*.safetensors")) else None
+
+
+def number_in(config: Mapping[str, Any], names: Sequence[str]) -> int:
+    """The first positive whole number that a configuration has under one of the names; 0 for none.
+
+    >>> number_in({"n_layer": 12}, DEPTHS), number_in({"n_layer": "many"}, DEPTHS)
+    (12, 0)
+    """
+    found = (config.get(name) for name in names)
+    return next((it for it in found if type(it) is int and it > 0), 0)
 
 
 def _offline_errors() -> tuple[type[Exception], ...]:

@@ -1,0 +1,405 @@
+"""A causal language model that writes, and can be read and written into at every layer.
+
+Its layers are those of its residual stream (stream.py): 0 is what enters the first block, the last
+is what leaves the last block, before the final norm.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from core.decode.memory import in_batches, memory
+from core.decode.sampling import Sampling, chosen
+from core.decode.stream import Edit, hook, hooked
+from core.errors import InvalidSpecification, Unsupported
+from core.types import Matrix, Queries
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+UNLIMITED = 1_000_000  # tokens; from here on a tokenizer's limit means that it knows none
+NORMS = ("norm", "ln_f", "final_layer_norm", "final_layernorm")  # the last one's usual names
+CHUNK = 512  # tokens of fans in one pass
+Places = npt.NDArray[np.int64]
+PLAIN_HEADS = ("llama", "gpt2")  # families whose head is known to read the last state, no more
+SAME = 1e-3  # of a state's largest number: passes that differ less are the same
+
+
+@dataclass(frozen=True, eq=False)
+class Pass:
+    """What b rows of t tokens came to.
+
+    ``stream`` has the recorded layers, (b, t, d) each, by number; ``final`` is (b, t, d) after the
+    final norm; ``cache`` holds keys and values of everything read, to go on from.
+    """
+
+    stream: dict[int, "Tensor"]
+    final: "Tensor"
+    cache: Any
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One token of each of b texts as it is written.
+
+    ``ids`` and ``alive`` are (b,): a text that has ended repeats its last token, and is not alive.
+    ``log_probabilities`` is (b, v), the model's own at temperature 1 for the token after what was
+    read so far, of which ``ids`` were chosen. ``states`` (l, b, d) are those of the position that
+    the choice was made at: all layers, or the recorded ones in order.
+    """
+
+    ids: npt.NDArray[np.int64]
+    alive: npt.NDArray[np.bool_]
+    log_probabilities: "Tensor"
+    states: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Fan:
+    """The k likeliest next tokens at a position, likeliest first.
+
+    ``ids`` (k,), ``probabilities`` (k,) of the whole vocabulary at temperature 1, ``states`` (k, d)
+    where each of them would bring the text in the layer asked for.
+    """
+
+    position: int
+    ids: npt.NDArray[np.int64]
+    probabilities: npt.NDArray[np.float32]
+    states: Queries
+
+
+class LanguageModel:
+    """A transformers causal model on ``device`` with its tokenizer, taught to be looked into.
+
+    Raises Unsupported where its blocks, its final norm or a head that reads it plainly cannot be
+    found.
+    """
+
+    def __init__(self, model: Any, tokenizer: Any, device: str, name: str) -> None:
+        self.model = model.eval().to(device)
+        self.tokenizer = tokenizer
+        self.device = device
+        self.name = name
+        self._base = model.base_model
+        self.blocks = _blocks(self._base, name)
+        self.depth = len(self.blocks)  # the layers are 0 to depth
+        self.norm = next((getattr(self._base, it) for it in NORMS if hasattr(self._base, it)), None)
+        self.head = model.get_output_embeddings()
+        if self.norm is None or self.head is None:
+            raise Unsupported(
+                f"found no final norm or no language head in {name}; expected a causal model of "
+                "the GPT-2 or Llama families: choose another, such as smollm2"
+            )
+        self.dim = int(self.head.weight.shape[1])
+        self.vocabulary = int(self.head.weight.shape[0])
+        hook(model, self.blocks)
+        if model.config.model_type not in PLAIN_HEADS:
+            self._require_plain_head()
+
+    @cached_property
+    def window(self) -> int:
+        """Tokens that the model reads at once."""
+        places = getattr(self.model.config, "max_position_embeddings", None) or UNLIMITED
+        return min(int(self.tokenizer.model_max_length), int(places))
+
+    @cached_property
+    def ends(self) -> frozenset[int]:
+        """Ids that end a text."""
+        said = self.model.generation_config.eos_token_id
+        ids = said if isinstance(said, list) else [said, self.tokenizer.eos_token_id]
+        return frozenset(int(it) for it in ids if it is not None)
+
+    def _require_plain_head(self) -> None:
+        """Some families cap or scale what their head says; read without that it would be wrong."""
+        import torch
+
+        ids = torch.tensor([[self.vocabulary // 2]], device=self.device)
+        with torch.inference_mode(), memory():
+            out = self.model(input_ids=ids, output_hidden_states=True)
+            plain = self.head(out.hidden_states[-1])
+        if not _same(_array(plain), _array(out.logits)):
+            raise Unsupported(
+                f"found {self.name}, whose head does more than read the last state (it caps or "
+                "scales); expected a causal model of the GPT-2 or Llama families: choose another, "
+                "such as smollm2"
+            )
+
+    # ------------------------------------------------------------------------------ in and out
+
+    def ids(self, text: str, room: int = 0) -> list[int]:
+        """The tokens of a text, with ``room`` left for more.
+
+        Raises InvalidSpecification for an empty text and for one that is too long.
+        """
+        if not text.strip():
+            raise InvalidSpecification(
+                "found an empty prompt; expected some words to go on from: write a beginning"
+            )
+        found = [int(it) for it in self.tokenizer(text, verbose=False)["input_ids"]]
+        if not found:
+            raise InvalidSpecification(
+                f"found a prompt without a token that {self.name} knows; expected some words: "
+                "write others"
+            )
+        if len(found) + room > self.window:
+            more = f" and {room:,} to write" * bool(room)
+            raise InvalidSpecification(
+                f"found a prompt of {len(found):,} tokens{more}; expected at most "
+                f"{self.window:,} together, which {self.name} reads at once: shorten it"
+            )
+        return found
+
+    def text(self, ids: Sequence[int]) -> str:
+        """The text of tokens."""
+        return str(self.tokenizer.decode(list(ids), clean_up_tokenization_spaces=False))
+
+    def pieces(self, ids: Sequence[int]) -> list[str]:
+        """The text of each token by itself, with the space in front of it where it has one.
+
+        The pieces of a text are ``Pieces(lm.text, ids)``: they join to it.
+        """
+        if self._keeps_spaces:
+            return [self.text([it]) for it in ids]
+        first = self.ids("a")[-1]
+        return [self.text([first, it])[len(self.text([first])) :] for it in ids]
+
+    @cached_property
+    def _keeps_spaces(self) -> bool:
+        """Whether a token that begins with a space is read with it when it stands alone."""
+        return self.text(self.ids("a a")[-1:]).startswith(" ")
+
+    def require_layer(self, layer: int) -> int:
+        """The layer. Raises InvalidSpecification where the model has none of that number."""
+        if not 0 <= layer <= self.depth:
+            raise InvalidSpecification(
+                f"found layer {layer}; expected 0 (the embeddings) to {self.depth}, the last of "
+                f"{self.name}"
+            )
+        return layer
+
+    # ------------------------------------------------------------------------------ one pass
+
+    def run(
+        self,
+        ids: "Sequence[Sequence[int]] | None" = None,
+        *,
+        embeddings: "Tensor | None" = None,
+        layers: Sequence[int] = (),
+        edits: Sequence[Edit] = (),
+        cache: Any = None,
+        cached: bool = False,
+        mask: "Tensor | None" = None,
+        places: "Tensor | None" = None,
+    ) -> Pass:
+        """Read rows of ``ids`` (or of ``embeddings``, (b, t, d)); record ``layers``.
+
+        Rows of different lengths are padded on the right, where nothing before can see it. Give
+        the ``cache`` of a pass to go on from it, or ask with ``cached`` for one to begin with.
+        Raises InvalidSpecification for a layer that is not there, NotEnoughMemory.
+        """
+        import torch
+
+        for layer in (*layers, *(edit.layer for edit in edits)):
+            self.require_layer(layer)
+        before = 0 if cache is None else int(cache.get_seq_length())
+        given: dict[str, Any] = {"attention_mask": mask}
+        if embeddings is not None:
+            given["inputs_embeds"] = embeddings.to(self.device)
+        else:
+            given["input_ids"] = _padded(ids or [], self.device)
+        if places is not None:
+            given["position_ids"] = places
+        with torch.inference_mode(), hooked(edits, layers, before) as work, memory():
+            out = self._base(**given, past_key_values=cache, use_cache=cached or cache is not None)
+        return Pass(work.stream, out.last_hidden_state, out.past_key_values)
+
+    def logits(self, final: "Tensor") -> "Tensor":
+        """(..., v) from states after the final norm."""
+        import torch
+
+        with torch.inference_mode(), memory():
+            return self.head(final)  # type: ignore[no-any-return]
+
+    def lens(self, states: "Tensor") -> "Tensor":
+        """(..., v) what states (..., d) of any layer's stream would say if they were the last:
+        the logit lens (nostalgebraist 2020)."""
+        import torch
+
+        with torch.inference_mode(), memory():
+            return self.head(self.norm(states))  # type: ignore[no-any-return,misc]
+
+    def states(self, ids: Sequence[int], edits: Sequence[Edit] = ()) -> npt.NDArray[np.float32]:
+        """(depth + 1, t, d) the stream of one text in all layers."""
+        import torch
+
+        every = range(self.depth + 1)
+        stream = self.run([ids], layers=list(every), edits=edits).stream
+        return _array(torch.stack([stream[layer][0] for layer in every]))
+
+    # ------------------------------------------------------------------------------ writing
+
+    def write(
+        self,
+        prompt: "Sequence[int] | Tensor",
+        sampling: Sampling,
+        *,
+        copies: int = 1,
+        edits: Sequence[Edit] = (),
+        layers: Sequence[int] | None = None,
+        seeds: Sequence[int] | None = None,
+    ) -> Iterator[Step]:
+        """Go on from ids, or from embeddings (t, d) or (b, t, d), token by token, in ``copies``
+        samples side by side. Ends after ``sampling.steps`` or when all texts have ended; whoever
+        stops asking stops it.
+
+        ``layers`` (all where None) are recorded. Copy i draws with seed + i, so that it is the
+        same however many there are; ``seeds`` (b,) say otherwise, so that texts written under
+        different edits can meet the same draws.
+        """
+        import torch
+
+        kept = list(range(self.depth + 1)) if layers is None else list(layers)
+        if isinstance(prompt, torch.Tensor):
+            whole = prompt if prompt.ndim == 3 else prompt[None].expand(copies, -1, -1)
+            found = self.run(embeddings=whole, layers=kept, edits=edits, cached=True)
+        else:
+            found = self.run([prompt] * copies, layers=kept, edits=edits, cached=True)
+        rows = len(found.final)
+        own = range(sampling.seed, sampling.seed + rows) if seeds is None else seeds
+        draws = [np.random.default_rng(seed) for seed in own]
+        alive = np.ones(rows, dtype=np.bool_)
+        ids = np.zeros(rows, dtype=np.int64)
+        for step in range(sampling.steps):
+            raw = self.logits(found.final[:, -1]).float()
+            ids = np.where(alive, chosen(raw, sampling, draws), ids)
+            states = [found.stream[it][:, -1] for it in kept]
+            recorded = torch.stack(states) if states else raw.new_zeros((0, rows, 0))
+            yield Step(ids, alive.copy(), raw.log_softmax(-1), _array(recorded))
+            alive &= ~np.isin(ids, list(self.ends))
+            if not alive.any() or step == sampling.steps - 1:
+                return
+            found = self.run(ids[:, None].tolist(), layers=kept, edits=edits, cache=found.cache)
+
+    # ------------------------------------------------------------------------------ fans
+
+    def fans(
+        self, ids: Sequence[int], k: int, layer: int, positions: Sequence[int] | None = None
+    ) -> list[Fan]:
+        """The k likeliest next tokens at each of some positions (the last, where None), each with
+        the state in ``layer`` that it truly leads to.
+
+        All next tokens are read in one pass: they stand side by side behind the text, and each
+        sees the text up to its own position and itself, nothing else.
+        """
+        self.require_layer(layer)
+        at = [len(ids) - 1] if positions is None else list(positions)
+        if not at or min(at) < 0 or max(at) >= len(ids) or not 1 <= k <= self.vocabulary:
+            raise InvalidSpecification(
+                f"found a fan of {k} at positions {at[:5]}; expected 1 to {self.vocabulary:,} "
+                f"words at positions 0 to {len(ids) - 1}"
+            )
+        read = self.run([ids], cached=True)
+        shares = self.logits(read.final[0, at]).float().softmax(-1)
+        likeliest, tokens = (it.cpu() for it in shares.topk(k, dim=-1))
+        own = np.repeat(np.array(at), k)
+        flat = tokens.flatten().tolist()
+        branches = self._beside if self._branches_apart else self._one_by_one
+        most = CHUNK if self._branches_apart else max(1, CHUNK // len(ids))
+        states = np.concatenate(
+            list(
+                in_batches(
+                    len(flat),
+                    most,
+                    lambda some: branches(ids, read.cache, own[some], flat[some], layer),
+                )
+            )
+        )
+        return [
+            Fan(position, tokens[row].numpy(), likeliest[row].numpy(), states[row * k :][:k])
+            for row, position in enumerate(at)
+        ]
+
+    def _beside(
+        self, ids: Sequence[int], cache: Any, positions: Places, tokens: list[int], layer: int
+    ) -> Matrix:
+        """(n, d) the state of each token as if it stood right behind its position of the text:
+        all stand side by side, each under a mask of its own."""
+        import torch
+
+        length, count = len(ids), len(tokens)
+        with memory():
+            at = torch.from_numpy(positions).to(self.device)
+            seen = torch.zeros((count, length + count), dtype=torch.bool, device=self.device)
+            seen[:, :length] = torch.arange(length, device=self.device)[None] <= at[:, None]
+            seen[:, length:] = torch.eye(count, dtype=torch.bool, device=self.device)
+            mask = torch.zeros(seen.shape, device=self.device).masked_fill(~seen, -torch.inf)
+        try:
+            found = self.run(
+                [tokens], layers=[layer], cache=cache, mask=mask[None, None], places=at[None] + 1
+            )
+        finally:  # also where a pass failed half-way through the layers
+            for kept in cache.layers:
+                kept.crop(min(0, length - int(kept.get_seq_length())))
+        return _array(found.stream[layer][0])
+
+    def _one_by_one(
+        self, ids: Sequence[int], _: Any, positions: Places, tokens: list[int], layer: int
+    ) -> Matrix:
+        """The same for models that take no such masks: each token behind a copy of the text."""
+        import torch
+
+        parts = [[*ids[: at + 1], token] for at, token in zip(positions, tokens, strict=True)]
+        stream = self.run(parts, layers=[layer]).stream[layer]
+        return _array(stream[torch.arange(len(parts)), torch.from_numpy(positions) + 1])
+
+    @cached_property
+    def _branches_apart(self) -> bool:
+        """Whether branches side by side come to the same as one by one: tried out, as models may
+        treat masks and positions as they like."""
+        ids = [it % self.vocabulary for it in (11, 23, 5, 7)]
+        read = self.run([ids], cached=True)
+        ahead, tokens = np.array([1, 3]), [3, 9]
+        try:
+            beside = self._beside(ids, read.cache, ahead, tokens, self.depth)
+        except (TypeError, ValueError, RuntimeError, AttributeError):
+            return False
+        return _same(beside, self._one_by_one(ids, None, ahead, tokens, self.depth))
+
+
+# ---------------------------------------------------------------------------------- small things
+
+
+def _blocks(base: Any, name: str) -> Any:
+    """The model's blocks: its one list of as many modules as the configuration tells of layers."""
+    from torch.nn import ModuleList
+
+    count = int(getattr(base.config, "num_hidden_layers", 0) or 0)
+    lists = [it for it in base.children() if isinstance(it, ModuleList) and len(it) == count]
+    if count < 1 or len(lists) != 1:
+        raise Unsupported(
+            f"found no row of {count} blocks in {name}; expected a causal model of the GPT-2 or "
+            "Llama families: choose another, such as smollm2"
+        )
+    return lists[0]
+
+
+def _padded(rows: Sequence[Sequence[int]], device: str) -> "Tensor":
+    """(b, t) ids; behind a shorter row stands its last token again, which nothing looks at."""
+    import torch
+
+    longest = max(map(len, rows))
+    return torch.tensor([[*row, *[row[-1]] * (longest - len(row))] for row in rows], device=device)
+
+
+def _array(tensor: "Tensor") -> npt.NDArray[np.float32]:
+    found: npt.NDArray[np.float32] = tensor.float().cpu().numpy()
+    return np.ascontiguousarray(found)
+
+
+def _same(found: npt.NDArray[np.float32], expected: npt.NDArray[np.float32]) -> bool:
+    """Whether two arrays are the same but for rounding."""
+    return bool(np.allclose(found, expected, rtol=SAME, atol=SAME * np.abs(expected).max()))

@@ -1,0 +1,120 @@
+"""Causal language models: which there are, and one loaded with its head.
+
+smollm2           the packaged model
+path:DIR          a model that ``save_pretrained`` wrote
+hub:ORG/NAME      a model on the hub, @REVISION for a certain one
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from core.errors import TeacherUnavailable, UnknownTeacher, Unsupported
+from core.kept import Kept
+from core.teachers.base import shown
+from core.teachers.encoder import require_safetensors
+from core.teachers.hub import source_of
+from core.teachers.smollm2 import SMOLLM2, SmolSource
+from core.teachers.sources import DEPTHS, Source, number_in
+
+WITHOUT_HEAD = (
+    "its layers can be seen on the Layers page, and its sentences on the map; to write, choose "
+    f"{SMOLLM2} or another causal model"
+)
+
+
+def causal_source(reference: str) -> Source:
+    """Where a causal model's files come from. Raises UnknownTeacher, TeacherUnavailable."""
+    kind, _, rest = reference.strip().partition(":")
+    if reference.strip() == SMOLLM2:
+        return SmolSource()
+    if kind in ("path", "hub") and rest:
+        return source_of(kind, rest)
+    if kind in ("minilm", "glove", "vectors", "student"):
+        raise Unsupported(
+            f"found {shown(reference)}, which has no language head, so it can't write; expected "
+            f"a causal model: {WITHOUT_HEAD}"
+        )
+    raise UnknownTeacher(
+        f"found the model {shown(reference)}; expected {SMOLLM2}, path:DIR or hub:ORG/NAME of a "
+        f"causal model: try {SMOLLM2}"
+    )
+
+
+def depth_of(reference: str) -> int:
+    """The number of a causal model's last layer, without loading it; a model of the hub that was
+    not fetched yet is fetched.
+
+    Raises UnknownTeacher, TeacherUnavailable, Unsupported where it is not told.
+    """
+    source = causal_source(reference)
+    if not source.config():
+        source.folder()
+    depth = number_in(source.config(), DEPTHS)
+    if depth < 1:
+        raise Unsupported(
+            f"found no number of layers in the configuration of {shown(reference)}; expected one "
+            f"of {', '.join(DEPTHS)}: choose another causal model, such as {SMOLLM2}"
+        )
+    return depth
+
+
+_loaded: Kept[tuple[Any, Any]] = Kept(2)
+
+
+def load_causal(folder: Path, name: str, revision: str) -> tuple[Any, Any]:
+    """(model, tokenizer) from a folder, fp32, without network, code or pickle from it; the last
+    two stay in memory. ``revision`` tells files apart that change in the folder.
+
+    Raises TeacherUnavailable, saying what the folder lacks; Unsupported for a model without a
+    language head, or one that sees what comes after.
+    """
+    return _loaded.get((folder, name, revision), lambda: _load(folder, name))
+
+
+def _load(folder: Path, name: str) -> tuple[Any, Any]:
+    require_safetensors(folder, name)
+    import torch
+    from safetensors import SafetensorError
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, logging
+
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    own = {"local_files_only": True, "trust_remote_code": False}
+    try:
+        config = AutoConfig.from_pretrained(str(folder), **own)
+        require_head(config.to_dict(), name)
+        tokenizer = AutoTokenizer.from_pretrained(str(folder), **own)
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            str(folder),
+            use_safetensors=True,
+            dtype=torch.float32,
+            output_loading_info=True,
+            **own,
+        )
+        model, found = loaded
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise TeacherUnavailable(
+            f"found {name}, which does not load ({reason}); expected a whole causal model with "
+            "its tokenizer: fetch it again, or save both with save_pretrained"
+        ) from None
+    if missing := sorted(found["missing_keys"]):
+        raise Unsupported(
+            f"found no {', '.join(missing[:3])} in the weights of {name}; expected those of a "
+            f"language model with its head: {WITHOUT_HEAD}"
+        )
+    return model.eval(), tokenizer
+
+
+def require_head(config: Mapping[str, Any], name: str) -> None:
+    """Raise Unsupported where a configuration is of a model that was not made to write from left
+    to right."""
+    made_as = [str(it) for it in config.get("architectures") or ()]
+    heads = [it for it in made_as if it.endswith(("ForCausalLM", "LMHeadModel"))]
+    if config.get("is_encoder_decoder") or (made_as and not heads):
+        kind = " ".join(made_as) or config.get("model_type", "model")
+        raise Unsupported(
+            f"found {name}, a {kind:.60} without a language head; expected a causal model: "
+            f"{WITHOUT_HEAD}"
+        )
