@@ -167,7 +167,9 @@ LAYER: Codec[int] = _whole(0, 999)
 @dataclass(frozen=True)
 class MapView:
     """What the map shows. ``parameters`` are the projector's own fields, name and number;
-    ``revision`` is the short digest of the space that the link was made on."""
+    ``revision`` is the short digest of the space that the link was made on. ``spot`` is a place of
+    the picture where no item is, "x,y@picture" (see :func:`clicked`), or a way whose middle is
+    meant, "dog > table"."""
 
     teacher: str = _in_link(TEXT, TEACHER)
     revision: str = _in_link(TEXT, "")
@@ -177,13 +179,21 @@ class MapView:
     dims: int = _in_link(DIMS, 2)
     colour: str = _in_link(TEXT, "category")
     selected: str | None = _in_link(TEXT, None)
+    spot: str = _in_link(TEXT, "")
 
 
 @dataclass(frozen=True)
 class PathView:
     """What the paths page shows: waypoints as typed (a single one is a sum, ``king - man``), the
-    kinds of path laid over it, and whether the waypoints may be decoded on the way."""
+    kinds of path laid over it, and whether the waypoints may be decoded on the way.
 
+    ``show`` is the way through a space, or what a language model says: between two concepts
+    (``ends``, ``blend``, ``samples`` steps) or on the plane of three (``corners``, ``grid`` cells a
+    side), by ``model`` at ``layer`` (the suggested one where there is none); ``beside`` is another
+    layer of it that is asked the same. ``spot`` is a place of the map where no item is, as
+    "x,y@picture"."""
+
+    show: str = _in_link(_one_of("way", "between", "islands"), "way")
     teacher: str = _in_link(TEXT, TEACHER)
     revision: str = _in_link(TEXT, "")
     waypoints: tuple[str, ...] = _in_link(WORDS, ())
@@ -195,6 +205,15 @@ class PathView:
     projector: str = _in_link(TEXT, "umap")
     parameters: tuple[tuple[str, int | float], ...] = _in_link(PARAMETERS, ())
     seed: int | None = _in_link(SEED, None)
+    model: str = _in_link(TEXT, "smollm2")
+    layer: int | None = _in_link(LAYER, None)
+    beside: int | None = _in_link(LAYER, None)
+    ends: tuple[str, ...] = _in_link(WORDS, ())
+    corners: tuple[str, ...] = _in_link(WORDS, ())
+    blend: str = _in_link(_one_of("lerp", "slerp", "centred"), "lerp")
+    spot: str = _in_link(TEXT, "")
+    samples: int = _in_link(_whole(3, 101), 21)
+    grid: int = _in_link(_whole(5, 61), 21)
 
 
 @dataclass(frozen=True)
@@ -230,7 +249,8 @@ class StudentView:
 class CompareView:
     """What the compare page shows: two spaces by their reference strings, the item that is
     selected in both, the picture that they are drawn in, side by side or one morphing into the
-    other, their colour, and the two texts between which a way is walked in both."""
+    other, their colour, the two texts between which a way is walked in both, and a place of one of
+    the maps where no item is, as "x,y@picture"."""
 
     a: str = _in_link(TEXT, TEACHER)
     b: str = _in_link(TEXT, "")
@@ -239,6 +259,7 @@ class CompareView:
     layout: str = _in_link(LAYOUT, "side")
     colour: str = _in_link(TEXT, "drift")
     waypoints: tuple[str, ...] = _in_link(WORDS, ())
+    spot: str = _in_link(TEXT, "")
 
 
 @dataclass(frozen=True)
@@ -264,7 +285,8 @@ class LayersView:
 class TextsView:
     """What the texts page shows: the model that reads, documents or single sentences, what is
     searched for, the title of the document whose way is drawn, the part of it that is looked at
-    (from 0), the key of a document of one's own in its place, and the colour."""
+    (from 0), the key of a document of one's own in its place, the colour, and a place of the map of
+    sentences where none is, as on the map."""
 
     model: str = _in_link(TEXT, "minilm")
     show: str = _in_link(_one_of("documents", "sentences"), "documents")
@@ -273,9 +295,80 @@ class TextsView:
     part: int | None = _in_link(_whole(0, 999_999), None)
     own: str = _in_link(TEXT, "")
     colour: str = _in_link(_one_of("source", "region", "plain"), "source")
+    spot: str = _in_link(TEXT, "")
 
 
-View: TypeAlias = MapView | PathView | AxesView | StudentView | CompareView | LayersView | TextsView
+SHAPES = ("days", "months", "numbers", "cities", "own")
+TRAJECTORY_VIEWS = ("path", "lens", "laws", "steer", "shapes")
+
+
+@dataclass(frozen=True)
+class TrajectoriesView:
+    """What the trajectories page shows: the causal model that writes and what is laid beside it
+    (another layer as ``layer12``, or another model), the question (one of its views), the prompt,
+    how tokens are chosen, how many samples, the layer whose states are drawn (the last where there
+    is none), the picture and its dimensions, the step that is looked at and how many words its fan
+    has, at which temperature they are weighed, where fans are drawn, whether the same words
+    shuffled are drawn too, through which lens the layers are read, and by what its grid is
+    coloured; what the model is steered towards and away from, how that direction is made and how
+    strong a push is looked at; the shape that is looked for, with words of one's own and the form
+    that they are supposed to have, and what a map's reader has never met."""
+
+    model: str = _in_link(TEXT, "smollm2")
+    second: str = _in_link(TEXT, "")
+    show: str = _in_link(_one_of(*TRAJECTORY_VIEWS), "path")
+    prompt: str = _in_link(TEXT, "")
+    steps: int = _in_link(_whole(1, 500), 40)
+    temperature: float = _in_link(_number(0.0, 100.0), 0.0)
+    top_p: float = _in_link(_number(0.01, 1.0), 1.0)
+    seed: int = _in_link(SEED, 0)
+    samples: int = _in_link(_whole(1, 12), 1)
+    layer: int | None = _in_link(LAYER, None)
+    picture: str = _in_link(PICTURE, "pca")
+    dims: int = _in_link(DIMS, 2)
+    step: int | None = _in_link(_whole(0, 9_999), None)
+    k: int = _in_link(_whole(1, 200), 20)
+    heat: float = _in_link(_number(0.0, 100.0), 1.0)
+    fans: str = _in_link(_one_of("step", "along", "off"), "step")
+    lens: str = _in_link(_one_of("logit", "fitted"), "logit")
+    shade: str = _in_link(_one_of("probability", "entropy", "answer"), "probability")
+    shuffled: bool = _in_link(FLAG, False)
+    plus: tuple[str, ...] = _in_link(WORDS, ())
+    minus: tuple[str, ...] = _in_link(WORDS, ())
+    made: str = _in_link(_one_of("prompts", "axis"), "prompts")
+    strength: float = _in_link(_number(-2.0, 2.0), 0.3)
+    shape: str = _in_link(_one_of(*SHAPES), "days")
+    words: tuple[str, ...] = _in_link(WORDS, ())
+    form: str = _in_link(_one_of("circle", "line"), "circle")
+    unseen: str = _in_link(_one_of("cities", "continents"), "cities")
+
+
+CLICKED = re.compile(r"(-?[0-9][0-9.e+-]{0,29}),(-?[0-9][0-9.e+-]{0,29})@([0-9a-f]{16})")
+
+
+def clicked(spot: str) -> tuple[float, float, str] | None:
+    """x, y and the picture of a place that was clicked; None for a way that was typed.
+
+    >>> clicked("0.2,-1@00112233445566ff"), clicked("dog > table")
+    ((0.2, -1.0, '00112233445566ff'), None)
+    """
+    match = CLICKED.fullmatch(spot)
+    try:
+        return None if match is None else (_float(match[1]), _float(match[2]), match[3])
+    except ValueError:
+        return None
+
+
+View: TypeAlias = (
+    MapView
+    | PathView
+    | AxesView
+    | StudentView
+    | CompareView
+    | LayersView
+    | TextsView
+    | TrajectoriesView
+)
 VIEWS: dict[str, type[View]] = {
     "home": MapView,
     "map": MapView,
@@ -285,6 +378,7 @@ VIEWS: dict[str, type[View]] = {
     "compare": CompareView,
     "layers": LayersView,
     "texts": TextsView,
+    "trajectories": TrajectoriesView,
 }
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from core import __version__
-from core.cli import signatures, spaces, students
+from core.cli import between, describing, lens, signatures, spaces, steering, students, trajectories
 
 EXIT_BAD_INPUT = 2
 LONGEST_ERROR = 400  # characters that argparse may say
@@ -89,6 +89,11 @@ def parser() -> argparse.ArgumentParser:
     _json_flag(axis)
     _student_commands(command)
     signatures.add_to(command, _json_flag)
+    between.add_to(command, _json_flag)
+    lens.add_to(command, _json_flag)
+    describing.add_to(command, _json_flag)
+    steering.add_to(command, _json_flag)
+    trajectories.add_to(command, _json_flag)
     return whole
 
 

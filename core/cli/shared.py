@@ -85,8 +85,11 @@ def lines(pairs: list[dict[str, Any]]) -> str:
 
 
 def say(options: argparse.Namespace, answer: Any, text: Callable[[], str]) -> None:
+    """Print the answer as JSON, where NaN and infinity become null, or as text."""
     if options.json:
-        print(json.dumps(answer, ensure_ascii=False))
+        from core.pipeline.evaluation import without_nan
+
+        print(json.dumps(without_nan(answer), ensure_ascii=False, allow_nan=False))
     else:
         print(text())
 

@@ -20,6 +20,7 @@ from core.cli.shared import (
     write_vectors,
 )
 from core.errors import InvalidSpecification
+from core.site import share_cores
 
 
 def app_command(options: argparse.Namespace) -> None:
@@ -30,6 +31,7 @@ def app_command(options: argparse.Namespace) -> None:
     here = str(Path(__file__).resolve().parents[2])
     paths = [here, *filter(None, [os.environ.get("PYTHONPATH")])]
     os.environ["PYTHONPATH"] = os.pathsep.join(paths)
+    share_cores()
     sys.stdout.flush()
     if os.name == "posix":
         os.execv(sys.executable, command)

@@ -20,6 +20,7 @@ from typing import Any
 
 from core.errors import JobFailed
 from core.jobs.job import Job, Status
+from core.site import share_cores
 
 RECIPES = "core.pipeline:RECIPES"
 GRACE_SECONDS = 3.0  # from a request to stop until the process is ended
@@ -181,6 +182,7 @@ class Runner:
     def _spawn(self) -> None:
         here = str(Path(__file__).resolve().parents[2])
         paths = [here, *filter(None, [os.environ.get("PYTHONPATH")])]
+        share_cores()
         # -P: a folder named core where the person happens to stand must not be taken for ours.
         command = [sys.executable, "-P", "-m", "core.jobs.worker"]
         try:

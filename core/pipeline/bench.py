@@ -30,6 +30,9 @@ from core.types import (
 
 Result = TypeVar("Result")
 NEAREST = 10  # items told of a point unless more are asked for
+USUAL_MOST = 48  # things of a kind that stay in memory, and of those that weigh much:
+MOST = {"space": 6, "graph": 8, "comparison": 3, "ground": 4, "library": 2, "probing": 8}
+MOST |= {"projection": 24, "faithfulness": 24, "lens": 2, "bridge": 2, "laws": 4, "shape": 8}
 
 
 class Bench:
@@ -201,12 +204,11 @@ class Bench:
 
     def _forget(self) -> None:
         """Keep the latest things only: a space weighs tens of megabytes."""
-        kept = {"space": 6, "graph": 8, "comparison": 3, "ground": 4, "library": 2, "probing": 8}
-        kept |= {"projection": 24, "faithfulness": 24}
-        for kind, most in kept.items():
+        for kind in {kind for kind, _ in self._memory}:
             keys = [key for key in self._memory if key[0] == kind]
-            for key in keys[:-most]:
+            for key in keys[: -MOST.get(kind, USUAL_MOST)]:
                 del self._memory[key]
+                self._turns.pop(key, None)
 
 
 def picture_key(space: Space, spec: Spec) -> str:

@@ -8,7 +8,6 @@ seed only: a drift no larger than that says nothing.
 
 from dataclasses import dataclass, field, replace
 from functools import partial
-from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ import numpy as np
 from core.errors import InvalidSpecification
 from core.metrics.fidelity import overlap
 from core.metrics.similarity import padded, procrustes, similarity
+from core.pipeline.keys import store_key
 from core.pipeline.seeds import drift_of, null_drift, twin_of
 from core.pipeline.stages import reach, scaled
 from core.pipeline.students import PREFIX
@@ -134,7 +134,7 @@ def has_comparison(bench: "Bench", a_ref: str, b_ref: str) -> bool:
 
 def _key(bench: "Bench", a_ref: str, b_ref: str, twin: tuple[str, str, str] | None) -> str:
     parts = [bench.space_key(a_ref), bench.space_key(b_ref), twin[1] if twin else ""]
-    return blake2b(" ".join(parts).encode(), digest_size=16).hexdigest()
+    return store_key(*parts)
 
 
 def shared_rows(a: Space, b: Space) -> tuple[Rows, Rows]:

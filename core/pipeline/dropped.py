@@ -5,7 +5,6 @@ Its text and its signatures lie in the workspace, on this machine, until they ar
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,15 +12,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from core.errors import StoreError
+from core.pipeline.keys import store_key
 from core.pipeline.library import DOCUMENT, Library
-from core.pipeline.reading import identity, reader
+from core.pipeline.reading import identity
 from core.pipeline.windowed import (
     WINDOW,
     Windowed,
-    dump_windowed,
-    load_windowed,
+    kept_windowed,
     snippet,
-    windowed,
 )
 from core.projection.placement import place
 from core.spaces.neighbors import nearest
@@ -62,8 +60,7 @@ class Dropped:
 def keep_text(bench: "Bench", model: str, title: str, text: str) -> str:
     """Put a text where the worker finds it; its key. Raises UnreadableFile, StoreError."""
     require_prose(text)
-    said = f"{identity(model)} {WINDOW} {title}\x1f{text}"
-    key = blake2b(said.encode(), digest_size=16).hexdigest()
+    key = store_key(identity(model), WINDOW, f"{title}\x1f{text}")
     table = pd.DataFrame({"title": [title], "text": [text]})
     bench.store.save(TEXT, key, None, {"text": table}, {"words": len(text.split())})
     return key
@@ -89,15 +86,7 @@ def dropped(bench: "Bench", model: str, key: str, progress: Progress = silent) -
     """
     row = bench.store.load(TEXT, key).tables["text"].iloc[0]
     text = str(row["text"])
-    made = None
-    if bench.store.has(SIGNED, key):
-        try:
-            made = load_windowed(bench.store.load(SIGNED, key))
-        except StoreError:  # damaged: it is made again
-            bench.store.remove(SIGNED, key)
-    if made is None:
-        made = windowed([text], reader(model), progress)
-        bench.store.save(SIGNED, key, *dump_windowed(made))
+    made = kept_windowed(bench.store, SIGNED, key, [text], model, progress)
     return Dropped(key, str(row["title"]), text, made)
 
 

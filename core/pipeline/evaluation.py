@@ -106,7 +106,7 @@ def evaluate(
 
 
 def without_nan(said: Any) -> Any:
-    """The same with None for what could not be measured, as JSON knows no NaN.
+    """The same with None for what could not be measured: JSON knows no NaN and no infinity.
 
     >>> without_nan({"a": [1.0, float("nan")]})
     {'a': [1.0, None]}
@@ -115,7 +115,7 @@ def without_nan(said: Any) -> Any:
         return {name: without_nan(value) for name, value in said.items()}
     if isinstance(said, list | tuple):
         return [without_nan(value) for value in said]
-    return None if isinstance(said, float) and math.isnan(said) else said
+    return None if isinstance(said, float) and not math.isfinite(said) else said
 
 
 def evaluate_kept(

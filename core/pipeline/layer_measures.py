@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,9 +10,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from core.errors import InvalidSpecification
+from core.pipeline.keys import store_key
 from core.pipeline.layer_grid import SENTENCES, Grid, layer_likeness
 from core.pipeline.reading import corpus_identity, identity, reader, some_sentences
-from core.pipeline.stages import scaled
+from core.pipeline.stages import reach, scaled
 from core.signatures.contextuality import by_layer
 from core.signatures.hidden import hidden_states
 from core.signatures.isotropy import (
@@ -58,7 +58,7 @@ class Measures:
 
 def measures_key(reference: str) -> str:
     """Where the store keeps them."""
-    return _key("measures-1", identity(reference), corpus_identity(), READ)
+    return store_key("measures-1", identity(reference), corpus_identity(), READ)
 
 
 def has_measures(bench: "Bench", reference: str) -> bool:
@@ -75,7 +75,7 @@ def measures(bench: "Bench", reference: str, progress: Progress = silent) -> Mea
         model, half = reader(reference), partial(scaled, progress, 0, 50)
         states = hidden_states(texts, model, truncate=True, progress=half)
         context = by_layer(states, progress=partial(scaled, progress, 50, 85))
-        scaled(progress, 85, 100, 0, 1, "opening the cones")
+        reach(progress, 85, "opening the cones")
         return Measures(reference, len(texts), context, openings(states))
 
     def read() -> Measures:
@@ -114,7 +114,7 @@ def _opened(vectors: Matrix) -> dict[str, float]:
 
 def grid_key(a: str, b: str) -> str:
     """Where the store keeps the likeness of two models' layers."""
-    return _key("grid-1", identity(a), identity(b), corpus_identity(), SENTENCES)
+    return store_key("grid-1", identity(a), identity(b), corpus_identity(), SENTENCES)
 
 
 def has_grid(bench: "Bench", a: str, b: str) -> bool:
@@ -155,7 +155,3 @@ def parted(one: States, other: States) -> npt.NDArray[np.float32]:
     return np.stack([paired_cosines(np.asarray(a), np.asarray(b)) for a, b in pairs]).astype(
         np.float32
     )
-
-
-def _key(*parts: object) -> str:
-    return blake2b(" ".join(map(str, parts)).encode(), digest_size=16).hexdigest()

@@ -6,8 +6,7 @@ layer, turned onto that of the layer before. "each": a fit for each layer, as it
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
-from hashlib import blake2b
+from functools import cached_property, lru_cache, partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ import pandas as pd
 
 from core.errors import InvalidSpecification
 from core.metrics.similarity import Alignment, procrustes
+from core.pipeline.keys import store_key
 from core.pipeline.reading import corpus_identity, identity, reader, some_sentences
 from core.pipeline.stages import scaled
 from core.projection.base import PcaSpec, Spec
@@ -25,6 +25,7 @@ from core.projection.placement import place
 from core.signatures.hidden import hidden_states
 from core.spaces.geometry import paired_cosines, unit_rows
 from core.spaces.space import Provenance, Space
+from core.teachers.hub import display
 from core.types import Coords, Matrix, Progress, silent
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class LayerPicture:
         """(l, t, 2) the places of t tokens' states (t, d) in each layer."""
         return np.stack([self._placed(number, states) for number, states in enumerate(layers)])
 
-    @property
+    @cached_property
     def radius(self) -> float:
         """Root mean square distance of the ground from its middle: the picture's own unit."""
         return _radius(np.concatenate(self.coords))
@@ -94,8 +95,7 @@ class LayerPicture:
 
 def ground_key(reference: str, seed: int = 0) -> str:
     """Where the store keeps a ground."""
-    state = f"{identity(reference)} {corpus_identity()} {BACKGROUND} {seed} ground-1"
-    return blake2b(state.encode(), digest_size=16).hexdigest()
+    return store_key("ground-3", identity(reference), corpus_identity(), BACKGROUND, seed)
 
 
 def has_ground(bench: "Bench", reference: str, seed: int = 0) -> bool:
@@ -129,9 +129,12 @@ def _read_ground(reference: str, seed: int, progress: Progress) -> Ground:
     wanted = BACKGROUND // len(model.trial)
     chosen = [it.text for it in some_sentences(wanted // TOKENS_A_SENTENCE, seed)]
     states = hidden_states(chosen, model, truncate=True, progress=progress)
-    rows = np.arange(min(wanted, len(states.tokens)))
+    # Position 0 of a causal model is an outlier in every layer, whatever stands there.
+    rows = np.flatnonzero(states.tokens["position"] >= int(model.causal))[:wanted]
     own = states.tokens.iloc[rows]
     tokens = own[["text", "start", "end", "token"]].reset_index(drop=True)
+    read = display(tokens["token"].tolist(), model.tokenizer)
+    tokens["token"] = [it if kind == "word" else f"##{it.removeprefix('##')}" for it, kind in read]
     tokens["sentence"] = [chosen[text] for text in tokens["text"]]
     kept = [np.ascontiguousarray(layer[rows], np.float32) for layer in states.layers]
     return _as_ground(reference, seed, kept, tokens.drop(columns=["text"]))
@@ -245,8 +248,8 @@ def drift(
     picture: LayerPicture, layers: Sequence[Matrix], second: LayerPicture | None = None
 ) -> Drift:
     """The drift of tokens with states (t, d) in each layer; pieces of one sentence or many."""
-    means = [space.vectors.mean(axis=0, dtype=np.float64) for space in picture.ground.layers]
-    centred = [states - mean for states, mean in zip(layers, means, strict=True)]
+    spaces = picture.ground.layers
+    centred = [states - space.mean for states, space in zip(layers, spaces, strict=True)]
     measured = [float(np.mean(1 - paired_cosines(a, b))) for a, b in pairwise(centred)]
     track = picture.place(layers)
     lengths = np.linalg.norm(np.diff(track, axis=0), axis=2).mean(axis=1) / picture.radius
@@ -258,15 +261,22 @@ def _by_seed(
     picture: LayerPicture, second: LayerPicture, layers: Sequence[Matrix], track: Track
 ) -> list[float]:
     """Both drawings laid on each other by the ground of the first, then the tokens compared."""
-    there = [space.vectors for space in picture.ground.layers]
-    other, own = list(second.place(there)), list(picture.coords)
-    if picture.fit == "joint":
-        turns = [procrustes(np.concatenate(own), np.concatenate(other))] * len(own)
-    else:
-        turns = [procrustes(a, b) for a, b in zip(own, other, strict=True)]
-    laid = [turn.apply(places) for turn, places in zip(turns, second.place(layers), strict=True)]
-    away = np.linalg.norm(np.stack(laid) - track, axis=2).mean(axis=1) / picture.radius
+    both = zip(_laid_on(picture, second), second.place(layers), strict=True)
+    laid = np.stack([turn.apply(places) for turn, places in both])
+    away = np.linalg.norm(laid - track, axis=2).mean(axis=1) / picture.radius
     return [float(value) for value in away[1:]]
+
+
+@lru_cache(maxsize=8)
+def _laid_on(picture: LayerPicture, second: LayerPicture) -> list[Alignment]:
+    """What brings each layer of the second drawing onto the first. Found once for two drawings:
+    placing a whole ground takes seconds, and every choice of a token asks for it again."""
+    own, there = picture.coords, picture.ground
+    same = second.ground is there
+    other = second.coords if same else second.place([space.vectors for space in there.layers])
+    if picture.fit == "joint":
+        return [procrustes(np.concatenate(own), np.concatenate(list(other)))] * len(own)
+    return [procrustes(a, b) for a, b in zip(own, other, strict=True)]
 
 
 def draw_layers(

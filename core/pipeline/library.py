@@ -13,28 +13,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from core.errors import StoreError
-from core.pipeline.reading import identity, reader
+from core.pipeline.keys import store_key
+from core.pipeline.reading import corpus_identity, identity, reader
 from core.pipeline.stages import reach, scaled
 from core.pipeline.topics import Topic, topics
 from core.pipeline.windowed import (
     WINDOW,
     Windowed,
-    dump_windowed,
-    load_windowed,
+    kept_windowed,
     snippet,
-    windowed,
 )
 from core.projection.base import PcaSpec, Spec
 from core.spaces.space import Provenance, Space
-from core.teachers.packages import package_version
 from core.teachers.texts import Document, corpus_documents
 from core.types import Progress, Rows, silent
 
 if TYPE_CHECKING:
     from core.pipeline.bench import Bench
 
-TEXTS = "gensim"  # the package that they come with
 VERSION = 1  # another one where texts or windows are cut otherwise
 AT_ONCE = 100_000  # characters read between two parts that are kept
 DOCUMENT, PART = "document", "window"  # kinds of items
@@ -115,8 +111,7 @@ def library(bench: "Bench", model: str, progress: Progress = silent) -> Library:
 
 def library_key(model: str) -> str:
     """Where the store keeps it; another model or other texts, another key."""
-    said = f"{identity(model)} {TEXTS} {package_version(TEXTS)} {WINDOW} {VERSION}"
-    return blake2b(said.encode(), digest_size=16).hexdigest()
+    return store_key(identity(model), corpus_identity(), WINDOW, VERSION)
 
 
 def _make(bench: "Bench", model: str, key: str, progress: Progress) -> Library:
@@ -131,7 +126,8 @@ def _make(bench: "Bench", model: str, key: str, progress: Progress) -> Library:
         texts = [documents[row].text for row in group]
         kept = f"{key}-{group.start}"
         goes += not bench.store.has("library-part", kept)
-        parts.append(_part(bench, model, kept, texts, partial(scaled, progress, low, high)))
+        part = partial(scaled, progress, low, high)
+        parts.append(kept_windowed(bench.store, "library-part", kept, texts, model, part))
     starts = [group.start for group in groups(sizes, AT_ONCE)]
     space = _space(model, documents, parts, starts)
     seconds = perf_counter() - started if goes == len(parts) else 0.0
@@ -150,20 +146,6 @@ def groups(sizes: Sequence[int], at_once: int) -> Iterator[range]:
         if held >= at_once or row == len(sizes) - 1:
             yield range(start, row + 1)
             start, held = row + 1, 0
-
-
-def _part(
-    bench: "Bench", model: str, key: str, texts: Sequence[str], progress: Progress
-) -> Windowed:
-    """Some documents: as a job that was stopped has kept them, or read now and kept."""
-    if bench.store.has("library-part", key):
-        try:
-            return load_windowed(bench.store.load("library-part", key))
-        except StoreError:  # it is made again
-            bench.store.remove("library-part", key)
-    made = windowed(texts, reader(model), progress)
-    bench.store.save("library-part", key, *dump_windowed(made))
-    return made
 
 
 def _space(

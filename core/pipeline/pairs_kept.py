@@ -1,12 +1,12 @@
 """The answer to "does a signature carry more than its tokens?", kept in the workspace."""
 
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from core.errors import StoreError
 from core.metrics.intervals import Interval
+from core.pipeline.keys import store_key
 from core.pipeline.pairs import PREPARED, Signed, Told, more_than_tokens, prepared_pairs
 from core.pipeline.reading import identity
 from core.store.disk import Artefact
@@ -39,9 +39,7 @@ def kept_pairs(bench: "Bench", model: str, progress: Progress = silent) -> Signe
 
 
 def _key(model: str) -> str:
-    state = blake2b(f"{identity(model)} {VERSION}".encode(), digest_size=16)
-    state.update(PREPARED.read_bytes())
-    return state.hexdigest()
+    return store_key(identity(model), VERSION, PREPARED.read_text(encoding="utf-8"))
 
 
 def _write(bench: "Bench", key: str, found: Signed) -> None:

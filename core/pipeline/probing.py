@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from core.errors import InvalidSpecification, StoreError
 from core.metrics.intervals import Interval
 from core.metrics.probes import FOLDS, Probed, probe
 from core.pipeline.bench import Bench
+from core.pipeline.keys import store_key
 from core.pipeline.labelled import Labelled, kept_labelled
 from core.pipeline.reading import corpus_identity, identity, reader, some_sentences
 from core.pipeline.senses import PREPARED, prepared_senses
@@ -197,8 +197,7 @@ def kept_probing(
 
 def _key(reference: str, task: str, seed: int) -> str:
     texts = PREPARED.read_text(encoding="utf-8") if task.startswith("sense:") else corpus_identity()
-    said = f"{identity(reference)} {texts} {task} {seed} {VERSION}"
-    return blake2b(said.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return store_key(identity(reference), texts, task, seed, VERSION)
 
 
 def _write(bench: Bench, key: str, found: Probing) -> None:

@@ -15,19 +15,22 @@ from core.signatures.hidden import Reader
 from core.store.disk import default_workspace
 from core.students import folder as student_folder
 from core.students.contextual import ContextualStudent
+from core.teachers.causal import load_causal
 from core.teachers.device import device
 from core.teachers.encoder import BUDGET, load_model
 from core.teachers.hub import source_of
 from core.teachers.packaged import MINILM as PACKAGE
 from core.teachers.packaged import minilm_folder
 from core.teachers.packages import package_version
+from core.teachers.smollm2 import SMOLLM2, SmolSource
 from core.teachers.texts import Sentence, corpus_sentences
 
 MINILM = "minilm"
 
 
 def reader(reference: str) -> Reader:
-    """The model of ``minilm``, ``path:DIR``, ``hub:ORG/NAME`` or ``student:KEY``, loaded once.
+    """The model of ``minilm``, ``smollm2``, ``path:DIR``, ``hub:ORG/NAME`` or ``student:KEY``,
+    loaded once.
 
     A student is one of the default workspace, a shipped one or a folder. Raises UnknownTeacher,
     TeacherUnavailable, Unsupported, InvalidStudent.
@@ -61,8 +64,12 @@ def _student_reader(reference: str, where: Path, digest: str) -> Reader:  # noqa
 @lru_cache(maxsize=2)
 def _reader(reference: str, stamp: str) -> Reader:  # noqa: ARG001 - a key: other weights, another
     kind, _, rest = reference.partition(":")
-    if kind == MINILM:
+    if reference == MINILM:
         folder = minilm_folder()
+    elif reference == SMOLLM2:
+        source = SmolSource()
+        model, tokenizer = load_causal(source.folder(), reference, source.revision)
+        return Reader(model.to(device()), tokenizer, device(), reference, BUDGET[device()])
     elif kind in ("path", "hub") and rest:
         folder = source_of(kind, rest).folder()
     else:
@@ -80,8 +87,10 @@ def identity(reference: str) -> str:
     kind, _, rest = reference.partition(":")
     if reference.startswith(PREFIX):
         return f"{reference} {student_folder.digest(_student(reference))}"
-    if kind == MINILM:
+    if reference == MINILM:
         return f"{reference} {package_version(PACKAGE)}"
+    if reference == SMOLLM2:
+        return f"{reference} {SmolSource().revision}"
     if kind in ("path", "hub") and rest:
         return f"{reference} {source_of(kind, rest).revision}"
     raise _unknown(reference)
@@ -94,8 +103,8 @@ def corpus_identity() -> str:
 
 def _unknown(reference: str) -> UnknownTeacher:
     return UnknownTeacher(
-        f"found the model {reference!r:.80}; expected {MINILM}, path:DIR, hub:ORG/NAME or "
-        "student:KEY"
+        f"found the model {reference!r:.80}; expected {MINILM}, {SMOLLM2}, path:DIR, "
+        "hub:ORG/NAME or student:KEY"
     )
 
 

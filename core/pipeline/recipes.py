@@ -6,21 +6,33 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from core.errors import Cancelled, MeaningSpaceError
 from core.pipeline.bench import Bench, picture_key
+from core.pipeline.between import kept_between
+from core.pipeline.bridging import trained_bridge
 from core.pipeline.comparison import compare
 from core.pipeline.counterpart import draw_over
+from core.pipeline.describing import descriptions
 from core.pipeline.distilling import distill, specification, student_key
 from core.pipeline.dropped import dropped
 from core.pipeline.evaluation import evaluate_kept
+from core.pipeline.islands import kept_islands
+from core.pipeline.laws import laws
 from core.pipeline.layer_measures import grid, measures
 from core.pipeline.layer_pictures import draw_layers
+from core.pipeline.lenses import fitted_lens
 from core.pipeline.library import draw_library
+from core.pipeline.naming import kept_named
 from core.pipeline.pairs_kept import kept_pairs
 from core.pipeline.probing import kept_probing
 from core.pipeline.rivals import pareto
+from core.pipeline.shapes import ShapeSpec, shape
 from core.pipeline.stages import scaled
 from core.pipeline.state_index import build_index
+from core.pipeline.steering import SteerSpec, steer
+from core.pipeline.steering_layers import scan
 from core.projection.base import PcaSpec, spec_from_dict
 from core.projection.umap import warm_up as compile_umap
 from core.teachers.registry import TeacherInfo, known
@@ -177,6 +189,99 @@ def liken_layers(
     return {"words": found.words}
 
 
+def fit_one_lens(
+    workspace: Path, arguments: dict[str, Any], progress: Progress = silent
+) -> dict[str, Any]:
+    """Recipe "lens": fit a model's lens and judge it; {"model"} -> {"tokens"}."""
+    found = fitted_lens(_worker_bench(workspace), arguments["model"], progress)
+    return {"tokens": found.tokens}
+
+
+def measure_laws(
+    workspace: Path, arguments: dict[str, Any], progress: Progress = silent
+) -> dict[str, Any]:
+    """Recipe "laws": measure texts of all kinds as paths; {"model", "layer", "part"} ->
+    {"documents"}."""
+    model, layer, part = (arguments[name] for name in ("model", "layer", "part"))
+    found = laws(_worker_bench(workspace), model, layer, part, progress)
+    return {"documents": len(found.documents)}
+
+
+def read_between(
+    workspace: Path, arguments: dict[str, Any], progress: Progress = silent
+) -> dict[str, Any]:
+    """Recipe "between": what a model says on the way between two concepts; {"model", "a", "b",
+    "layer", "steps", "kind"} -> {"steps"}."""
+    names = ("model", "a", "b", "layer", "steps", "kind")
+    model, a, b, layer, steps, kind = (arguments[name] for name in names)
+    bench = _worker_bench(workspace)
+    found = kept_between(bench, model, a, b, layer, steps, kind, progress)
+    return {"steps": len(found.t)}
+
+
+def read_islands(
+    workspace: Path, arguments: dict[str, Any], progress: Progress = silent
+) -> dict[str, Any]:
+    """Recipe "islands": the map between three concepts, kept as it grows; {"model", "three",
+    "layer", "grid"} -> {"cells"}."""
+    model, three, layer, grid = (arguments[it] for it in ("model", "three", "layer", "grid"))
+    found = kept_islands(_worker_bench(workspace), model, three, layer, grid, progress)
+    return {"cells": len(found.cells)}
+
+
+def name_nouns(
+    workspace: Path, arguments: dict[str, Any], progress: Progress = silent
+) -> dict[str, Any]:
+    """Recipe "nouns": in which layers a model names sixty nouns; {"model"} -> {"layer"}."""
+    found = kept_named(_worker_bench(workspace), arguments["model"], progress)
+    return {"layer": found.suggested}
+
+
+def steer_texts(
+    workspace: Path, arguments: dict[str, Any], progress: Progress = silent
+) -> dict[str, Any]:
+    """Recipe "steer": write steered and at random, and measure it; {"spec"} -> {"texts"}."""
+    found = steer(_worker_bench(workspace), SteerSpec.from_dict(arguments["spec"]), progress)
+    return {"texts": len(found.texts)}
+
+
+def steer_layers(
+    workspace: Path, arguments: dict[str, Any], progress: Progress = silent
+) -> dict[str, Any]:
+    """Recipe "steer layers": steer in every second layer; {"spec"} -> {"layer"}, the best."""
+    found = scan(_worker_bench(workspace), SteerSpec.from_dict(arguments["spec"]), progress)
+    return {"layer": found.best}
+
+
+def find_shape(
+    workspace: Path, arguments: dict[str, Any], progress: Progress = silent
+) -> dict[str, Any]:
+    """Recipe "shape": look for a shape in every layer; {"model", "task", "words", "form"} ->
+    {"words"}."""
+    model, task, words, form = (arguments[it] for it in ("model", "task", "words", "form"))
+    spec = ShapeSpec(model, task, tuple(words), form)
+    return {"words": len(shape(_worker_bench(workspace), spec, progress).words)}
+
+
+def build_bridge(
+    workspace: Path, arguments: dict[str, Any], progress: Progress = silent
+) -> dict[str, Any]:
+    """Recipe "bridge": train the bridge from sentences to a language model; {"model"} ->
+    {"words"}. Stopped, it goes on from its checkpoint."""
+    found = trained_bridge(_worker_bench(workspace), arguments["model"], progress=progress)
+    return {"words": len(found.bridge.tokens)}
+
+
+def describe_points(
+    workspace: Path, arguments: dict[str, Any], progress: Progress = silent
+) -> dict[str, Any]:
+    """Recipe "describe": put points of a space into words, kept one by one; {"teacher", "points"}
+    -> {"points"}."""
+    points = np.array(arguments["points"], np.float32)
+    bench = _worker_bench(workspace)
+    return {"points": len(descriptions(bench, arguments["teacher"], points, progress=progress))}
+
+
 def discard(workspace: Path, recipe: str, arguments: dict[str, Any]) -> None:
     """Throw away what a cancelled job had kept to go on from."""
     if recipe != "distill":
@@ -204,6 +309,16 @@ RECIPES: dict[str, Callable[[Path, dict[str, Any], Progress], dict[str, Any]]] =
     "library": make_library,
     "document": read_own_text,
     "pairs": measure_pairs,
+    "steer": steer_texts,
+    "steer layers": steer_layers,
+    "shape": find_shape,
+    "between": read_between,
+    "islands": read_islands,
+    "nouns": name_nouns,
+    "lens": fit_one_lens,
+    "bridge": build_bridge,
+    "describe": describe_points,
+    "laws": measure_laws,
 }
 
 _benches: dict[Path, Bench] = {}

@@ -18,7 +18,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from core.errors import StoreError
+from core.pipeline.keys import store_key
 from core.pipeline.reading import corpus_identity, identity, reader, some_sentences
 from core.signatures.documents import document_states
 from core.signatures.hidden import Reader
@@ -138,8 +138,7 @@ class StateIndex:
 
 def index_folder(workspace: Path, reference: str) -> Path:
     """Where the index of a model lies; another revision, another folder."""
-    said = f"{identity(reference)} {corpus_identity()} {STATES} {FORMAT}"
-    key = blake2b(said.encode(), digest_size=16).hexdigest()
+    key = store_key(identity(reference), corpus_identity(), STATES, FORMAT)
     return Path(workspace) / "cache" / "states" / key
 
 

@@ -82,7 +82,7 @@ class Training:
     @property
     def title(self) -> str:
         """As its student will be titled."""
-        return titled(self.spec["family"], self.spec["bytes_per_item"], self.teacher)
+        return titled(self.spec["family"], float(self.spec["bytes_per_item"]), self.teacher)
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +134,7 @@ class Studio:
             family, spec, origin = said["family"], said["spec"], said["origin"]
             return StudentCard(
                 key=key,
-                title=titled(family, spec["bytes_per_item"], origin["teacher"]),
+                title=titled(family, float(spec["bytes_per_item"]), origin["teacher"]),
                 family=family,
                 teacher=origin["teacher"],
                 bytes_total=total,
@@ -143,7 +143,7 @@ class Studio:
                 report=self._report(key, where),
                 folder=where,
             )
-        except (KeyError, TypeError) as fault:
+        except (KeyError, TypeError, ValueError) as fault:
             raise InvalidStudent(
                 f"found {where / folder.DESCRIPTION} without its {fault}; expected the whole "
                 "description of a student: copy it again, or train it again"

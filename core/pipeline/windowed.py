@@ -13,10 +13,11 @@ from typing import Any, TypeAlias
 import pandas as pd
 
 from core.errors import StoreError
+from core.pipeline.reading import reader
 from core.signatures.documents import document_signatures, document_states
 from core.signatures.hidden import Reader
 from core.signatures.pooling import Pooling
-from core.store.disk import Artefact
+from core.store.disk import Artefact, Store
 from core.store.files import Array
 from core.types import Coords, Progress, QueryCoords, Vector, silent
 
@@ -49,6 +50,23 @@ def windowed(texts: Sequence[str], reader: Reader, progress: Progress = silent) 
     table = parts.table.rename(columns={"window": "part"}).drop(columns="surface")
     own = states.tokens[~states.tokens["special"]]
     return Windowed(whole, parts.vectors, table, float(own["unknown"].mean()))
+
+
+def kept_windowed(
+    store: Store, kind: str, key: str, texts: Sequence[str], model: str, progress: Progress
+) -> Windowed:
+    """Texts as they were read and kept before; else, or where that is damaged, read now and kept.
+
+    Raises what :func:`windowed` and :func:`core.pipeline.reading.reader` raise.
+    """
+    if store.has(kind, key):
+        try:
+            return load_windowed(store.load(kind, key))
+        except StoreError:  # it is made again
+            store.remove(kind, key)
+    made = windowed(texts, reader(model), progress)
+    store.save(kind, key, *dump_windowed(made))
+    return made
 
 
 def signature(text: str, reader: Reader) -> Vector:

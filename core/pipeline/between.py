@@ -1,0 +1,369 @@
+"""What lies between two concepts: a way through a layer of a language model, read in its words."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from core.decode.language_model import LanguageModel
+from core.decode.nouns import NOUNS
+from core.decode.patching import (
+    DESCRIBING,
+    Patchscope,
+    Shares,
+    concepts,
+    entropy,
+    identity_prompt,
+    is_echo,
+    likeliest,
+    named_apart,
+    words_of,
+)
+from core.errors import InvalidSpecification, StoreError
+from core.paths.linear import lerp
+from core.paths.sphere import slerp
+from core.pipeline.keys import store_key
+from core.pipeline.speaking import speaker, speaker_identity
+from core.pipeline.stages import reach, scaled
+from core.types import Progress, Queries, Vector, silent
+
+if TYPE_CHECKING:
+    from core.pipeline.bench import Bench
+
+KINDS = ("lerp", "slerp", "centred")
+STEPS = 21
+MOST_STEPS = 201
+TOP = 8  # words kept of each step
+DESCRIBED = 14  # tokens of a description at most
+DRAWS = 8  # vectors of each control
+EARLY = 4 / 30  # of the depth
+
+Floats = npt.NDArray[np.float32]
+Halves = npt.NDArray[np.float16]
+
+
+@dataclass(frozen=True)
+class Control:
+    """What vectors that mean nothing are answered with: the likeliest word of each, their mean
+    entropy in nats, and how many of the words are the prompt's own."""
+
+    words: tuple[str, ...]
+    entropy: float
+    echoes: int
+
+
+@dataclass(frozen=True)
+class Flip:
+    """Where the likeliest word changes: halfway between two steps."""
+
+    t: float
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, eq=False)
+class Between:
+    """The way from ``ends[0]`` to ``ends[1]`` in m steps.
+
+    ``t`` (m,) from 0 to 1. ``words`` (n,) are all that were among the likeliest of a step, the
+    ends' own names first, with their ``shares`` (m, n); ``names`` are those two. ``entropy`` (m,)
+    in nats over all words, whose shares are ``full`` (m, w). ``cosines`` (m, 2) to both ends and
+    ``norms`` (m,) are of the states themselves. ``named`` tells whether each end is answered with
+    its own name; ``noise`` are random directions of the ends' mean length, ``shuffled`` midpoints
+    of the ends' states whose numbers were put in another order.
+    """
+
+    model: str
+    layer: int
+    kind: str
+    ends: tuple[str, str]
+    pieces: tuple[tuple[str, ...], tuple[str, ...]]
+    names: tuple[str, str]
+    t: Floats
+    words: tuple[str, ...]
+    shares: Floats
+    entropy: Floats
+    descriptions: tuple[str, ...]
+    cosines: Floats
+    norms: Floats
+    full: Halves
+    examples: tuple[str, ...]
+    named: tuple[bool, bool]
+    noise: Control
+    shuffled: Control
+
+    @property
+    def top(self) -> list[str]:
+        """(m,) the likeliest word of each step."""
+        return [self.words[row] for row in self.shares.argmax(axis=1)]
+
+    @property
+    def flips(self) -> list[Flip]:
+        """Where that word changes."""
+        top, t = self.top, self.t
+        return [
+            Flip(float((t[k] + t[k + 1]) / 2), top[k], top[k + 1])
+            for k in range(len(top) - 1)
+            if top[k] != top[k + 1]
+        ]
+
+    def echo(self, word: str) -> bool:
+        """Whether a word is the prompt's own rather than an answer."""
+        return word not in self.names and is_echo(word, self.examples)
+
+    def likeliest(self, step: int, k: int = TOP) -> list[tuple[str, float]]:
+        """The k likeliest words of a step with their probabilities."""
+        order = np.argsort(-self.shares[step], kind="stable")[:k]
+        return [(self.words[row], float(self.shares[step, row])) for row in order]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        steps = [
+            {
+                "t": float(self.t[k]),
+                "words": [
+                    {"text": text, "probability": share, "echo": self.echo(text)}
+                    for text, share in self.likeliest(k)
+                ],
+                "entropy": float(self.entropy[k]),
+                "description": self.descriptions[k],
+                "cosines": self.cosines[k].tolist(),
+                "norm": float(self.norms[k]),
+            }
+            for k in range(len(self.t))
+        ]
+        return {
+            "model": self.model,
+            "layer": self.layer,
+            "kind": self.kind,
+            "ends": [
+                {"text": text, "pieces": list(pieces), "named": named}
+                for text, pieces, named in zip(self.ends, self.pieces, self.named, strict=True)
+            ],
+            "unit": "nats",
+            "flips": [asdict(flip) for flip in self.flips],
+            "controls": {"noise": asdict(self.noise), "shuffled": asdict(self.shuffled)},
+            "steps": steps,
+        }
+
+
+def usual_layer(depth: int) -> int:
+    """The layer to begin with in a model of so many: an eighth of the way up.
+
+    >>> usual_layer(30), usual_layer(4)
+    (4, 1)
+    """
+    return min(max(1, round(EARLY * depth)), depth)
+
+
+def between(
+    reference: str,
+    a: str,
+    b: str,
+    layer: int | None = None,
+    steps: int = STEPS,
+    kind: str = "lerp",
+    progress: Progress = silent,
+) -> Between:
+    """Walk from concept to concept in a layer, and read what the model says on the way.
+
+    "lerp" is the straight line, "slerp" the great circle about zero, "centred" the one about the
+    mean state of sixty nouns. Raises InvalidSpecification, InvalidPath, TeacherUnavailable,
+    Unsupported, NotEnoughMemory, Cancelled.
+    """
+    require_asked((a, b), steps, kind)
+    reach(progress, 0, "loading the model")
+    lm = speaker(reference)
+    layer = lm.require_layer(usual_layer(lm.depth) if layer is None else layer)
+    reach(progress, 5, "reading the two concepts")
+    found = concepts(lm, (a, b), [layer])
+    points = _way(lm, [it.states[0] for it in found], layer, steps, kind)
+    own = named_apart(lm, found)
+    prompt, examples = identity_prompt((a, b, *own))
+    scope = Patchscope(lm, prompt)
+    controls = np.concatenate([_noise(points), _shuffled(points)])
+    reach(progress, 15, "asking for the word at each step")
+    shares = scope.shares(points, layer)
+    reach(progress, 30, "asking the same of vectors that mean nothing")
+    checked = scope.shares(controls, layer)
+    part = partial(scaled, progress, 40, 100)
+    descriptions = Patchscope(lm, DESCRIBING).write(points, layer, DESCRIBED, part)
+    words = words_of(lm).texts
+    rows = _kept([words.index(name) for name in own], shares)
+    top = [words[row] for row in shares[[0, -1]].argmax(axis=1)]
+    return Between(
+        reference,
+        layer,
+        kind,
+        (found[0].text, found[1].text),
+        (found[0].pieces, found[1].pieces),
+        (own[0], own[1]),
+        np.linspace(0, 1, steps, dtype=np.float32),
+        tuple(words[row] for row in rows),
+        np.ascontiguousarray(shares[:, rows]),
+        entropy(shares),
+        tuple(descriptions),
+        _cosines(points),
+        np.linalg.norm(points, axis=1).astype(np.float32),
+        shares.astype(np.float16),
+        examples,
+        (top[0] == own[0], top[1] == own[1]),
+        _judged(checked[:DRAWS], words, examples),
+        _judged(checked[DRAWS:], words, examples),
+    )
+
+
+def divergence(one: Between, other: Between) -> Floats:
+    """(m,) how differently two layers of a model answer at each t: the Jensen-Shannon divergence of
+    their distributions over all words, in nats, from 0 for the same to log 2 (0.69).
+
+    Raises InvalidSpecification for ways of other models, ends or steps.
+    """
+    from scipy.spatial.distance import jensenshannon
+
+    if (one.model, one.ends, one.full.shape) != (other.model, other.ends, other.full.shape):
+        raise InvalidSpecification(
+            f"found ways of {one.model} and {other.model} with {len(one.t)} and {len(other.t)} "
+            "steps; expected one model, the same ends and as many steps: ask for both alike"
+        )
+    first, second = (it.full.astype(np.float64) for it in (one, other))
+    distance = jensenshannon(first, second, axis=1)  # the root; rounding may leave one of -1e-18
+    return np.asarray(np.square(np.nan_to_num(distance)), np.float32)
+
+
+def require_asked(texts: Sequence[str], steps: int = STEPS, kind: str = "lerp") -> None:
+    """Raise InvalidSpecification for concepts that are the same or empty, and for steps and kinds
+    that there are not: what can be said before a model is loaded."""
+    said = [" ".join(text.split()).casefold() for text in texts]
+    if not all(said):
+        raise InvalidSpecification(
+            "found an empty concept; expected a word or a few, such as ocean: write one"
+        )
+    if len(set(said)) < len(said):
+        twice = next(text for text in said if said.count(text) > 1)
+        raise InvalidSpecification(
+            f"found the concept {twice!r:.60} twice; expected different ones, or nothing lies "
+            "between them: change one"
+        )
+    if kind not in KINDS:
+        raise InvalidSpecification(
+            f"found the kind {kind!r:.40}; expected one of {', '.join(KINDS)}"
+        )
+    if not 2 <= steps <= MOST_STEPS:
+        raise InvalidSpecification(f"found {steps} steps; expected 2 to {MOST_STEPS}")
+
+
+def _way(lm: LanguageModel, ends: Sequence[Vector], layer: int, steps: int, kind: str) -> Queries:
+    """(m, d) the points; both ends are the concepts' own states, bit for bit."""
+    shares = np.linspace(0, 1, steps)
+    centre = np.zeros(lm.dim)
+    if kind == "centred":
+        states = np.stack([it.states[0] for it in concepts(lm, NOUNS, [layer])])
+        centre = states.mean(axis=0, dtype=np.float64)
+    start, end = (it.astype(np.float64) - centre for it in ends)
+    line = lerp(start, end, shares) if kind == "lerp" else slerp(start, end, shares)
+    points = np.ascontiguousarray(line + centre, dtype=np.float32)
+    points[0], points[-1] = ends
+    return points
+
+
+def _noise(points: Queries) -> Floats:
+    """Random directions as long as the ends are in the mean."""
+    drawn = np.random.default_rng(0).normal(size=(DRAWS, points.shape[1]))
+    length = np.linalg.norm(points[[0, -1]], axis=1).mean()
+    drawn *= length / np.linalg.norm(drawn, axis=1, keepdims=True)
+    return drawn.astype(np.float32)
+
+
+def _shuffled(points: Queries) -> Floats:
+    """Midpoints of the ends, each with its numbers in another order."""
+    draw = np.random.default_rng(1)
+    return np.stack(
+        [(draw.permutation(points[0]) + draw.permutation(points[-1])) / 2 for _ in range(DRAWS)]
+    ).astype(np.float32)
+
+
+def _judged(shares: Shares, words: Sequence[str], examples: Sequence[str]) -> Control:
+    said = tuple(words[row] for row in shares.argmax(axis=1))
+    echoes = sum(is_echo(word, examples) for word in said)
+    return Control(said, float(entropy(shares).mean()), echoes)
+
+
+def _kept(own: Sequence[int], shares: Shares) -> list[int]:
+    """Rows of the words that are kept: the ends' own, then the likeliest of each step."""
+    return list(dict.fromkeys([*own, *likeliest(shares, TOP).ravel().tolist()]))
+
+
+def _cosines(points: Queries) -> Floats:
+    """(m, 2) of each point to both ends."""
+    unit = points / np.maximum(np.linalg.norm(points, axis=1, keepdims=True), 1e-12)
+    return np.ascontiguousarray(unit @ unit[[0, -1]].T, dtype=np.float32)
+
+
+# ------------------------------------------------------------------------------------- kept
+
+
+def between_key(reference: str, a: str, b: str, layer: int | None, steps: int, kind: str) -> str:
+    """Where the store keeps a way. Raises UnknownTeacher, TeacherUnavailable."""
+    asked = (" ".join(a.split()), " ".join(b.split()), layer, steps, kind)
+    return store_key("between-2", speaker_identity(reference), *map(repr, asked))
+
+
+def has_between(
+    bench: "Bench", reference: str, a: str, b: str, layer: int | None, steps: int, kind: str
+) -> bool:
+    """Whether it can be shown at once."""
+    return bench.store.has("between", between_key(reference, a, b, layer, steps, kind))
+
+
+def kept_between(
+    bench: "Bench",
+    reference: str,
+    a: str,
+    b: str,
+    layer: int | None = None,
+    steps: int = STEPS,
+    kind: str = "lerp",
+    progress: Progress = silent,
+) -> Between:
+    """The same, from the store where it is there."""
+    require_asked((a, b), steps, kind)
+    key = between_key(reference, a, b, layer, steps, kind)
+    return bench.kept(
+        "between",
+        key,
+        read=lambda: _read(bench, key),
+        make=lambda: between(reference, a, b, layer, steps, kind, progress),
+        write=lambda made: _write(bench, key, made),
+    )
+
+
+ARRAYS = ("t", "shares", "entropy", "cosines", "norms", "full")
+
+
+def _write(bench: "Bench", key: str, made: Between) -> None:
+    said = asdict(made)
+    arrays = {name: said.pop(name) for name in ARRAYS}
+    bench.store.save("between", key, arrays, None, said)
+
+
+def _read(bench: "Bench", key: str) -> Between:
+    found = bench.store.load("between", key)
+    try:
+        said = dict(found.payload)
+        controls = {
+            name: Control(**{**said.pop(name), "words": tuple(found.payload[name]["words"])})
+            for name in ("noise", "shuffled")
+        }
+        lists = {
+            name: tuple(tuple(it) if isinstance(it, list) else it for it in value)
+            for name, value in said.items()
+            if isinstance(value, list)
+        }
+        arrays = {name: found.arrays[name] for name in ARRAYS}
+        return Between(**{**said, **lists, **controls, **arrays})
+    except (KeyError, TypeError, AttributeError):
+        raise StoreError(f"found no whole way under {key}; expected one: make it again") from None
