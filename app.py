@@ -19,6 +19,12 @@ page = st.navigation(
         st.Page("pages/paths.py", title="Paths", icon=":material/route:", url_path="paths"),
         st.Page("pages/axes.py", title="Axes", icon=":material/straighten:", url_path="axes"),
         st.Page("pages/layers.py", title="Layers", icon=":material/layers:", url_path="layers"),
+        st.Page(
+            "pages/trajectories.py",
+            title="Trajectories",
+            icon=":material/timeline:",
+            url_path="trajectories",
+        ),
         st.Page("pages/texts.py", title="Texts", icon=":material/article:", url_path="texts"),
         st.Page("pages/student.py", title="Students", icon=":material/school:", url_path="student"),
         st.Page(

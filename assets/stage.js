@@ -6,6 +6,7 @@ const blobs = new Map(); // URL -> promise of a typed array or of a list of stri
 const stages = new WeakMap(); // element -> Stage
 const ARRAYS = { f4: Float32Array, f8: Float64Array, i4: Int32Array, i2: Int16Array, i1: Int8Array, u1: Uint8Array, u2: Uint16Array, u4: Uint32Array };
 const MORPH_MS = 550;
+const DOUBLE_CLICK_MS = 260; // a second click within it is a double click, which shows the whole picture
 const LABELS_WHOLE = 26; // labels at once on the whole map, and when zoomed in
 const LABELS_ZOOMED = 40;
 const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -106,7 +107,8 @@ class Picture {
   }
 
   draw(spec) {
-    this.drawing = this.drawing.catch(() => {}).then(() => this.redraw(spec));
+    // Meanwhile Plotly forgets the outline of another picture's lasso, and tells of it as of a new one.
+    this.drawing = this.drawing.catch(() => {}).then(() => { this.painting = true; return this.redraw(spec); }).finally(() => { this.painting = false; });
     return this.drawing;
   }
 
@@ -120,6 +122,7 @@ class Picture {
     this.title.classList.toggle("ms-keyed", Boolean(spec.color));
     this.title.style.setProperty("--ms-kind", spec.color || "transparent");
     this.ring.hidden = true;
+    if (before?.figure.layout.uirevision !== spec.figure.layout.uirevision) this.hover.hidden = true;
     this.tag.textContent = spec.tag ?? "";
     this.tag.dataset.kind = spec.tag ?? "";
     this.tag.title = spec.tag_help ?? "";
@@ -128,18 +131,15 @@ class Picture {
     this.plot.setAttribute("role", "img");
     this.plot.setAttribute("aria-label", spec.alt ?? spec.title ?? "");
     const { layout, config } = spec.figure;
-    const u = spec.morph ? this.stage.morph.u : 0;
-    const from = u === 0 && before && before.space === spec.space && this.morphable(before, spec) ? before : null;
+    const share = () => (spec.morph ? this.stage.morph.u : 0); // it may change while something is awaited
+    const from = share() === 0 && before && before.space === spec.space && this.morphable(before, spec) ? before : null;
     if (from && !calm()) await this.morph(from, spec);
     const aim = spec.focus && (!before || from || this.stage.sought);
     const kept = before && before.figure.layout.uirevision === layout.uirevision ? this.window() : null;
     // Plotly keeps a window that the mouse has set, not one that a program has: so it is carried over.
-    await Plotly.react(this.plot, this.posed(u), this.looking(layout, kept ?? (aim && !from ? spec.focus : null)), this.configured(config));
-    if (spec.figure.frames?.length) {
-      const known = Object.keys(this.plot._transitionData?._frameHash ?? {});
-      if (known.length) await Plotly.deleteFrames(this.plot);
-      await Plotly.addFrames(this.plot, spec.figure.frames);
-    }
+    const frames = layout.scene ? [] : spec.figure.frames ?? []; // those of a scene are set by hand
+    const looking = this.looking(layout, kept ?? (aim && !from ? spec.focus : null));
+    await Plotly.react(this.plot, { data: this.posed(share()), layout: looking, config: this.configured(config), frames });
     this.listen();
     if (aim && (kept || from)) await this.glide(spec.focus, 420);
     this.dressMovers();
@@ -155,14 +155,16 @@ class Picture {
     const items = data[this.itemsIndex(this.spec)];
     const rows = this.linkable() ? this.stage.lassoed : null;
     const chosen = rows ? { selectedpoints: rows } : {};
-    if (!morph || !u) return data.map((trace) => ({ ...trace, ...(trace === items ? { ...chosen, ...standing } : {}) }));
+    // What is drawn over the items stays as it is when a lasso leaves it out.
+    const over = ({ marker }) => (marker ? { unselected: { marker: { opacity: typeof marker.opacity === "number" ? marker.opacity : 1 } } } : {});
+    if (!morph || !u) return data.map((trace) => ({ ...trace, ...(trace === items ? { ...chosen, ...standing } : over(trace)) }));
     const [x, y] = [between(items.x, morph.x, u), between(items.y, morph.y, u)];
     return data.map((trace) => {
       if (trace === items) return { ...trace, ...chosen, x, y };
       const { follow } = trace.meta ?? {};
-      if (!follow) return { ...trace };
+      if (!follow) return { ...trace, ...over(trace) };
       const carried = (own, of) => Array.from(own, (value, k) => (follow[k] < 0 ? value : of[follow[k]]));
-      return { ...trace, x: carried(trace.x, x), y: carried(trace.y, y) };
+      return { ...trace, ...over(trace), x: carried(trace.x, x), y: carried(trace.y, y) };
     });
   }
 
@@ -220,9 +222,11 @@ class Picture {
     return { ...layout, xaxis: { ...layout.xaxis, range: at.slice(0, 2) }, yaxis: { ...layout.yaxis, range: at.slice(2) } };
   }
 
+  // The same button every time: Plotly compares the old configuration with the new one, and where
+  // they differ it throws the picture away with its WebGL contexts and makes it anew, twice.
   configured(config) {
-    const whole = { name: "whole", title: "Show the whole picture", icon: window.Plotly.Icons.home, click: () => this.whole() };
-    return this.spec.figure.layout.xaxis?.range ? { ...config, doubleClick: false, modeBarButtonsToAdd: [whole] } : config;
+    this.home ??= { name: "whole", title: "Show the whole picture", icon: window.Plotly.Icons.home, click: () => this.whole() };
+    return this.spec.figure.layout.xaxis?.range ? { ...config, doubleClick: false, modeBarButtonsToAdd: [this.home] } : config;
   }
 
   whole() {
@@ -265,7 +269,7 @@ class Picture {
     const still = after.figure.data.filter(({ meta }) => meta?.still).map((trace) => ({ ...trace }));
     if (!still.length) this.labels.replaceChildren(); // else the frame stays, and its names with it
     const mixed = (u, from, to) => from.map((value, i) => value + (to[i] - value) * u);
-    await Plotly.react(this.plot, [...still, { ...b, x: a.x, y: a.y }], { ...goal, xaxis: { ...goal.xaxis, range: ranges.xaxis.range }, yaxis: { ...goal.yaxis, range: ranges.yaxis.range } }, after.figure.config);
+    await Plotly.react(this.plot, [...still, { ...b, x: a.x, y: a.y }], { ...goal, xaxis: { ...goal.xaxis, range: ranges.xaxis.range }, yaxis: { ...goal.yaxis, range: ranges.yaxis.range } }, this.configured(after.figure.config));
     const start = performance.now();
     for (let u = 0; u < 1;) {
       await new Promise(requestAnimationFrame);
@@ -291,16 +295,20 @@ class Picture {
     this.plot.on("plotly_hover", ({ points, event }) => { this.showHover(row(points[0]), event); point(row(points[0])); });
     this.plot.on("plotly_unhover", () => { this.hover.hidden = true; point(null); });
     this.plot.on("plotly_click", ({ points }) => {
+      const step = this.spec.figure.data[points[0].curveNumber]?.meta?.steps?.[points[0].pointNumber];
+      if (step !== undefined) { this.stage.player?.visit(step); return; }
       const chosen = row(points[0]);
-      if (chosen !== null) this.stage.choose({ row: chosen });
+      this.picked = chosen !== null;
+      if (chosen !== null && !this.alone) this.stage.choose({ row: chosen });
     });
+    this.listenToGround();
     this.plot.on("plotly_selected", (event) => {
-      if (!event) return;
+      if (!event || this.painting) return;
       const index = this.itemsIndex(this.spec);
       this.lassoed(event.points.filter(({ curveNumber }) => curveNumber === index).map(({ pointNumber }) => pointNumber));
     });
     this.plot.on("plotly_doubleclick", () => { if (this.spec.figure.layout.xaxis?.range) this.whole(); });
-    this.plot.on("plotly_deselect", () => this.lassoed([]));
+    this.plot.on("plotly_deselect", () => { if (!this.painting) this.lassoed([]); });
     const soon = () => {
       this.ring.hidden = this.hover.hidden = true;
       this.leading ||= !this.led; // asked now: a picture that was led must not lead back
@@ -313,6 +321,39 @@ class Picture {
     };
     this.plot.on("plotly_relayout", soon);
     this.plot.on("plotly_relayouting", soon);
+  }
+
+  // A click where no item is, or with Alt held anywhere, names a place of the picture. Plotly tells of
+  // clicks on points alone, and tells after the mouse is up.
+  listenToGround() {
+    this.plot.addEventListener("pointerdown", (down) => {
+      this.picked = false;
+      this.alone = Boolean(this.spec?.ground) && down.altKey;
+      this.letGo?.abort(); // a press whose release was never seen
+      if (!this.spec?.ground || down.button !== 0 || !down.target.closest(".nsewdrag")) return;
+      const press = (this.letGo = new AbortController());
+      const aside = (event) => Math.hypot(event.clientX - down.clientX, event.clientY - down.clientY) >= 4;
+      window.addEventListener("pointermove", (event) => { if (aside(event)) press.abort(); }, { signal: press.signal }); // a lasso may end where it began
+      window.addEventListener("pointerup", (event) => {
+        press.abort();
+        if (aside(event)) return;
+        clearTimeout(this.waiting);
+        if (event.detail > 1) return;
+        this.waiting = setTimeout(() => {
+          if (this.alone || (!this.picked && this.hover.hidden)) this.tellGround(event.clientX, event.clientY);
+          this.alone = false;
+        }, DOUBLE_CLICK_MS);
+      }, { signal: press.signal });
+    }, true);
+    this.plot.on("plotly_doubleclick", () => clearTimeout(this.waiting));
+  }
+
+  tellGround(left, top) {
+    const { xaxis, yaxis, _size: size } = this.plot._fullLayout ?? {};
+    if (!xaxis?.p2l || !size) return;
+    const frame = this.plot.getBoundingClientRect();
+    const [x, y] = [xaxis.p2l(left - frame.left - size.l), yaxis.p2l(top - frame.top - size.t)];
+    this.stage.answers?.ground?.({ x, y, picture: this.stage.pictures.indexOf(this) });
   }
 
   lassoed(rows) {
@@ -389,7 +430,7 @@ class Picture {
     if (!layout?.xaxis?.l2p || !this.spec) { this.labels.replaceChildren(); return; }
     const { xaxis, yaxis } = layout;
     const size = layout._size;
-    const at = (x, y) => [xaxis.l2p(x) + size.l, yaxis.l2p(y) + size.t];
+    const at = (x, y) => [xaxis.l2p(x) + xaxis._offset, yaxis.l2p(y) + yaxis._offset]; // an axis need not fill the frame
     const [width, height] = [size.l + size.w, size.t + size.h];
     const full = this.spec.figure.layout;
     const whole = full.xaxis?.range ? Math.abs(xaxis.range[1] - xaxis.range[0]) > 0.7 * Math.abs(full.xaxis.range[1] - full.xaxis.range[0]) : true;
@@ -422,7 +463,9 @@ class Picture {
 
   // The labels of the spec, each where its end of the morph has it.
   named() {
-    const labels = this.spec.labels ?? [];
+    const own = this.spec.labels_at?.[this.stage.step()] ?? [];
+    const twice = (label) => own.some(({ text, x, y }) => text === label.text && x === label.x && y === label.y);
+    const labels = [...own, ...(this.spec.labels ?? []).filter((label) => !twice(label))];
     const there = this.spec.morph?.labels;
     const u = there ? this.stage.morph.u : 0;
     return u ? labels.map((label, k) => ({ ...label, x: label.x + (there[k].x - label.x) * u, y: label.y + (there[k].y - label.y) * u })) : labels;
@@ -463,14 +506,22 @@ class Picture {
   }
 
   frame(step, milliseconds) {
-    if (this.spec?.movers?.length) this.placeLabels(milliseconds);
+    if (this.spec?.movers?.length || this.spec?.labels_at?.length) this.placeLabels(milliseconds);
     if (this.spec?.steps?.length) return this.drift(step, milliseconds).catch(() => {});
     if (!this.spec?.figure.frames?.length) return Promise.resolve();
+    if (this.spec.figure.layout.scene) return this.setFrame(this.spec.figure.frames[step]).catch(() => {});
     return window.Plotly.animate(this.plot, [String(step)], {
       mode: "immediate",
       transition: { duration: milliseconds, easing: "linear" },
       frame: { duration: milliseconds, redraw: false },
     }).catch(() => {}); // a newer step interrupts the older one
+  }
+
+  // In three dimensions Plotly animates nothing: the step's coordinates are set at once.
+  async setFrame(frame) {
+    if (!frame) return;
+    const update = Object.fromEntries(["x", "y", "z"].map((axis) => [axis, frame.data.map((trace) => trace[axis] ?? [])]));
+    await window.Plotly.restyle(this.plot, update, frame.traces);
   }
 
   showMatches(rows) {
@@ -482,6 +533,8 @@ class Picture {
   }
 
   close() {
+    this.letGo?.abort();
+    clearTimeout(this.waiting);
     this.observer.disconnect();
     if (this.plot._fullLayout) window.Plotly.purge(this.plot);
     this.root.remove();
@@ -581,7 +634,7 @@ class Player {
     this.stage = stage;
     this.step = 0;
     this.button = element("button", { type: "button", class: "ms-play", onclick: () => this.toggle() }, "Play");
-    this.range = element("input", { type: "range", min: 0, step: 1, value: 0, class: "ms-range", "aria-label": "Step along the path", oninput: () => { this.go(Number(this.range.value), 0); this.pause(); } });
+    this.range = element("input", { type: "range", min: 0, step: 1, value: 0, class: "ms-range", "aria-label": "Step along the path", oninput: () => { this.go(Number(this.range.value), 0); this.pause(); }, onchange: () => this.tell() });
     this.where = element("output", { class: "ms-where" }, "0.00");
     this.speed = element("select", { class: "ms-speed", "aria-label": "Speed" }, ...[0.5, 1, 2, 4].map((speed) => element("option", { value: speed, selected: speed === 1 }, `${speed}×`)));
     this.strips = element("div", { class: "ms-strips" });
@@ -592,24 +645,26 @@ class Player {
   }
 
   update(data) {
-    const fresh = JSON.stringify([data.t, data.names?.length ? data.names : data.strips]);
+    const fresh = JSON.stringify([data.t, data.names?.length ? data.names : data.strips, data.report]);
     const same = fresh === this.fresh;
     this.fresh = fresh;
     this.data = data;
     this.range.max = data.t.length - 1;
     this.strips.replaceChildren(...data.strips.map((strip) => this.strip(strip)));
     this.transcript.replaceChildren(...data.transcript.map((line) => element("li", {}, line)));
-    if (!same) this.pause();
+    if (!same) this.playing = null;
     this.go(same ? this.step : data.start ?? 0, 0);
+    if (!same) this.pause(); // the button says what it does from there
   }
 
-  strip({ name, color, runs }) {
-    const cells = runs.map((run) => {
-      const cell = element("button", { type: "button", class: run.off ? "ms-word ms-off" : "ms-word", title: `${run.text}: steps ${run.start} to ${run.stop - 1}${run.off ? ", off the data" : ""}`, "data-start": run.start, "data-stop": run.stop, onclick: () => { this.go(run.start, 0); this.pause(); } }, element("span", {}, run.text));
+  strip({ name, color, runs, flowing }) {
+    const cells = runs.flatMap((run) => {
+      const cell = element("button", { type: "button", class: run.off ? "ms-word ms-off" : "ms-word", title: flowing ? run.text.trim() : `${run.text}: steps ${run.start} to ${run.stop - 1}${run.off ? ", off the data" : ""}`, "data-start": run.start, "data-stop": run.stop, onclick: () => this.visit(run.start) }, element("span", {}, flowing ? run.text.trim() || run.text : run.text));
+      if (flowing) return /^\s/.test(run.text) ? [" ", cell] : [cell]; // the space in front belongs to no word
       cell.style.flexGrow = run.stop - run.start;
-      return cell;
+      return [cell];
     });
-    const row = element("div", { class: "ms-strip", role: "group", "aria-label": `Words along the ${name} path` }, ...cells);
+    const row = element("div", { class: flowing ? "ms-strip ms-flowing" : "ms-strip", role: "group", "aria-label": `Words along the ${name} path` }, ...cells);
     const label = element("span", { class: "ms-stripname" }, name);
     label.style.setProperty("--ms-kind", color);
     return element("div", { class: "ms-striprow" }, label, row);
@@ -629,8 +684,19 @@ class Player {
     return Promise.all(this.stage.pictures.map((picture) => picture.frame(this.step, calm() ? 0 : milliseconds)));
   }
 
+  // To a step that somebody points at.
+  visit(step) {
+    this.pause();
+    this.go(step, 0);
+    this.tell();
+  }
+
+  tell() {
+    if (this.data?.report) this.stage.answers?.step?.(this.step);
+  }
+
   toggle() {
-    if (this.playing) this.pause();
+    if (this.playing) { this.pause(); this.tell(); }
     else this.play();
   }
 
@@ -645,7 +711,7 @@ class Player {
       this.go(this.step + 1, this.data.names?.length ? 0.6 * milliseconds : milliseconds); // a layer is looked at a while
       await new Promise((done) => setTimeout(done, Math.max(0, until - performance.now())));
     }
-    if (this.playing === run) this.pause();
+    if (this.playing === run) { this.pause(); this.tell(); }
   }
 
   pause() {
@@ -681,7 +747,6 @@ class Morph {
     this.range.value = Math.round(100 * this.u);
     this.range.setAttribute("aria-valuetext", `${Math.round(100 * this.u)}% of the way to ${this.names[1]}`);
     this.ends.forEach((end, goal) => end.setAttribute("aria-pressed", String(this.u === goal)));
-    this.stage.root.dataset.morph = this.u.toFixed(2);
   }
 
   async set(u) {
@@ -690,6 +755,7 @@ class Morph {
     const moving = this.stage.pictures.filter((picture) => picture.spec?.morph);
     await Promise.all(moving.map((picture) => picture.pose(u)));
     for (const picture of moving) picture.placeLabels();
+    this.stage.root.dataset.morph = u; // what is drawn, not what is asked for
   }
 
   async to(goal) {
@@ -776,7 +842,16 @@ class Stage {
     if (this.player) this.player.root.hidden = !data.player;
     await Promise.all(this.pictures.map((picture, k) => picture.draw(data.pictures[k])));
     if (data.player) this.player.update(data.player);
+    if (morph) this.root.dataset.morph ??= this.morph.u;
     this.root.dataset.ready = data.name;
+  }
+
+  close() {
+    this.version++; // what is still being read is not drawn any more
+    this.player?.pause();
+    for (const picture of this.pictures) picture.close();
+    this.pictures = [];
+    this.root.remove();
   }
 
   showLegend(legend) {
@@ -800,10 +875,18 @@ export function mountStage(parent, data, answers = {}) {
   return stages.get(parent).update(data, answers);
 }
 
+function leave(parent) {
+  stages.get(parent)?.close();
+  stages.delete(parent);
+}
+
 export default function ({ data, parentElement, setTriggerValue, setStateValue }) {
   if (data.preload) { loadPlotly(data.preload).catch(() => {}); return; } // the stage itself will say it
   mountStage(parentElement, data, {
     choose: (what) => setTriggerValue("chosen", what),
     lasso: (rows) => setStateValue("lasso", rows),
+    step: (at) => setStateValue("step", at),
+    ground: (place) => setTriggerValue("ground", place),
   });
+  return () => leave(parentElement); // Streamlit calls it when the stage is taken off the page
 }

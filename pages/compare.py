@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.permalink import CompareView
 from core.projection.base import PcaSpec, UmapSpec
-from core.ui.compare import compare_controls, maps
+from core.ui.compare import compare_controls, maps, sheets_of
 from core.ui.compare_facts import drift_panel, moved_table, summary_row, take_away
 from core.ui.compare_panel import chosen_in_both
 from core.ui.compare_path import same_way, way_box
@@ -16,6 +16,7 @@ from core.ui.compare_ready import (
     paired,
 )
 from core.ui.ready import space_or_wait
+from core.ui.spot import sheet_asked, spot_of, spot_panel
 from core.ui.state import remember, view
 from core.ui.truth import truth_line
 
@@ -48,12 +49,18 @@ with controls:
     seen = compare_controls(seen, comparison)
 spec = PcaSpec() if sketched or seen.picture == "pca" else UmapSpec()
 pair = paired(seen, comparison, other, spec)
+sheets = sheets_of(seen, pair) if seen.layout == "side" else []
+sheet = sheet_asked(seen.spot, sheets) if sheets else None
+spot = None if sheet is None else spot_of(seen.spot, sheet, spec)
 with stage:
-    scene, lasso = maps(seen, pair)
+    scene, lasso = maps(seen, pair, sheets, spot, 0 if sheet is None else sheet.picture)
 with line:
     truth_line(space, pair.shown.spec)
 with panel:
-    chosen_in_both(seen, pair)
+    if spot is not None and sheet is not None:
+        spot_panel(spot, sheet, "compare")
+    else:
+        chosen_in_both(seen, pair)
 if sketched:
     with progress:
         follow_comparison(seen, comparison)

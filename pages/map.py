@@ -9,6 +9,7 @@ from core.ui.atlas import atlas, chosen_panel, lasso_table
 from core.ui.controls import map_controls
 from core.ui.pictures import changed_parameters, spec_of
 from core.ui.ready import follow, space_or_wait, to_show
+from core.ui.spot import middle_box, sheet_of, spot_of, spot_panel
 from core.ui.state import remember, view
 from core.ui.truth import truth_line
 
@@ -16,7 +17,8 @@ seen = view("map", MapView)
 space = space_or_wait(seen.teacher)
 st.title("Map of meaning")
 st.caption(
-    "Each point is one item of the space. Find one, or click it, to see its true neighbours."
+    "Each point is one item of the space. Find one, or click it, to see its true neighbours; click "
+    "where no item is, and the place is put into words."
 )
 
 picture, panel = st.columns([0.83, 0.17], gap="small")
@@ -26,12 +28,19 @@ with controls:
     seen = map_controls(seen, space)
 spec = spec_of(seen.projector, seen.parameters, seen.seed, seen.dims)
 shown = to_show(space, spec)
+sheet = sheet_of(seen.teacher, space, shown)
+spot = spot_of(seen.spot, sheet, spec)
 with stage:
-    lasso = atlas(seen, space, shown)
+    lasso = atlas(seen, space, shown, spot=spot)
 with line:
     truth_line(space, shown)
 with panel:
-    chosen_panel(seen, space)
+    if spot is None:
+        chosen_panel(seen, space)
+    else:
+        spot_panel(spot, sheet, "map")
+    if seen.dims == 2:
+        middle_box("map", seen.spot)
 lasso_table(space, shown, lasso)
 with progress:
     follow(space, seen.teacher, spec)

@@ -1,45 +1,38 @@
-"""Paths: from one concept to another, decoded in words at every step; and vector arithmetic."""
+"""Paths: a way from concept to concept through a space, and what a language model says between."""
 
 from dataclasses import replace
 
 import streamlit as st
 
 from core.permalink import PathView
-from core.ui.journey import explain, show, take_away
-from core.ui.pictures import changed_parameters, spec_of
-from core.ui.ready import follow, space_or_wait, to_show
-from core.ui.state import bench, remember, view
-from core.ui.truth import truth_line
-from core.ui.wayfinding import journey_of, path_controls, solution, what_was_asked
+from core.ui.between import between_view
+from core.ui.islands import islands_view
+from core.ui.segments import segments
+from core.ui.speaking_controls import choose_speaker
+from core.ui.state import remember, view
+from core.ui.way import way_view
 
+VIEWS = {"way": way_view, "between": between_view, "islands": islands_view}
+NAMES = {"way": "Way", "between": "Between", "islands": "Islands"}
+TOLD = {
+    "way": "Write a way, *dog > table* or *dog > cat > table*, and watch it, decoded in words; "
+    "or a sum, *king - man + woman*.",
+    "between": "A language model is asked what lies between two concepts: the state of the one is "
+    "turned into that of the other, and at each step it says what it takes that for.",
+    "islands": "Three concepts span a plane through a language model's states. At every place of "
+    "it the model says a word: islands of what it knows, in a sea of what it does not.",
+}
 seen = view("paths", PathView)
-space = space_or_wait(seen.teacher)
-st.title("Paths through meaning")
-st.caption(
-    "Write a way, *dog > table* or *dog > cat > table*, and watch it, decoded in words; "
-    "or a sum, *king - man + woman*."
-)
-seen = path_controls(seen)
-spec = spec_of(seen.projector, seen.parameters, seen.seed, 2)
-stage, progress = st.container(), st.container()
-asked = what_was_asked(seen)
-shown = to_show(space, spec)
-with stage:
-    if asked == "sum":
-        solution(seen, space, shown)
-        truth_line(space, shown)
-    elif asked == "path" and not bench().has_graph(space):
-        st.info("The path follows as soon as it is known who is near whom in this space.")
-    elif asked == "path":
-        journey = journey_of(seen, space, shown)
-        if journey is not None:
-            scene = show(journey, " > ".join(seen.waypoints))
-            explain(seen, journey)
-            truth_line(space, shown)
-            take_away(journey, scene)
-with progress:
-    follow(space, seen.teacher, spec, graph_too=True)
-remember(
-    "paths",
-    replace(seen, revision=space.digest[:12], parameters=changed_parameters(spec)),
-)
+heading, choice = st.columns([0.72, 0.28], vertical_alignment="bottom")
+with choice.container(horizontal_alignment="right"):
+    show = segments("paths", "show", "Question", NAMES, seen.show, labelled=False)
+if show != seen.show:
+    seen = replace(seen, show=show)
+with heading:
+    st.title("Paths through meaning")
+    st.caption(TOLD[seen.show])
+if seen.show != "way":
+    remember("paths", seen)  # before the model is judged, so that another can be chosen
+    seen = choose_speaker(seen)
+seen = VIEWS[seen.show](seen)
+remember("paths", seen)

@@ -13,6 +13,8 @@ from core.figures.map import point_opacity, point_size
 from core.figures.tokens import VIRIDIS, VIRIDIS_DARK, Tokens
 from core.types import Coords, QueryCoords
 
+MOST_NAMED = 13  # layers side by side that each have room for a number
+
 
 def layer_name(number: int) -> str:
     """What a layer is called: 0 is before any attention.
@@ -105,11 +107,13 @@ def layer_curves(
     air = 0.06 * (high - low or 1.0)
     first = min(curve.first for curve in curves)
     last = max(curve.first + len(curve.values) for curve in curves) - 1
+    every = {"tickvals": list(range(first, last + 1))}
     figure = blank(
         tokens,
         revision,
         xaxis=ruled_axis(across, first - 0.2, last + 0.2, tokens)
-        | {"tickvals": list(range(first, last + 1)), "fixedrange": True, "showgrid": False},
+        | (every if last - first < MOST_NAMED else {"nticks": 8})
+        | {"fixedrange": True, "showgrid": False},
         yaxis=ruled_axis(title, low - air, high + air, tokens) | {"nticks": 5, "fixedrange": True},
     )
     figure.update_layout(margin={"l": 46, "r": 8, "t": 8, "b": 40}, dragmode=False)

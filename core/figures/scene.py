@@ -11,12 +11,15 @@ import plotly.graph_objects as go
 from core.types import Vector
 
 LabelKind = Literal["region", "chosen", "second", "near", "student", "quiet"]
-Tag = Literal["measured", "projected", "decoded", "hypothesis"]
+Tag = Literal["measured", "projected", "decoded", "answered", "read by a lens", "hypothesis"]
 TAG_HELP: dict[Tag, str] = {
     "measured": "Computed from the vectors themselves; nothing was flattened.",
     "projected": "Many dimensions flattened to a few: neighbours are partly lost, distances "
     "between far regions mean little, and the axes mean nothing.",
     "decoded": "Words read off points: the nearest items of the space, not what a model would say.",
+    "answered": "What a language model itself says when such a state is written into a question.",
+    "read by a lens": "What the model's own head for words reads off a state in the middle of the "
+    "model. The model itself reads the last layer only.",
     "hypothesis": "A guess to be tested.",
 }
 
@@ -73,7 +76,8 @@ class Picture:
     Pictures of the same ``space`` morph into each other when the page changes; side by side on
     one stage they point, zoom and select together. ``movers`` walk over it with the player, and
     ``steps`` are where its items (n, 2) stand at each of the player's steps, for a picture whose
-    background moves too.
+    background moves too. ``labels_at`` are shown at their step of the player alone, before all
+    others. A ``ground`` answers clicks where no item is, with the place.
     """
 
     figure: go.Figure
@@ -92,6 +96,8 @@ class Picture:
     morph: Morph | None = None
     movers: Sequence[Mover] = ()
     steps: Sequence[npt.NDArray[np.float32]] = ()
+    labels_at: Sequence[Sequence[Label]] = ()
+    ground: bool = False
 
 
 @dataclass(frozen=True)
@@ -105,11 +111,13 @@ class Items:
 
 @dataclass(frozen=True)
 class Strip:
-    """Decoded words of one path: runs of (start, stop, text, off the data)."""
+    """Decoded words of one path: runs of (start, stop, text, off the data). ``flowing`` ones are
+    set as running text; the others are spaced by their steps."""
 
     name: str
     color: str
     runs: Sequence[tuple[int, int, str, bool]]
+    flowing: bool = False
 
 
 @dataclass(frozen=True)
@@ -117,7 +125,7 @@ class Player:
     """One scrubber for all pictures: parameters t, strips of words, and the way told in text.
 
     ``names`` are what the steps are called where t says nothing to a reader; ``start`` is the step
-    to begin with.
+    to begin with. With ``report`` the page is told of a step that somebody goes to.
     """
 
     t: Sequence[float]
@@ -126,6 +134,7 @@ class Player:
     seconds: float = 9.0
     names: Sequence[str] = ()
     start: int = 0
+    report: bool = False
 
 
 @dataclass(frozen=True)
@@ -193,6 +202,8 @@ def _picture(picture: Picture, array: Callable[[npt.NDArray[Any]], Any]) -> dict
             {axis: array(np.ascontiguousarray(coords[:, k])) for k, axis in enumerate("xy")}
             for coords in picture.steps
         ],
+        "ground": picture.ground,
+        "labels_at": [[vars(label) for label in labels] for labels in picture.labels_at],
     }
 
 
@@ -215,6 +226,7 @@ def _player(player: Player) -> dict[str, Any]:
         {
             "name": strip.name,
             "color": strip.color,
+            "flowing": strip.flowing,
             "runs": [
                 {"start": start, "stop": stop, "text": text, "off": off}
                 for start, stop, text, off in strip.runs
@@ -229,6 +241,7 @@ def _player(player: Player) -> dict[str, Any]:
         "seconds": player.seconds,
         "names": list(player.names),
         "start": player.start,
+        "report": player.report,
     }
 
 

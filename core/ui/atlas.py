@@ -13,12 +13,14 @@ from core.figures.scene import Items, Label, Picture, Scene
 from core.permalink import MapView
 from core.pipeline import neighbors
 from core.projection.base import Spec
+from core.projection.inverse import Ground
 from core.projection.placement import place
 from core.spaces.space import Space
 from core.types import Coords
 from core.ui.layers import details, layer
 from core.ui.pictures import TITLES
 from core.ui.prose import plain
+from core.ui.spot import Lost, sheet_of, spot_from, with_spot
 from core.ui.stage import mount, neighbor_list, tokens
 from core.ui.state import bench, remember
 from core.ui.tables import safe_csv
@@ -30,31 +32,42 @@ LARGEST_LASSO = 5000
 
 
 def atlas(
-    seen: MapView, space: Space, shown: Spec, height: int = 420, fill: int = 292, page: str = "map"
+    seen: MapView,
+    space: Space,
+    shown: Spec,
+    height: int = 420,
+    fill: int = 292,
+    page: str = "map",
+    spot: Ground | Lost | None = None,
 ) -> list[int]:
-    """The map with its search; the rows in the lasso are returned."""
+    """The map with its search; the rows in the lasso are returned. ``spot`` is marked on it."""
     coords = bench().projection(space, shown).coords
     graph = bench().graph(space) if bench().has_graph(space) else None
     chosen = _chosen(seen, space, coords)
     colours = layer(seen.colour, space, shown)
     revision = f"{space.digest} {shown.digest}"
+    figure = map_figure(coords, colours, tokens(), revision, chosen)
+    labels = map_labels(_region_labels(space, shown), coords, space.texts, chosen)
+    if page == "map" and shown.dims == 2:
+        with_spot(figure, labels, spot)
     title = f"{len(space):,} {noun(space)}s, {TITLES[shown.kind]}"
     scene = Scene(
         name=f"map {shown.kind}",
         pictures=[
             Picture(
-                map_figure(coords, colours, tokens(), revision, chosen),
+                figure,
                 title=f"{title} in {shown.dims} dimensions",
                 tag="projected",
                 alt=f"Map of {title}." + (f" Chosen: {chosen.text}." if chosen else ""),
                 height=height,
                 fill=fill,
                 focus=focus_on(coords, chosen),
-                labels=map_labels(_region_labels(space, shown), coords, space.texts, chosen),
+                labels=labels,
                 space=f"{space.digest} {shown.dims}",
                 hint="The axes of this picture mean nothing; only who is near whom does."
                 if shown.kind != "pca"
                 else "The two directions in which the items differ most.",
+                ground=page == "map" and shown.dims == 2,
             )
         ],
         items=Items(
@@ -65,7 +78,9 @@ def atlas(
         legend=None if colours is None else colours.legend,
         search=f"Find a {noun(space)}, or type any text",
     )
-    return mount(scene, f"{page} stage", _choose_from(f"{page} stage", page))
+    key = f"{page} stage"
+    sheet = sheet_of(seen.teacher, space, shown)
+    return mount(scene, key, _choose_from(key, page), on_ground=spot_from(key, page, sheet))
 
 
 def chosen_panel(seen: MapView, space: Space) -> None:
@@ -74,7 +89,8 @@ def chosen_panel(seen: MapView, space: Space) -> None:
         st.markdown("##### Nothing chosen yet")
         st.caption(
             "Click a point, or type into the search box on the map. Here you will see its nearest "
-            "neighbours, measured in all dimensions, not in the picture."
+            "neighbours, measured in all dimensions, not in the picture. Click where no point is, "
+            "or anywhere with Alt held, to read what lies there."
         )
         return
     try:
@@ -165,7 +181,7 @@ def _choose_from(key: str, page: str) -> Callable[[], None]:
             text = space.texts[int(np.clip(int(picked["row"]), 0, len(space) - 1))]
         else:
             text = str(picked["text"])[:2000]
-        remember(page, replace(current, selected=text))
+        remember(page, replace(current, selected=text, spot=""))
 
     return choose
 

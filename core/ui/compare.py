@@ -1,6 +1,8 @@
 """The compare page's maps: two side by side, or one on its way into the other."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from hashlib import blake2b
 
 import numpy as np
 import numpy.typing as npt
@@ -22,13 +24,17 @@ from core.figures.compare import (
 from core.figures.scene import Items, Label, Picture, Scene
 from core.permalink import CompareView
 from core.pipeline import Comparison
-from core.pipeline.comparison import NEAR
+from core.pipeline.comparison import NEAR, part
 from core.projection.base import PcaSpec
+from core.projection.inverse import Ground
+from core.spaces.space import Space
 from core.types import Coords, Rows
 from core.ui.compare_panel import choose_from, neighbors_in
 from core.ui.compare_ready import Pair
 from core.ui.layers import NAMES, details, layer, offered
 from core.ui.pictures import TITLES
+from core.ui.segments import segments
+from core.ui.spot import Lost, Sheet, sheet_of, spot_from, with_spot
 from core.ui.stage import dark, mount, tokens
 from core.ui.state import bench, widget
 from core.ui.truth import noun
@@ -55,35 +61,46 @@ def compare_controls(seen: CompareView, comparison: Comparison) -> CompareView:
             key=widget("compare", "colour"),
         )
     with layout:
-        laid = _segments("Two maps, or one that moves", LAYOUTS, seen.layout, "layout")
+        laid = segments("compare", "layout", "Two maps, or one that moves", LAYOUTS, seen.layout)
     with picture:
-        drawn = _segments("Picture", PICTURES, seen.picture, "picture")
+        drawn = segments("compare", "picture", "Picture", PICTURES, seen.picture)
     return replace(seen, colour=chosen, layout=laid, picture=drawn)
 
 
-def _segments(label: str, names: dict[str, str], current: str, key: str) -> str:
-    chosen = st.segmented_control(
-        label,
-        list(names),
-        default=current,
-        format_func=names.__getitem__,
-        key=widget("compare", key),
-        required=True,
-    )
-    return str(chosen or current)
+def sheets_of(seen: CompareView, pair: Pair) -> list[Sheet]:
+    """Both maps as pictures whose ground can be clicked. The first is that of the whole first
+    space; in the second, a place is judged by the second space's items that are drawn there."""
+    shown = pair.shown
+    first = sheet_of(seen.a, bench().space(seen.a), shown.spec)
+    origin = blake2b(pair.digest.encode(), digest_size=16).hexdigest()
+    drawn = _drawn(pair.digest, pair)
+    whole = bench().space(seen.b)
+    second = Sheet(seen.b, whole, shown.spec, shown.b, drawn, origin, linear=False, picture=1)
+    return [first, second]
 
 
-def maps(seen: CompareView, pair: Pair) -> tuple[Scene, Rows]:
-    """Draw both; the scene, for whoever saves it, and the shared items in the lasso."""
-    scene = maps_scene(seen, pair)
-    rows = mount(scene, "compare stage", choose_from("compare stage"))
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _drawn(key: str, _pair: Pair) -> Space:  # noqa: ARG001 - the key
+    return part(_pair.theirs, _pair.shown.rows)
+
+
+def maps(
+    seen: CompareView, pair: Pair, sheets: Sequence[Sheet], spot: Ground | Lost | None, on: int
+) -> tuple[Scene, Rows]:
+    """Draw both; the scene, for whoever saves it, and the shared items in the lasso. ``spot`` is
+    marked on the map of that number."""
+    scene = maps_scene(seen, pair, spot, on)
+    ground = spot_from("compare stage", "compare", *sheets)
+    rows = mount(scene, "compare stage", choose_from("compare stage"), on_ground=ground)
     drawn = pair.shown.rows
     inside = np.array([row for row in rows if 0 <= row < len(drawn)], np.int64)
     return scene, drawn[inside]
 
 
-def maps_scene(seen: CompareView, pair: Pair) -> Scene:
-    """Both maps as data."""
+def maps_scene(
+    seen: CompareView, pair: Pair, spot: Ground | Lost | None = None, on: int = 0
+) -> Scene:
+    """Both maps as data, ``spot`` marked on the one of that number."""
     comparison, shown = pair.comparison, pair.shown
     rows = shown.rows
     texts = [comparison.a.texts[row] for row in rows]
@@ -117,21 +134,26 @@ def maps_scene(seen: CompareView, pair: Pair) -> Scene:
             )
         ]
     else:
-        pictures = [
-            Picture(
-                side_map(one, other, colours, tokens(), f"{revision} {side}", side, pick),
-                title=title,
-                tag="projected",
-                alt=f"{title}. {alt}",
-                labels=[*pair_labels(texts, one, pick, (side,), moved), *regions],
-                hint=hint,
-                focus=focus,
-                color=side_color(side, tokens()),
-                near=_near(pair, side),
-                **common,  # type: ignore[arg-type]
+        pictures = []
+        for number, (one, other, side, title, hint) in enumerate(_sides(pair, kind)):
+            figure = side_map(one, other, colours, tokens(), f"{revision} {side}", side, pick)
+            labels = [*pair_labels(texts, one, pick, (side,), moved), *regions]
+            with_spot(figure, labels, spot if number == on else None)
+            pictures.append(
+                Picture(
+                    figure,
+                    title=title,
+                    tag="projected",
+                    alt=f"{title}. {alt}",
+                    labels=labels,
+                    hint=hint,
+                    focus=focus,
+                    color=side_color(side, tokens()),
+                    near=_near(pair, side),
+                    ground=True,
+                    **common,  # type: ignore[arg-type]
+                )
             )
-            for one, other, side, title, hint in _sides(pair, kind)
-        ]
     return Scene(
         name=f"compare {seen.layout} {shown.spec.kind}",
         pictures=pictures,

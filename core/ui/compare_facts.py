@@ -1,6 +1,5 @@
 """The compare page's figures: the summary, the drift beside its null, what moved, what to save."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,16 +7,15 @@ import pandas as pd
 import streamlit as st
 
 from core.figures.compare import drift_histogram
-from core.figures.export import standalone
 from core.figures.scene import Label, Picture, Scene
 from core.permalink import CompareView
 from core.pipeline.comparison import NEAR
-from core.site import site_root
 from core.types import Rows
 from core.ui.compare_panel import choose_from
 from core.ui.compare_ready import Pair, categories, second_seed
 from core.ui.compare_words import figures, forgiving, in_words, tendency
 from core.ui.prose import plain
+from core.ui.saving import as_page, save_button
 from core.ui.stage import component, dark, mount, tokens
 from core.ui.state import bench
 from core.ui.tables import safe_csv
@@ -188,25 +186,23 @@ def take_away(seen: CompareView, pair: Pair, scene: Scene) -> None:
     """The whole table and the maps, to keep."""
     comparison = pair.comparison
     csv, page, _ = st.columns([1, 1, 3])
-    csv.download_button(
-        "Save the drift table",
-        lambda: safe_csv(_flat(drift_table(pair, np.argsort(-comparison.drift, kind="stable")))),
-        "drift.csv",
-        "text/csv",
-        help=f"CSV, one row for each of the {comparison.shared:,} shared items",
-        width="stretch",
-        on_click="ignore",
-    )
-    page.download_button(
-        "Save the maps as a page",
-        lambda: _page(seen, pair, scene).encode("utf-8", "replace"),
-        "compared.html",
-        "text/html",
-        help="One HTML file that works offline: pointing, zooming and the morph. "
-        "For a PNG use the camera in a picture's corner.",
-        width="stretch",
-        on_click="ignore",
-    )
+    with csv:
+        save_button(
+            "Save the drift table",
+            lambda: safe_csv(
+                _flat(drift_table(pair, np.argsort(-comparison.drift, kind="stable")))
+            ),
+            "drift.csv",
+            help_text=f"CSV, one row for each of the {comparison.shared:,} shared items",
+        )
+    with page:
+        save_button(
+            "Save the maps as a page",
+            lambda: _page(seen, pair, scene),
+            "compared.html",
+            help_text="One HTML file that works offline: pointing, zooming and the morph. "
+            "For a PNG use the camera in a picture's corner.",
+        )
 
 
 def _flat(table: pd.DataFrame) -> pd.DataFrame:
@@ -215,9 +211,7 @@ def _flat(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(**joined)
 
 
-def _page(seen: CompareView, pair: Pair, scene: Scene) -> str:
-    from core.ui.server import plotly_path
-
+def _page(seen: CompareView, pair: Pair, scene: Scene) -> bytes:
     comparison = pair.comparison
     caption = (
         f"{pair.names[0]} ({seen.a}) and {pair.names[1]} ({seen.b}): {comparison.shared:,} shared "
@@ -225,10 +219,4 @@ def _page(seen: CompareView, pair: Pair, scene: Scene) -> str:
         f"{comparison.summary['drift_mean']:.3f}, neighbours kept "
         f"{10 * comparison.summary['recall10']:.1f} of 10. Made with Meaning Space."
     )
-    return standalone(
-        replace(scene, tokens=tokens().css()),
-        f"{pair.names[0]} and {pair.names[1]}",
-        caption,
-        site_root() / "assets",
-        plotly_path().read_text(encoding="utf-8"),
-    )
+    return as_page(scene, f"{pair.names[0]} and {pair.names[1]}", caption)

@@ -35,7 +35,8 @@ def chosen_in_both(seen: CompareView, pair: Pair) -> None:
         st.markdown("##### Nothing chosen yet")
         st.caption(
             "Point at a word in one map, and it is ringed in the other. Click it to see which "
-            "neighbours it keeps, loses and gains. A lasso holds in both maps."
+            "neighbours it keeps, loses and gains. A lasso holds in both maps. Click where no word "
+            "is, or anywhere with Alt held, to read what lies there."
         )
         return
     row = comparison.a.find(seen.item)
@@ -95,6 +96,6 @@ def choose_from(key: str, among_drawn: bool = True) -> Callable[[], None]:
             text = comparison.a.texts[int(rows[row])]
         else:
             text = str(picked["text"])[:2000]
-        remember("compare", replace(seen, item=text))
+        remember("compare", replace(seen, item=text, spot=""))
 
     return choose

@@ -12,6 +12,7 @@ from core.figures.compare import divergence_figure, side_color
 from core.figures.path import Way, path_on_map, way_labels
 from core.figures.scene import Items, Picture, Player, Scene, Strip
 from core.metrics.similarity import Alignment, padded, procrustes
+from core.paths.written import box_text, waypoints_of
 from core.permalink import CompareView
 from core.pipeline import PathReport, path
 from core.pipeline.counterpart import falls
@@ -23,7 +24,6 @@ from core.ui.pictures import TITLES
 from core.ui.prose import plain
 from core.ui.stage import dark, mount, tokens
 from core.ui.state import bench, widget
-from core.ui.wayfinding import box_text, waypoints_of
 
 STEPS = 36
 USUAL = (("dog", "table"), ("ocean", "king"), ("cat", "music"), ("red", "small"))

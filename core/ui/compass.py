@@ -10,10 +10,12 @@ from core.errors import MeaningSpaceError
 from core.figures.axes import AxisName, axes_figure, axes_labels
 from core.figures.scene import Items, Picture, Scene
 from core.paths.axes import Axis, Scatter, scatter
-from core.permalink import AxesView
+from core.permalink import AxesView, TrajectoriesView, encode
 from core.pipeline import axis
 from core.projection.base import PcaSpec
 from core.spaces.space import Space
+from core.teachers.causal import depth_of
+from core.teachers.registry import LAYER
 from core.types import Rows
 from core.ui.layers import details, layer, offered
 from core.ui.prose import plain
@@ -85,7 +87,31 @@ def draw_axes(seen: AxesView, space: Space) -> None:
         + (", though they are drawn at right angles." if right > 3 else ".")
         + " On each, −1 is the mean of the first list and +1 the mean of the second."
     )
+    _steer_link(seen)
     _table(space, found, rows, x, y)
+
+
+def _steer_link(seen: AxesView) -> None:
+    """A layer of a model that writes can be pushed along the first axis; one behind the final norm
+    cannot."""
+    layer = LAYER.fullmatch(seen.teacher)
+    if layer is None or int(layer[2]) == depth_of(layer[1]):
+        return
+    steered = TrajectoriesView(
+        model=layer[1],
+        show="steer",
+        layer=int(layer[2]),
+        made="axis",
+        plus=seen.x_to,
+        minus=seen.x_from,
+    )
+    st.page_link(
+        "pages/trajectories.py",
+        label="Steer along the axis across",
+        icon=":material/swap_horiz:",
+        help="Let the model write while its states are pushed along this direction.",
+        query_params=encode(steered),
+    )
 
 
 def _rows(space: Space, seen: AxesView) -> Rows:

@@ -8,6 +8,7 @@ from core.permalink import MapView
 from core.spaces.space import Space
 from core.ui.layers import NAMES, offered
 from core.ui.pictures import TITLES, changed_parameters, picture_form, spec_of
+from core.ui.segments import segments
 from core.ui.state import widget
 
 
@@ -25,10 +26,10 @@ def map_controls(seen: MapView, space: Space) -> MapView:
             key=widget("map", f"colour {space.digest}"),
         )
     with projectors:
-        projector = _pick("Picture", list(TITLES), seen.projector, TITLES, "projector")
+        projector = segments("map", "projector", "Picture", TITLES, seen.projector)
     with dims:
         names = {"2": "2-D", "3": "3-D"}
-        wanted = _pick("Dimensions", ["2", "3"], str(seen.dims), names, "dims")
+        wanted = segments("map", "dims", "Dimensions", names, str(seen.dims))
     if projector != seen.projector:
         seen = replace(seen, parameters=())
     seen = replace(seen, colour=colour, projector=projector, dims=int(wanted))
@@ -39,16 +40,3 @@ def map_controls(seen: MapView, space: Space) -> MapView:
             seed = getattr(drawn, "seed", None)
             seen = replace(seen, parameters=changed_parameters(drawn), seed=seed)
     return seen
-
-
-def _pick(label: str, options: list[str], current: str, names: dict[str, str], key: str) -> str:
-    """A segmented control that always has one segment chosen."""
-    chosen = st.segmented_control(
-        label,
-        options,
-        default=current if current in options else options[0],
-        format_func=names.__getitem__,
-        key=widget("map", key),
-        required=True,
-    )
-    return str(chosen or current)

@@ -1,27 +1,27 @@
 """The paths page's parts: reading the box, the two pictures, the strip, and what to take away."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from core.figures.export import standalone
 from core.figures.path import NAMES, Way, color_of, path_on_map, path_on_plane, way_labels
 from core.figures.scene import Items, Picture, Player, Scene, Strip
 from core.paths.plane import plane_of_path
 from core.permalink import PathView
 from core.pipeline import PathReport, place_path
 from core.projection.base import Spec
-from core.site import site_root
+from core.projection.inverse import Ground
 from core.spaces.space import Space
 from core.ui.layers import details
 from core.ui.pictures import TITLES
+from core.ui.saving import as_page, file_name, save_page_and_table
+from core.ui.spot import Lost, Sheet, spot_from, with_spot
 from core.ui.stage import mount, tokens
 from core.ui.state import bench
-from core.ui.tables import safe_csv
 
 AROUND_THE_WAY = 40  # items drawn beside the path in its plane
 NAMED_AROUND = 9
@@ -57,8 +57,9 @@ class Journey:
         return " → ".join(name if len(name) < 40 else name[:39] + "…" for name in self.names)
 
 
-def journey_scene(journey: Journey, key: str) -> Scene:
-    """Map and plane side by side, the words along the way, one scrubber for all."""
+def journey_scene(journey: Journey, key: str, spot: Ground | Lost | None = None) -> Scene:
+    """Map and plane side by side, the words along the way, one scrubber for all; ``spot`` is marked
+    on the map."""
     space, reports = journey.space, journey.reports
     coords = bench().projection(space, journey.shown).coords
     plane = plane_of_path(np.concatenate([report.curve.points for report in reports]))
@@ -84,21 +85,26 @@ def journey_scene(journey: Journey, key: str) -> Scene:
     on_plane = [(space.texts[row], around_xy[rows.index(row)]) for row in named]
     revision = f"{space.digest} {journey.shown.digest} {key}"
     fill = 452 + 46 * len(reports)
+    on_map_figure = path_on_map(coords, ways, tokens(), revision)
+    map_labels = (
+        way_labels(journey.names, first.on_map[stops], on_map) if journey.shown.dims == 2 else []
+    )
+    if journey.shown.dims == 2:
+        with_spot(on_map_figure, map_labels, spot)
     alt = f"{journey.title()}: {_spoken(journey, reports[0])}"
     return Scene(
         name=f"path {journey.title()}",
         pictures=[
             Picture(
-                path_on_map(coords, ways, tokens(), revision),
+                on_map_figure,
                 title=f"On the map ({TITLES[journey.shown.kind]})",
                 tag="projected",
                 alt=f"The path on the map. {alt}",
                 height=340,
                 fill=fill,
                 grow=1.55,
-                labels=way_labels(journey.names, first.on_map[stops], on_map)
-                if journey.shown.dims == 2
-                else [],
+                labels=map_labels,
+                ground=journey.shown.dims == 2,
                 hint="Flattened from many dimensions: a straight way may look bent or broken here.",
             ),
             Picture(
@@ -117,10 +123,10 @@ def journey_scene(journey: Journey, key: str) -> Scene:
     )
 
 
-def show(journey: Journey, key: str) -> Scene:
-    """Put the journey on the stage; the scene, for whoever exports it."""
-    scene = journey_scene(journey, key)
-    mount(scene, "path stage")
+def show(journey: Journey, key: str, sheet: Sheet, spot: Ground | Lost | None = None) -> Scene:
+    """Put the journey on the stage, its map being ``sheet``; the scene, for whoever exports it."""
+    scene = journey_scene(journey, key, spot)
+    mount(scene, "path stage", on_ground=spot_from("path stage", "paths", sheet))
     return scene
 
 
@@ -218,32 +224,17 @@ def take_away(journey: Journey, scene: Scene) -> None:
     table = steps_table(journey)
     with st.expander("Every step in figures"):
         st.dataframe(table, hide_index=True, height=320)
-    name = _file_name(journey.names)
-    page, csv, _ = st.columns([1, 1, 3])
-    page.download_button(
-        "Save as a page",
-        lambda: _page(journey, scene).encode("utf-8", "replace"),
-        f"{name}.html",
-        "text/html",
-        help="One HTML file that plays offline, to show in a class or to send. "
+    save_page_and_table(
+        file_name("path", journey.names[:4]),
+        lambda: _page(journey, scene),
+        table,
+        "step",
+        "One HTML file that plays offline, to show in a class or to send. "
         "For a PNG use the camera in the picture's corner.",
-        width="stretch",
-        on_click="ignore",
-    )
-    csv.download_button(
-        "Save the steps",
-        lambda: safe_csv(table),
-        f"{name}.csv",
-        "text/csv",
-        help="CSV, one row a step",
-        width="stretch",
-        on_click="ignore",
     )
 
 
-def _page(journey: Journey, scene: Scene) -> str:
-    from core.ui.server import plotly_path
-
+def _page(journey: Journey, scene: Scene) -> bytes:
     made = journey.space.provenance
     caption = (
         f"A path through {journey.space.name} ({made.model}, {len(journey.space):,} items, "
@@ -252,18 +243,7 @@ def _page(journey: Journey, scene: Scene) -> str:
         f"{'centred' if journey.reports[0].centred else 'as it is'}; "
         f"map by {TITLES[journey.shown.kind]}. Made with Meaning Space."
     )
-    return standalone(
-        replace(scene, tokens=tokens().css()),
-        journey.title(),
-        caption,
-        site_root() / "assets",
-        plotly_path().read_text(encoding="utf-8"),
-    )
-
-
-def _file_name(names: Sequence[str]) -> str:
-    plain = "-".join("".join(c for c in name if c.isalnum())[:20] or "x" for name in names[:4])
-    return f"path-{plain}"
+    return as_page(scene, journey.title(), caption)
 
 
 def _turned(space: Space, report: PathReport) -> float:

@@ -2,11 +2,9 @@
 
 from dataclasses import replace
 
-import streamlit as st
-
 from core.permalink import LayersView
 from core.ui.models import model_box
-from core.ui.state import widget
+from core.ui.segments import segments
 
 VIEWS = {
     "sentence": "Sentences",
@@ -18,16 +16,7 @@ VIEWS = {
 
 def choose_view(seen: LayersView) -> LayersView:
     """The four questions of the page."""
-    chosen = st.segmented_control(
-        "Question",
-        list(VIEWS),
-        default=seen.show,
-        format_func=VIEWS.__getitem__,
-        key=widget("layers", "show"),
-        label_visibility="collapsed",
-        required=True,
-    )
-    show = str(chosen or seen.show)
+    show = segments("layers", "show", "Question", VIEWS, seen.show, labelled=False)
     if show == seen.show:
         return seen
     return replace(seen, show=show, token=None, layer=None)  # they mean other things there

@@ -7,7 +7,15 @@ import pandas as pd
 import streamlit as st
 
 from core.errors import MeaningSpaceError
-from core.figures.layers import Curve, curve_legend, layer_curves, layer_name, layers_map
+from core.figures.layers import (
+    MOST_NAMED,
+    Curve,
+    curve_legend,
+    layer_curves,
+    layer_name,
+    layers_map,
+    runs_of,
+)
 from core.figures.scene import Mover, Picture, Player, Scene, Strip
 from core.figures.tokens import OKABE_ITO
 from core.permalink import LayersView
@@ -190,8 +198,10 @@ def _colors(found: Senses) -> tuple[list[str], dict[str, str]]:
 
 def _player(found: Senses, picture: LayerPicture) -> Player:
     count = len(picture.coords)
-    said = [f"{it.silhouette:.2f}" for it in found.partings]
-    runs = [(k, k + 1, text, False) for k, text in enumerate(said)]
+    roomy = count <= MOST_NAMED
+    digits = 2 if roomy else 1
+    said = [f"{round(it.silhouette, digits) + 0.0:.{digits}f}" for it in found.partings]  # no -0.0
+    each = [(k, k + 1, text, False) for k, text in enumerate(said)]
     lines = [
         f"{layer_name(k)}: silhouette {it.silhouette:.2f}, by chance {it.null_mean:.2f}, at most "
         f"{it.null_high:.2f} in 95% of the draws."
@@ -199,7 +209,7 @@ def _player(found: Senses, picture: LayerPicture) -> Player:
     ]
     return Player(
         t=[float(layer) for layer in range(count)],
-        strips=[Strip("parting", tokens().accent, runs)],
+        strips=[Strip("parting", tokens().accent, each if roomy else runs_of(said))],
         transcript=lines,
         seconds=SECONDS,
         names=[layer_name(layer) for layer in range(count)],

@@ -1,6 +1,6 @@
 """Sentences read layer by layer: every token walks through one picture of all layers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -9,7 +9,6 @@ import pandas as pd
 import streamlit as st
 
 from core.errors import MeaningSpaceError
-from core.figures.export import standalone
 from core.figures.layers import layer_colours, layer_name, layers_map, runs_of
 from core.figures.scene import Items, Mover, Picture, Player, Scene, Strip
 from core.figures.tokens import OKABE_ITO
@@ -29,7 +28,6 @@ from core.pipeline.reading import identity, reader
 from core.projection.base import PcaSpec, Spec, UmapSpec
 from core.signatures.hidden import FULL, hidden_states
 from core.signatures.states import States
-from core.site import site_root
 from core.spaces.geometry import unit_rows
 from core.ui.layer_attention import attention_lines
 from core.ui.layer_became import became_panel
@@ -37,6 +35,8 @@ from core.ui.layer_drift import drift_panel
 from core.ui.pictures import TITLES
 from core.ui.prose import plain
 from core.ui.ready import submitted, watch
+from core.ui.saving import as_page
+from core.ui.segments import segments
 from core.ui.stage import dark, mount, tokens
 from core.ui.state import bench, forget_widgets, remember, widget
 from core.ui.tables import safe_csv
@@ -137,11 +137,10 @@ def sentence_view(seen: LayersView) -> LayersView:
     seen = _box(seen)
     states = states_or_stop(seen.model, seen.sentences)
     own = ground_or_wait(seen.model)
-    spec: Spec = PcaSpec() if seen.picture == "pca" else UmapSpec()
     stage, controls, line, progress = st.container(), st.container(), st.container(), st.container()
     with controls:
         seen = _picture_controls(seen, len(states.layers))
-        spec = PcaSpec() if seen.picture == "pca" else UmapSpec()
+    spec: Spec = PcaSpec() if seen.picture == "pca" else UmapSpec()
     shown: Spec = spec if has_picture(bench(), seen.model, spec, seen.fit) else PcaSpec()
     key = f"{own.joint.digest} {shown.digest}"
     reading = Reading(seen, states, _drawn(key, seen.model, shown, seen.fit))
@@ -265,24 +264,12 @@ def _second(key: str, model: str, _spec: Spec, fit: str) -> LayerPicture:  # noq
 def _picture_controls(seen: LayersView, count: int) -> LayersView:
     fits, projectors, layers = st.columns([3, 1.6, 1.6], vertical_alignment="bottom")
     with fits:
-        fit = st.segmented_control(
-            "Layers in the picture",
-            list(FITS),
-            default=seen.fit,
-            format_func=FITS.__getitem__,
-            key=widget("layers", "fit"),
-            help="\n\n".join(f"**{FITS[name]}**: {DISTORTS[name]}" for name in FITS),
-            required=True,
-        )
+        distorts = "\n\n".join(f"**{FITS[name]}**: {DISTORTS[name]}" for name in FITS)
+        label = "Layers in the picture"
+        fit = segments("layers", "fit", label, FITS, seen.fit, help_text=distorts)
     with projectors:
-        picture = st.segmented_control(
-            "Picture",
-            ["umap", "pca"],
-            default=seen.picture,
-            format_func=TITLES.__getitem__,
-            key=widget("layers", "picture"),
-            required=True,
-        )
+        titles = {name: TITLES[name] for name in ("umap", "pca")}
+        picture = segments("layers", "picture", "Picture", titles, seen.picture)
     with layers:
         shown = count - 1 if seen.layer is None else min(seen.layer, count - 1)
         layer = st.selectbox(
@@ -293,9 +280,7 @@ def _picture_controls(seen: LayersView, count: int) -> LayersView:
             key=widget("layers", f"layer {seen.model}"),
         )
     chosen = None if layer == count - 1 else layer
-    return replace(
-        seen, fit=str(fit or seen.fit), picture=str(picture or seen.picture), layer=chosen
-    )
+    return replace(seen, fit=fit, picture=picture, layer=chosen)
 
 
 def _show(reading: Reading) -> Scene:
@@ -417,14 +402,15 @@ def _told(reading: Reading) -> list[str]:
 def nearest_words(own: Ground, states: States, row: int, k: int = 3) -> list[list[str]]:
     """For each layer the k different tokens of the background whose states are nearest, by cosine
     about the layer's mean; the token's own kind, and what begins like it, is left out."""
-    name = str(states.tokens["token"].iloc[row])
+    name = surface(states, row).strip().casefold()
     found = []
     for number, space in enumerate(own.layers):
         query = unit_rows(np.asarray(states.layers[number][[row]], np.float32) - space.mean)[0]
         words: dict[str, None] = {}
         for near in np.argsort(-(space.centred.unit @ query), kind="stable").tolist():
             text = space.texts[near]
-            if text.isalpha() and not (text.startswith(name) or name.startswith(text)):
+            other = text.casefold()
+            if text.isalpha() and not (other.startswith(name) or name.startswith(other)):
                 words[text] = None
             if len(words) == k:
                 break
@@ -502,20 +488,8 @@ def _take_away(reading: Reading, scene: Scene) -> None:
         )
         st.download_button(
             "The picture as a page that plays offline",
-            lambda: _page(scene, states.texts),
+            lambda: as_page(scene, "Through the layers", " / ".join(states.texts)[:300]),
             "layers.html",
             "text/html",
             width="stretch",
         )
-
-
-def _page(scene: Scene, texts: Sequence[str]) -> str:
-    from core.ui.server import plotly_path
-
-    return standalone(
-        replace(scene, tokens=tokens().css()),
-        "Through the layers",
-        " / ".join(texts)[:300],
-        site_root() / "assets",
-        plotly_path().read_text(encoding="utf-8"),
-    )

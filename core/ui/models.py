@@ -1,9 +1,12 @@
 """Models that are read layer by layer: which there are, what they are called, choosing one."""
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from core.errors import MeaningSpaceError
 from core.pipeline.reading import MINILM, identity
+from core.pipeline.speaking import SMOLLM2, installed
 from core.pipeline.students import PREFIX
 from core.ui.prose import plain
 from core.ui.state import bench, widget
@@ -14,19 +17,14 @@ READS_LAYERS = ("contextual",)  # families of students that have layers to look 
 def model_box(page: str, current: str, help_text: str) -> str:
     """The model that reads, chosen in the sidebar. One that is not there is said, and the page
     ends."""
-    options = list(dict.fromkeys([*models(), current]))
-    with st.sidebar:
-        chosen = st.selectbox(
-            "Model",
-            options,
-            index=options.index(current),
-            format_func=model_name,
-            key=widget(page, "model"),
-            accept_new_options=True,
-            help=f"{help_text} Choose one, or type a reference: `path:FOLDER` for a model that "
-            "`save_pretrained` wrote, `hub:ORG/NAME`, or `student:KEY` for a contextual student.",
-        )
-    model = (chosen or current).strip()
+    model = reference_box(
+        widget(page, "model"),
+        models(),
+        current,
+        model_name,
+        f"{help_text} Choose one, or type a reference: `path:FOLDER` for a model that "
+        "`save_pretrained` wrote, `hub:ORG/NAME`, or `student:KEY` for a contextual student.",
+    )
     try:
         with st.spinner("Finding the model; one from the hub is fetched first"):
             identity(model)
@@ -36,16 +34,42 @@ def model_box(page: str, current: str, help_text: str) -> str:
     return model
 
 
+def reference_box(
+    key: str, known: list[str], current: str, name_of: Callable[[str], str], help_text: str
+) -> str:
+    """A box in the sidebar to choose a known model in, or to type the reference of another."""
+    options = list(dict.fromkeys([*known, current]))
+    with st.sidebar:
+        chosen = st.selectbox(
+            "Model",
+            options,
+            index=options.index(current),
+            format_func=name_of,
+            key=key,
+            accept_new_options=True,
+            help=help_text,
+        )
+    return (chosen or current).strip()
+
+
 def models() -> list[str]:
     """References of the models that can be read without typing one."""
     cards = bench().studio.students()
-    return [MINILM, *(PREFIX + card.key for card in cards if card.family in READS_LAYERS)]
+    students = (PREFIX + card.key for card in cards if card.family in READS_LAYERS)
+    return [MINILM, *([SMOLLM2] if installed() else []), *students]
 
 
 def model_name(reference: str) -> str:
     """What a model is called."""
     if reference == MINILM:
         return "MiniLM, 6 layers"
+    if reference == SMOLLM2:
+        return "SmolLM2"  # with its 30 layers it would not fit
     if reference.startswith(PREFIX):
         return f"Student {reference.removeprefix(PREFIX)}"
+    return shortened(reference)
+
+
+def shortened(reference: str) -> str:
+    """A reference that was typed, for a list."""
     return reference if len(reference) < 44 else f"{reference[:43]}…"

@@ -1,7 +1,10 @@
 """Waiting, written by someone who cares: what is happening, how far, how long, and a way out."""
 
+import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Literal
 
 import streamlit as st
 
@@ -11,9 +14,12 @@ from core.pipeline import picture_key
 from core.projection.base import PcaSpec, Spec
 from core.spaces.space import Space
 from core.ui.prose import plain
-from core.ui.state import bench, runner
+from core.ui.state import bench, runner, visitor
 
+Kind = Literal["primary", "secondary"]  # of a button
 POLL_SECONDS = 0.4
+_people: dict[str, set[str]] = {}  # who waits for a job: two may have asked for the same
+_lock = threading.Lock()
 
 
 def space_or_wait(reference: str) -> Space:
@@ -87,8 +93,16 @@ def complete(space: Space, spec: Spec) -> bool:
     )
 
 
-def submitted(recipe: str, arguments: Mapping[str, object], name: str) -> str | None:
-    """Submit once per person and name; after a stop or a failure, only when asked again."""
+def submitted(
+    recipe: str, arguments: Mapping[str, object], name: str, slot: str = ""
+) -> str | None:
+    """Submit once per person and name; after a stop or a failure, only when asked again.
+
+    Of work in the same ``slot`` a person wants the latest alone: what they had asked for there
+    under another name is cancelled, unless somebody else waits for it too.
+    """
+    if slot:
+        _leave_former(slot, name)
     key = f"job {name}"
     job_id: str | None = st.session_state.get(key)
     if job_id is not None:
@@ -105,7 +119,55 @@ def submitted(recipe: str, arguments: Mapping[str, object], name: str) -> str | 
     if job_id is None:
         job_id = runner().submit(recipe, dict(arguments))
         st.session_state[key] = job_id
+        with _lock:
+            alive = {job.id for job in runner().jobs() if not job.over}
+            for gone in _people.keys() - alive:
+                del _people[gone]
+            _people.setdefault(job_id, set()).add(visitor())
     return job_id
+
+
+def asked_for(recipe: str, arguments: Mapping[str, object], label: str, kind: Kind) -> bool:
+    """A button, until it was pressed or such a job runs; whether to go on to the job."""
+    name = f"asked {recipe} {sorted(arguments.items(), key=str)}"
+    running = any(
+        job.recipe == recipe and job.arguments == arguments and not job.over
+        for job in runner().jobs()
+    )
+    if running or st.session_state.get(name):
+        return True
+    if st.button(label, type=kind):
+        st.session_state[name] = True
+        st.rerun()
+    return False
+
+
+def follow_job(
+    recipe: str, arguments: Mapping[str, object], label: str, done: Callable[[], bool]
+) -> None:
+    """The progress of that job, with a button that stops it."""
+    job_id = submitted(recipe, arguments, f"{recipe} {sorted(arguments.items(), key=str)}")
+    if job_id is not None:
+        watch(job_id, label, done)
+
+
+def _leave_former(slot: str, name: str) -> None:
+    """Cancel what this person wanted in the slot before, where nobody else waits for it."""
+    former = st.session_state.get(f"slot {slot}")
+    st.session_state[f"slot {slot}"] = name
+    job_id: str | None = st.session_state.get(f"job {former}")
+    if former == name or job_id is None:
+        return
+    with suppress(MeaningSpaceError):  # forgotten since
+        if runner().job(job_id).over:
+            return
+    del st.session_state[f"job {former}"]  # so that it begins anew when it is wanted again
+    with _lock:
+        waiting = _people.get(job_id, set())
+        waiting.discard(visitor())
+        if not waiting:
+            with suppress(MeaningSpaceError):
+                runner().cancel(job_id)
 
 
 def _ended(job: Job, key: str) -> None:
@@ -118,15 +180,20 @@ def _ended(job: Job, key: str) -> None:
         st.rerun()
 
 
-def watch(job_id: str, label: str, ready: Callable[[], bool]) -> None:
-    """A progress line that follows the job, with a button that stops it."""
+def watch(job_id: str, label: str, ready: Callable[[], bool], *, stacked: bool = False) -> None:
+    """A progress line that follows the job, with a button that stops it: beside it, or ``stacked``
+    below it where there is little room."""
 
     @st.fragment(run_every=POLL_SECONDS)
     def line() -> None:
         job = runner().job(job_id)
         if job.over or ready():
             st.rerun()
-        bar, button = st.columns([6, 1], vertical_alignment="center")
+        bar, button = (
+            (st.container(), st.container())
+            if stacked
+            else st.columns([6, 1], vertical_alignment="center")
+        )
         bar.progress(job.fraction, text=job_words(job))
         if button.button(
             "Stop", key=f"stop {job_id}", help=f"{label}: stop, and keep what is done"

@@ -18,8 +18,9 @@ SHORT = {
     "minilm:sentences": "MiniLM sentences",
     "glove:30000": "GloVe 30,000",
     "glove": "GloVe 400,000",
+    "smollm2:tokens": "SmolLM2 tokens",
 }
-MODEL_PAGES = ("layers", "texts")  # they read with a model, and choose it themselves
+MODEL_PAGES = ("layers", "texts", "trajectories")  # they choose a model of their own
 ABILITIES = {
     "rows": "a table of vectors",
     "encode": "vectors for any text",
@@ -32,7 +33,7 @@ def sidebar(page: str) -> str:
     """Draw it; the reference string of the chosen space. Stops the page when there is none."""
     _adopt_link(page)
     current = str(st.session_state.setdefault("teacher", TEACHER))
-    if page in MODEL_PAGES:
+    if page in MODEL_PAGES or _asks_a_model(page):
         _model_page()
         return current
     students = {f"student:{card.key}": _titled(card) for card in bench().studio.students()}
@@ -58,6 +59,19 @@ def sidebar(page: str) -> str:
             st.stop()
         _about(info)
     return current
+
+
+def _asks_a_model(page: str) -> bool:
+    """Whether the paths page shows one of the views that have no space."""
+    if page != "paths":
+        return False
+    params = st.query_params.to_dict()
+    show = getattr(st.session_state.get("paths view"), "show", "way")
+    if params and params != st.session_state.get("paths link"):  # a link wins
+        show = params.get("show", "way")
+    else:
+        show = st.session_state.get("paths:show", show)
+    return show in ("between", "islands")
 
 
 def _model_page() -> None:

@@ -28,11 +28,19 @@ def dark() -> bool:
     return tokens() is DARK
 
 
-def mount(scene: Scene, key: str, on_chosen: Callable[[], None] | None = None) -> list[int]:
+def mount(
+    scene: Scene,
+    key: str,
+    on_chosen: Callable[[], None] | None = None,
+    on_step: Callable[[], None] | None = None,
+    on_ground: Callable[[], None] | None = None,
+) -> list[int]:
     """Show a scene; the rows in the person's lasso are returned.
 
     What was clicked or searched stands in ``st.session_state[key]["chosen"]`` while ``on_chosen``
-    runs: ``{"row": 12}`` or ``{"text": "typed"}``.
+    runs: ``{"row": 12}`` or ``{"text": "typed"}``; the step of a player that reports it in
+    ``["step"]`` while ``on_step`` runs; a click on a picture's ground in ``["ground"]`` while
+    ``on_ground`` runs: ``{"x": 0.4, "y": -2.1, "picture": 0}``.
     """
     ready = replace(scene, tokens=tokens().css())
     data = to_json(ready, array=blobs.reference, strings=_strings)
@@ -44,6 +52,8 @@ def mount(scene: Scene, key: str, on_chosen: Callable[[], None] | None = None) -
         key=key,
         on_chosen_change=on_chosen or quiet,
         on_lasso_change=quiet,
+        on_step_change=on_step or quiet,
+        on_ground_change=on_ground or quiet,
         default={"lasso": []},
     )
     return [int(row) for row in (result.lasso or [])]
@@ -88,10 +98,12 @@ def _read(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
-@cache
 def _plotly_url() -> str:
-    if blobs.served():
-        return "meaning-space/plotly.js"
+    return "meaning-space/plotly.js" if blobs.served() else _plotly_inside()
+
+
+@cache
+def _plotly_inside() -> str:
     from core.ui.server import plotly_path
 
     return blobs.publish(plotly_path().read_bytes(), "text/javascript")

@@ -9,16 +9,29 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TypeVar, cast
+from uuid import uuid4
 
 import streamlit as st
 
 from core.jobs.runner import Runner
-from core.permalink import CompareView, LayersView, TextsView, View, decode, encode
+from core.permalink import (
+    CompareView,
+    LayersView,
+    MapView,
+    PathView,
+    TextsView,
+    TrajectoriesView,
+    View,
+    clicked,
+    decode,
+    encode,
+)
 from core.pipeline import Bench
 from core.store.disk import default_workspace
 from core.ui.prose import plain
 
 V = TypeVar("V", bound=View)
+READ_BY_A_MODEL = LayersView | TextsView | TrajectoriesView  # views that are of no one space
 _lock = threading.Lock()
 
 
@@ -32,6 +45,11 @@ def runner() -> Runner:
     """The one worker process of this server; it warms up as soon as it is asked for."""
     with _lock:
         return _runner(default_workspace())
+
+
+def visitor() -> str:
+    """Who looks at the page, for as long as it is open: a name drawn once per session."""
+    return str(st.session_state.setdefault("visitor", uuid4().hex))
 
 
 @cache
@@ -86,9 +104,14 @@ def forget_widgets(page: str) -> None:
 
 
 def _moved(current: V, teacher: str | None) -> V:
-    """The same view on the space that the sidebar shows; in a comparison that is the first."""
-    if teacher in (None, _space_of(current)) or isinstance(current, LayersView | TextsView):
+    """The same view on the space that the sidebar shows; in a comparison that is the first.
+
+    A place that was clicked stays behind: it belongs to the former space's picture.
+    """
+    if teacher in (None, _space_of(current)) or isinstance(current, READ_BY_A_MODEL):
         return current
+    if isinstance(current, MapView | PathView | CompareView) and clicked(current.spot):
+        current = replace(current, spot="")
     if isinstance(current, CompareView):
         return replace(current, a=teacher)
     return replace(current, teacher=teacher, revision="")
@@ -96,6 +119,6 @@ def _moved(current: V, teacher: str | None) -> V:
 
 def _space_of(current: View) -> str | None:
     """The space of a view; None for one that reads with a model instead."""
-    if isinstance(current, LayersView | TextsView):
+    if isinstance(current, READ_BY_A_MODEL):
         return None
     return current.a if isinstance(current, CompareView) else current.teacher

@@ -9,7 +9,8 @@ from core.figures.pareto import MEASURES
 from core.permalink import StudentView
 from core.pipeline import Pareto, StudentCard
 from core.ui.ready import submitted, watch
-from core.ui.state import bench, widget
+from core.ui.segments import segments
+from core.ui.state import bench
 
 MEANS = {
     "relative_error": "Of all that tells the items apart, how much is lost? 0 is the same vectors, "
@@ -26,16 +27,8 @@ def measure_controls(seen: StudentView, pareto: Pareto | None) -> StudentView:
     columns = st.columns([3.2, 4, 2.6] if missing else [3.2, 6.6], vertical_alignment="center")
     pick, words = columns[0], columns[1]
     with pick:
-        chosen = st.segmented_control(
-            "Measure",
-            list(MEASURES),
-            default=seen.measure,
-            format_func=lambda name: MEASURES[name].title,
-            key=widget("student", "measure"),
-            label_visibility="collapsed",
-            required=True,
-        )
-    measure = str(chosen or seen.measure)
+        names = {name: measure.title for name, measure in MEASURES.items()}
+        measure = segments("student", "measure", "Measure", names, seen.measure, labelled=False)
     words.caption(MEANS[measure] + _no_limit(measure, pareto))
     if missing:
         columns[2].button(

@@ -8,6 +8,7 @@ from core.permalink import TextsView
 from core.pipeline.library import Library
 from core.pipeline.topics import Topic
 from core.ui.models import model_box
+from core.ui.segments import segments
 from core.ui.state import widget
 from core.ui.text_regions import region_box
 
@@ -17,18 +18,8 @@ COLOURS = {"source": "Where from", "region": "Region", "plain": "One colour"}
 
 def choose_view(seen: TextsView) -> TextsView:
     """Documents or single sentences; a search is about one of them."""
-    chosen = st.segmented_control(
-        "Points are",
-        list(VIEWS),
-        default=seen.show,
-        format_func=VIEWS.__getitem__,
-        key=widget("texts", "show"),
-        label_visibility="collapsed",
-        required=True,
-    )
-    if chosen in (None, seen.show):
-        return seen
-    return replace(seen, show=str(chosen), query="")
+    show = segments("texts", "show", "Points are", VIEWS, seen.show, labelled=False)
+    return seen if show == seen.show else replace(seen, show=show, query="", spot="")
 
 
 def choose_model(seen: TextsView) -> TextsView:

@@ -12,9 +12,9 @@ from core.pipeline.pairs import SAME, Signed, apart
 from core.pipeline.pairs_kept import has_pairs, kept_pairs
 from core.pipeline.reading import identity
 from core.ui.prose import plain
+from core.ui.ready import asked_for, follow_job
 from core.ui.stage import mount, tokens
 from core.ui.state import bench, widget
-from core.ui.text_ready import asked_for, follow_job
 
 ORDER = ("word order", "negation", "context swap", SAME)
 MEANT = {

@@ -1,8 +1,5 @@
 """Getting the library ready: what it will take is said before it starts, then its progress."""
 
-from collections.abc import Callable, Mapping
-from typing import Literal
-
 import streamlit as st
 
 from core.errors import MeaningSpaceError
@@ -13,13 +10,12 @@ from core.projection.base import PcaSpec, Spec, UmapSpec
 from core.spaces.space import Space
 from core.ui.models import model_name
 from core.ui.prose import plain
-from core.ui.ready import complete, submitted, watch
-from core.ui.state import bench, runner
+from core.ui.ready import asked_for, complete, submitted, watch
+from core.ui.state import bench
 
 DOCUMENTS, WORDS, WINDOWS = 449, 515_000, 7_200  # of the packaged texts
 MINUTES = 5  # to read them on two cores with nothing else to do, see docs/texts.md
 SPEC: Spec = UmapSpec()
-Kind = Literal["primary", "secondary"]
 
 
 def library_or_offer(seen: TextsView) -> Library | None:
@@ -68,30 +64,6 @@ def sentence_topics(space: Space, spec: Spec) -> tuple[Topic, ...]:
         return ()
     with st.spinner("Naming the regions"):
         return topics(bench(), space, spec, lambda: space.texts)
-
-
-def asked_for(recipe: str, arguments: Mapping[str, object], label: str, kind: Kind) -> bool:
-    """A button, until it was pressed or such a job runs; whether to go on to the job."""
-    name = f"asked {recipe} {sorted(arguments.items(), key=str)}"
-    running = any(
-        job.recipe == recipe and job.arguments == arguments and not job.over
-        for job in runner().jobs()
-    )
-    if running or st.session_state.get(name):
-        return True
-    if st.button(label, type=kind):
-        st.session_state[name] = True
-        st.rerun()
-    return False
-
-
-def follow_job(
-    recipe: str, arguments: Mapping[str, object], label: str, done: Callable[[], bool]
-) -> None:
-    """The progress of that job, with a button that stops it."""
-    job_id = submitted(recipe, arguments, f"{recipe} {sorted(arguments.items(), key=str)}")
-    if job_id is not None:
-        watch(job_id, label, done)
 
 
 def _offer(model: str) -> None:

@@ -1,5 +1,6 @@
 """Single sentences of the same texts on one map, found by typing and by clicking."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +15,7 @@ from core.pipeline import Neighbors, neighbors
 from core.pipeline.reading import MINILM
 from core.pipeline.topics import Topic
 from core.projection.base import PcaSpec, Spec, UmapSpec
+from core.projection.inverse import Ground
 from core.projection.placement import place
 from core.spaces.space import Space
 from core.types import Coords
@@ -23,6 +25,15 @@ from core.ui.layers import details
 from core.ui.pictures import TITLES
 from core.ui.prose import plain
 from core.ui.ready import follow, space_or_wait, to_show
+from core.ui.spot import (
+    Lost,
+    middle_box,
+    sheet_of,
+    spot_from,
+    spot_of,
+    spot_panel,
+    with_spot,
+)
 from core.ui.stage import dark, mount, tokens
 from core.ui.state import bench, remember
 from core.ui.text_controls import colour_box
@@ -57,15 +68,22 @@ def sentences_view(seen: TextsView) -> TextsView:
         with colour:
             seen = colour_box(seen, "sentences")
     found = _found(seen)
+    sheet = sheet_of(REFERENCE, space, shown)
+    spot = spot_of(seen.spot, sheet, SPEC)
     with stage:
-        lasso = mount(_scene(seen, space, shown, topics, found, lit), KEY, _choose)
+        scene = _scene(seen, space, shown, topics, found, lit, spot)
+        ground = _alone(spot_from(KEY, "texts", sheet))
+        lasso = mount(scene, KEY, _choose, on_ground=ground)
     with line:
         truth_line(space, shown)
     with panel:
         if lit is not None and found is None:
             region_facts(lit, topics, space, cluster, space.texts[topics[lit].medoid])
+        elif spot is not None:
+            spot_panel(spot, sheet, "texts")
         else:
             _panel(seen, space, found)
+        middle_box("texts", seen.spot)
     lasso_table(space, shown, lasso)
     regions_table(topics, space, cluster, [space.texts[topic.medoid] for topic in topics])
     with progress:
@@ -92,6 +110,7 @@ def _scene(
     topics: tuple[Topic, ...],
     neighbors: Neighbors | None,
     lit: int | None,
+    spot: Ground | Lost | None,
 ) -> Scene:
     coords = bench().projection(space, shown).coords
     found = None if neighbors is None else _on_map(space, coords, neighbors)
@@ -108,6 +127,8 @@ def _scene(
         found=found,
     )
     near = [] if found is None else [(space.texts[row], coords[row]) for row in found.near]
+    labels = texts_labels(topic_labels(topics), None, found, near)
+    with_spot(figure, labels, spot)
     return Scene(
         name=f"sentences {shown.kind}",
         pictures=[
@@ -121,9 +142,10 @@ def _scene(
                 focus=None
                 if found is None
                 else focus_on_texts(coords, np.vstack([found.place[None], coords[found.near]])),
-                labels=texts_labels(topic_labels(topics), None, found, near),
+                labels=labels,
                 space=f"{space.digest} sentences",
                 hint="The axes of this picture mean nothing; only who is near whom does.",
+                ground=True,
             )
         ],
         items=Items(space.texts, details(space), None if graph is None else graph.indices[:, :3]),
@@ -153,7 +175,8 @@ def _panel(seen: TextsView, space: Space, found: Neighbors | None) -> None:
             st.markdown("##### Nothing chosen yet")
             st.caption(
                 "Click a point, or type any text into the search box on the map. Here you will "
-                "see the sentences nearest to it, measured in all dimensions."
+                "see the sentences nearest to it, measured in all dimensions. Click where no "
+                "point is, or anywhere with Alt held, to read what lies there."
             )
         return
     row = found.query.row
@@ -185,4 +208,14 @@ def _go(key: str) -> None:
     else:
         text = str(picked.get("text", ""))[:2000]
     st.session_state["texts region sentences"] = None
-    remember("texts", replace(current, query=text))
+    remember("texts", replace(current, query=text, spot=""))
+
+
+def _alone(choose: Callable[[], None]) -> Callable[[], None]:
+    """The same, with no region lit."""
+
+    def chosen() -> None:
+        st.session_state["texts region sentences"] = None
+        choose()
+
+    return chosen

@@ -1,6 +1,5 @@
 """The box in which a way or a sum is written, its settings, and the answer to a sum."""
 
-import re
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +9,7 @@ from core.errors import MeaningSpaceError
 from core.figures.map import Chosen, map_figure
 from core.figures.path import NAMES
 from core.figures.scene import Items, Picture, Scene, label_at
+from core.paths.written import box_text, waypoints_of
 from core.permalink import PathView
 from core.pipeline import KINDS, Solution, path, solve
 from core.projection.base import Spec
@@ -19,44 +19,15 @@ from core.ui.journey import Journey
 from core.ui.layers import details
 from core.ui.pictures import TITLES, changed_parameters, picture_form, spec_of
 from core.ui.prose import plain
+from core.ui.segments import segments
 from core.ui.stage import mount, neighbor_list, tokens
 from core.ui.state import bench, widget
 
-ARROW = re.compile(r"""("[^"]*"|“[^”]*”)|\s*(?:->|→|>)\s*""")
 WHY_CENTRED = (
     "Most spaces sit in a narrow cone: every cosine is high, and words near the middle of the "
     "cone (hubs) turn up everywhere. Taking the mean away opens the cone, so the way between two "
     "words meets more of what lies between them."
 )
-
-
-def waypoints_of(text: str) -> tuple[str, ...]:
-    """Read the box: waypoints between arrows; quotes keep an arrow inside a text.
-
-    >>> waypoints_of('dog > "a > b" -> table')
-    ('dog', 'a > b', 'table')
-    """
-    parts, start = [], 0
-    for match in ARROW.finditer(text):
-        if match[1] is None:
-            parts.append(text[start : match.start()])
-            start = match.end()
-    parts = [part.strip() for part in [*parts, text[start:]]]
-    if len(parts) == 1:
-        return (parts[0],) if parts[0] else ()
-    return tuple(_unquoted(part) for part in parts if part)
-
-
-def _unquoted(text: str) -> str:
-    quoted = len(text) > 1 and text[0] + text[-1] in ('""', "“”")
-    return text[1:-1] if quoted else text
-
-
-def box_text(waypoints: tuple[str, ...]) -> str:
-    """The other way round: what to write into the box for these waypoints."""
-    if len(waypoints) < 2:
-        return "".join(waypoints)
-    return " > ".join(f'"{text}"' if ARROW.search(text) else text for text in waypoints)
 
 
 def path_controls(seen: PathView) -> PathView:
@@ -103,16 +74,9 @@ def _settings(seen: PathView) -> PathView:
     )
     steps = st.slider("Steps", 8, 120, min(max(seen.steps, 8), 120), key=widget("paths", "steps"))
     seen = replace(seen, centred=centred, csls=csls, own_words=own, steps=int(steps))
-    projector = st.segmented_control(
-        "Picture",
-        list(TITLES),
-        default=seen.projector if seen.projector in TITLES else "umap",
-        format_func=TITLES.__getitem__,
-        key=widget("paths", "projector"),
-        required=True,
-    )
-    if projector and projector != seen.projector:
-        seen = replace(seen, projector=str(projector), parameters=())
+    projector = segments("paths", "projector", "Picture", TITLES, seen.projector)
+    if projector != seen.projector:
+        seen = replace(seen, projector=projector, parameters=())
     spec = spec_of(seen.projector, seen.parameters, seen.seed, 2)
     drawn = picture_form("paths", spec)
     if drawn is not None:

@@ -1,0 +1,321 @@
+"""Between two concepts: the controls, the bands of words, and what was said in full."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import streamlit as st
+
+from core.errors import MeaningSpaceError
+from core.figures.between import (
+    Band,
+    Beside,
+    band_labels,
+    bands,
+    between_figure,
+    told_labels,
+)
+from core.figures.scene import Picture, Player, Scene, Strip
+from core.permalink import PathView
+from core.pipeline.between import (
+    Between,
+    divergence,
+    has_between,
+    kept_between,
+    require_asked,
+)
+from core.teachers.causal import depth_of
+from core.ui.prose import plain
+from core.ui.ready import submitted, watch
+from core.ui.saving import as_page, file_name, save_page_and_table
+from core.ui.segments import segments
+from core.ui.speaking_controls import layer_slider, measure_layers, naming, pieces_said
+from core.ui.stage import mount, tokens
+from core.ui.state import bench, widget
+
+ENDS = ("ocean", "justice")
+KINDS = {"lerp": "Straight", "slerp": "Sphere", "centred": "Centred"}
+SECONDS = 10.0
+NOTHING = -1  # in place of a layer
+HELP = """
+- **Entropy** is the model's doubt about the next word, in nats: 0 where it is sure, 10.8 where all
+  49,152 words of SmolLM2 were as likely.
+- **Random** are eight random directions as long as the two states; **shuffled** are eight midpoints
+  of the two states with their numbers in another order. Neither means anything.
+- An **echo** is a word of the question itself.
+- **JSD** is the Jensen-Shannon divergence between the answers of two layers, over all words of the
+  model: 0 nats where they are the same, 0.69 where they share no word.
+"""
+Asked = tuple[str, str, str, int, int, str]  # model, both ends, layer, steps, kind
+
+
+@dataclass(frozen=True, eq=False)
+class Other:
+    """The same way ``read`` in another layer; its answers are ``apart`` (m,) nats from the first's
+    (Jensen-Shannon divergence)."""
+
+    read: Between
+    apart: npt.NDArray[np.float32]
+
+    @property
+    def name(self) -> str:
+        return f"layer {self.read.layer}"
+
+    def said(self) -> str:
+        """How far the two layers' answers are apart, in a sentence."""
+        most = float(self.read.t[int(self.apart.argmax())])
+        return (
+            f"The answers of {self.name} are {float(self.apart.mean()):.2f} nats from these in the "
+            f"mean (JSD, 0.69 at most), furthest near t {most:.2f}."
+        )
+
+
+def between_view(seen: PathView) -> PathView:
+    """The whole view; the view state as the person has changed it."""
+    try:
+        seen, layer = _controls(seen)
+        a, b = seen.ends or ENDS
+        require_asked((a, b), seen.samples, seen.blend)
+        asked = (seen.model, a, b, layer, seen.samples, seen.blend)
+        if not has_between(bench(), *asked):
+            _follow(asked)
+            return seen
+        found = kept_between(bench(), *asked)
+        second = _second(seen, asked)
+        known = second is not None and has_between(bench(), *second)
+        other = None
+        if second is not None and known:
+            below = kept_between(bench(), *second)
+            other = Other(below, divergence(found, below))
+        scene = between_scene(found, other)
+        mount(scene, "between stage")
+        if second is not None and not known:
+            _follow(second)
+    except MeaningSpaceError as error:
+        st.error(plain(error), icon=":material/error:")
+        return seen
+    _truth(found, other)
+    _take_away(found, other, scene)
+    return seen
+
+
+def _second(seen: PathView, asked: Asked) -> Asked | None:
+    """What is asked of the other layer; None where none is chosen."""
+    model, a, b, layer, steps, kind = asked
+    if seen.beside is None or seen.beside == layer:
+        return None
+    return model, a, b, seen.beside, steps, kind
+
+
+def _controls(seen: PathView) -> tuple[PathView, int]:
+    """The two concepts, the layer, the kind of way, and rare settings."""
+    named = naming(seen)
+    a, b = (*seen.ends, "", "")[:2] if seen.ends else ENDS
+    form, slider, other, more = st.columns([4.6, 2.2, 1.5, 1.1], vertical_alignment="bottom")
+    with form, st.form(widget("paths", "ends"), border=False):
+        first, second, button = st.columns([1.3, 1.3, 1.2], vertical_alignment="bottom")
+        a = first.text_input("From", a, key=widget("paths", "from"), max_chars=200)
+        b = second.text_input("To", b, key=widget("paths", "to"), max_chars=200)
+        button.form_submit_button("Walk between", type="primary", width="stretch")
+    with slider:
+        seen, layer = layer_slider(seen, named)
+    with other:
+        seen = _beside(seen, layer)
+    with more, st.popover("More", width="stretch"):
+        blend = segments(
+            "paths", "blend", "Way", KINDS, seen.blend,
+            help_text="Straight mixes the two states. Sphere turns the one into the other and "
+            "keeps its length; Centred does so about the mean state of sixty nouns.",
+        )  # fmt: skip
+        samples = st.slider(
+            "Steps", 5, 61, min(max(seen.samples, 5), 61), 2, key=widget("paths", "samples")
+        )
+        measure_layers(seen, named)
+    ends = () if (a, b) == ENDS else (a, b)
+    return replace(seen, ends=ends, blend=blend, samples=int(samples)), layer
+
+
+def _beside(seen: PathView, layer: int) -> PathView:
+    """Which other layer is asked the same, to be drawn below."""
+    layers = [it for it in range(depth_of(seen.model) + 1) if it != layer]
+    chosen = st.selectbox(
+        "Beside it",
+        [NOTHING, *layers],
+        index=1 + layers.index(seen.beside) if seen.beside in layers else 0,
+        format_func=lambda it: "Nothing" if it == NOTHING else f"Layer {it}",
+        key=widget("paths", f"beside {seen.model} {layer}"),
+        help="The same way through another layer, drawn below, with the curve of how differently "
+        "the two answer.",
+    )
+    return replace(seen, beside=None if chosen == NOTHING else chosen)
+
+
+def _follow(asked: Asked) -> None:
+    """Have the worker ask the model, and show how far it is."""
+    model, a, b, layer, steps, kind = asked
+    st.caption(
+        f"Layer {layer} is asked at {steps} places between the two, once for the word and once "
+        "for a description; that takes some ten seconds on a small machine, and is kept."
+    )
+    arguments = {"model": model, "a": a, "b": b, "layer": layer, "steps": steps, "kind": kind}
+    job_id = submitted("between", arguments, f"between {asked}", slot="between")
+    if job_id is not None:
+        watch(job_id, "Ask the model", lambda: has_between(bench(), *asked))
+
+
+def between_scene(found: Between, other: Other | None = None) -> Scene:
+    """The bands and the doubt below them, with a scrubber and what is said at each step; below
+    those the bands of ``other``, and how far the two are apart."""
+    theme = tokens()
+    layers = _bands(found)
+    beside = None
+    if other is not None:
+        names = (f"layer {found.layer}", other.name)
+        beside = Beside(names, _bands(other.read), other.apart)
+    flips = [flip.t for flip in found.flips]
+    a, b = found.ends
+    spoken = ", then ".join(word for word, _ in groupby(found.top))
+    revision = f"between {a} {b} {found.layer} {found.kind} {found.model}"
+    below = "" if other is None else f" {other.name}"
+    apart = "" if other is None else f" {other.said()}"
+    return Scene(
+        name=f"between {a} {b} {found.layer} {found.kind}{below}",
+        pictures=[
+            Picture(
+                between_figure(
+                    found.t, layers, found.entropy, flips, theme, revision + below, beside
+                ),
+                title="What the model says is there: the next word, and its doubt",
+                tag="answered",
+                alt=f"From {a} to {b} the likeliest word is {spoken}. Entropy "
+                f"{found.entropy[0]:.1f} nats at the start, {found.entropy.max():.1f} at most, "
+                f"{found.entropy[-1]:.1f} at the end.{apart}",
+                height=340 if beside is None else 500,
+                fill=530 if beside is None else 420,
+                labels=band_labels(found.t, layers, beside),
+                labels_at=told_labels(found.descriptions),
+                hint="Bands are probabilities of the next word and add up to 1; a dotted line is "
+                "where the likeliest word changes.",
+            )
+        ],
+        player=_player(found, other),
+    )
+
+
+def _bands(found: Between) -> list[Band]:
+    echoes = [found.echo(word) for word in found.words]
+    return bands(found.words, found.shares, found.names, echoes)
+
+
+def _says(found: Between) -> list[str]:
+    return [f"{word} (echo)" if found.echo(word) else word for word in found.top]
+
+
+def _player(found: Between, other: Other | None) -> Player:
+    theme = tokens()
+    says = _says(found)
+    strips = [Strip("word" if other is None else f"layer {found.layer}", theme.accent, _runs(says))]
+    if other is not None:
+        strips.append(Strip(other.name, theme.accent, _runs(_says(other.read))))
+    strips.append(Strip("in words", theme.second, _sentences(found.descriptions), flowing=True))
+    lines = [
+        f"t {found.t[k]:.2f}: {says[k]}, {found.likeliest(k, 1)[0][1]:.2f}; {told}"
+        for k, told in enumerate(found.descriptions)
+    ]
+    t = [round(float(value), 4) for value in found.t]
+    return Player(t, strips, lines, seconds=SECONDS, start=len(t) // 2)
+
+
+def _runs(texts: list[str]) -> list[tuple[int, int, str, bool]]:
+    """Stretches of equal texts, none of them off the data."""
+    runs, start = [], 0
+    for text, group in groupby(texts):
+        stop = start + len(list(group))
+        runs.append((start, stop, text[:90] or "(nothing)", False))
+        start = stop
+    return runs
+
+
+def _sentences(told: Sequence[str]) -> list[tuple[int, int, str, bool]]:
+    """The same as running text, with a mark between two."""
+    runs = _runs(list(told))
+    marks = [" →"] * (len(runs) - 1) + [""]
+    return [
+        (start, stop, f" {text}{mark}", off)
+        for (start, stop, text, off), mark in zip(runs, marks, strict=True)
+    ]
+
+
+def _truth(found: Between, other: Other | None) -> None:
+    """One quiet line: whether the ends are named, where it flips, and what nothing would say."""
+    right = sum(found.named)
+    ends = ("neither end is", "one of the ends is", "both ends are")[right]
+    flips = found.flips
+    if not flips:
+        turn = "The likeliest word never changes"
+    elif len(flips) == 1:
+        turn = f"It flips once, near t {flips[0].t:.2f}"
+    else:
+        turn = f"It changes {len(flips)} times, first near t {flips[0].t:.2f}"
+    most = float(found.entropy.max())
+    noise, shuffled = found.noise, found.shuffled
+    echoes = noise.echoes + shuffled.echoes
+    total = len(noise.words) + len(shuffled.words)
+    apart = "" if other is None else f" {other.said()}"
+    st.caption(
+        f"Controls: {ends} named right. {turn}; the doubt is {most:.1f} nats at most, where random "
+        f"vectors get {noise.entropy:.1f} and shuffled midpoints {shuffled.entropy:.1f}, "
+        f"{echoes} of {total} of them answered with a word of the question itself.{apart}",
+        help=HELP,
+    )
+    for text, pieces in zip(found.ends, found.pieces, strict=True):
+        if said := pieces_said(text, pieces):
+            st.caption(said)
+
+
+def steps_table(found: Between) -> pd.DataFrame:
+    """A row for each step."""
+    said = [found.likeliest(k, 5) for k in range(len(found.t))]
+    table = pd.DataFrame({"t": np.round(found.t, 4)})
+    table["word"] = [it[0][0] for it in said]
+    table["probability"] = [it[0][1] for it in said]
+    table["echo"] = [found.echo(it[0][0]) for it in said]
+    table["description"] = list(found.descriptions)
+    table["next words"] = [", ".join(f"{word} {p:.2f}" for word, p in it[1:]) for it in said]
+    table["entropy (nats)"] = found.entropy
+    table["cosine to start"], table["cosine to end"] = found.cosines.T
+    table["length"] = found.norms
+    return table
+
+
+def _take_away(found: Between, other: Other | None, scene: Scene) -> None:
+    """The steps as a table, and what can be saved."""
+    table = steps_table(found)
+    if other is not None:
+        table[f"word, {other.name}"] = other.read.top
+        table["JSD (nats)"] = other.apart
+    with st.expander("Every step in words and figures"):
+        columns = {
+            name: st.column_config.NumberColumn(format="%.2f")
+            for name in table.select_dtypes("number").columns
+        }
+        columns["description"] = st.column_config.TextColumn(width="large")
+        st.dataframe(table, hide_index=True, height=320, column_config=columns)
+    save_page_and_table(
+        file_name("between", found.ends),
+        lambda: _page(found, scene),
+        table,
+        "step",
+        "One HTML file that plays offline.",
+    )
+
+
+def _page(found: Between, scene: Scene) -> bytes:
+    caption = (
+        f"What {found.model} says between two states of its layer {found.layer}, at "
+        f"{len(found.t)} steps ({KINDS[found.kind].lower()}). Made with Meaning Space."
+    )
+    return as_page(scene, f"Between {found.ends[0]} and {found.ends[1]}", caption)

@@ -1,0 +1,78 @@
+"""What people take away: a button that saves a file, and a picture as a page that works offline."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import PurePath
+from typing import Literal
+
+import pandas as pd
+import streamlit as st
+
+from core.figures.export import standalone
+from core.figures.scene import Scene
+from core.site import site_root
+from core.ui.stage import tokens
+from core.ui.tables import safe_csv
+
+KINDS = {
+    ".html": "text/html",
+    ".csv": "text/csv",
+    ".parquet": "application/vnd.apache.parquet",
+}
+
+
+def save_button(
+    label: str,
+    make: Callable[[], bytes],
+    file: str,
+    help_text: str | None = None,
+    width: Literal["stretch", "content"] = "stretch",
+) -> None:
+    """A button, by default as wide as its column. The file, whose suffix is one of KINDS, is made
+    when the button is pressed, and the page stays as it is."""
+    st.download_button(
+        label,
+        make,
+        file,
+        KINDS[PurePath(file).suffix],
+        help=help_text,
+        width=width,
+        on_click="ignore",
+    )
+
+
+def save_page_and_table(
+    name: str, page: Callable[[], bytes], table: pd.DataFrame, row: str, about_page: str
+) -> None:
+    """A picture as a page and its table as CSV, side by side; ``row`` is what a row stands for."""
+    left, right, _ = st.columns([1, 1, 3])
+    with left:
+        save_button("Save as a page", page, f"{name}.html", about_page)
+    with right:
+        save_button(
+            f"Save the {row}s", lambda: safe_csv(table), f"{name}.csv", f"CSV, one row a {row}"
+        )
+
+
+def as_page(scene: Scene, title: str, caption: str) -> bytes:
+    """One HTML file that shows the scene in today's colours and needs no network."""
+    from core.ui.server import plotly_path
+
+    page = standalone(
+        replace(scene, tokens=tokens().css()),
+        title,
+        caption,
+        site_root() / "assets",
+        plotly_path().read_text(encoding="utf-8"),
+    )
+    return page.encode("utf-8", "replace")
+
+
+def file_name(kind: str, names: Iterable[str], most: int = 20) -> str:
+    """A name that any disk takes, of letters and digits of what is shown.
+
+    >>> file_name("path", ["dog", "a/b c", "?"])
+    'path-dog-abc-x'
+    """
+    plain = ("".join(c for c in name if c.isalnum())[:most] or "x" for name in names)
+    return "-".join([kind, *plain])

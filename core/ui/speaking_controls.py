@@ -1,0 +1,94 @@
+"""What Between and Islands ask for in common: the model, the layer and why, and a measurement."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from core.permalink import PathView
+from core.pipeline.between import usual_layer
+from core.pipeline.naming import Named, has_named, kept_named
+from core.teachers.causal import depth_of
+from core.ui.prose import plain
+from core.ui.ready import submitted, watch
+from core.ui.speakers import speaker_box
+from core.ui.state import bench, widget
+
+
+def choose_speaker(seen: PathView) -> PathView:
+    """The model that is asked; another one has its own layers."""
+    model = speaker_box("paths", seen.model)
+    return seen if model == seen.model else replace(seen, model=model, layer=None)
+
+
+def suggested_layer(seen: PathView, named: Named | None) -> int:
+    """The layer to begin with: a measured one where there is a measurement."""
+    return usual_layer(depth_of(seen.model)) if named is None else named.suggested
+
+
+def naming(seen: PathView) -> Named | None:
+    """In which layers the model names nouns, if that is known."""
+    return kept_named(bench(), seen.model) if has_named(bench(), seen.model) else None
+
+
+def layer_slider(seen: PathView, named: Named | None) -> tuple[PathView, int]:
+    """The slider with the suggested layer named; the view, and the layer that is meant."""
+    usual = suggested_layer(seen, named)
+    depth = max(depth_of(seen.model), 1)
+    layer = int(
+        st.select_slider(
+            f"Layer (suggested: {usual})",
+            list(range(depth + 1)),
+            min(usual if seen.layer is None else seen.layer, depth),
+            key=widget("paths", f"layer {seen.model}"),
+            help="Where in the model the states are taken and put back. 0 is the embeddings. "
+            + plain(why(named, usual)),
+        )
+    )
+    return replace(seen, layer=None if layer == usual else layer), layer
+
+
+def why(named: Named | None, usual: int) -> str:
+    """Why that layer is suggested."""
+    if named is None:
+        return (
+            f"Layer {usual} is an eighth of the way up; in which layers this model names nouns "
+            "is not measured yet."
+        )
+    first, last = named.good
+    most = max(named.right)
+    many = f"layers {first} to {last}" if last > first else f"layer {first}"
+    said = f"In {many} this model names {most} of {named.nouns} nouns right"
+    if first == 0 < usual:
+        return f"{said}. Layer 0 is the embeddings, where naming a word is no feat."
+    return f"{said}."
+
+
+def measure_layers(seen: PathView, named: Named | None) -> None:
+    """How well each layer names nouns: the figures, or the button that measures them."""
+    if named is None:
+        st.caption("Which layer says most is measured with sixty nouns in each, once a model.")
+        key = f"{widget('paths', 'measure')} {seen.model}"
+        if st.button("Measure every layer", key=key) or st.session_state.get(f"{key} on"):
+            st.session_state[f"{key} on"] = True
+            job_id = submitted("nouns", {"model": seen.model}, f"nouns {seen.model}")
+            if job_id is not None:
+                watch(job_id, "Measure every layer", lambda: has_named(bench(), seen.model))
+        return
+    table = {
+        "layer": list(named.layers),
+        f"of {named.nouns} nouns": list(named.right),
+        f"of {len(named.cut)} words in pieces": list(named.right_cut),
+    }
+    st.caption(plain(why(named, named.suggested)))
+    st.dataframe(table, hide_index=True, height=220)
+
+
+def pieces_said(text: str, pieces: tuple[str, ...]) -> str:
+    """A sentence for a concept that the model has in several tokens, else nothing."""
+    if len(pieces) < 2:
+        return ""
+    cut = " · ".join(piece.strip() or "(space)" for piece in pieces)
+    return (
+        f"“{plain(text, 60)}” is {len(pieces)} tokens here ({plain(cut, 120)}); its state is that "
+        "of the last one, and often stands for that piece alone."
+    )

@@ -1,0 +1,317 @@
+"""The path view: a text grows through the picture, with fans of what it might have said."""
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import TypeVar
+
+import streamlit as st
+
+from core.decode.sampling import Sampling
+from core.errors import MeaningSpaceError
+from core.permalink import TrajectoriesView
+from core.pipeline.backdrop import Backdrop, backdrop, layer_of, space_name
+from core.pipeline.parting import parting, same_vocabulary, surprise, token_ends
+from core.pipeline.speaking import speaker, speaker_identity
+from core.pipeline.trajectory import FIRST, far_from_corpus, mean_step
+from core.projection.base import PcaSpec, Spec, UmapSpec
+from core.ui.prose import plain
+from core.ui.ready import follow, space_or_wait, submitted, to_show, watch
+from core.ui.stage import mount
+from core.ui.state import bench, remember, visitor, widget
+from core.ui.trajectory_controls import PROMPT, picture_row, prompt_box, second_of
+from core.ui.trajectory_fan import fan_panel, fan_row, nearest_heat
+from core.ui.trajectory_scene import Beside, Drawn, scene_of, tracks_of
+from core.ui.trajectory_taken import take_away
+from core.ui.trajectory_writer import (
+    Run,
+    Wish,
+    fans_along,
+    fans_known,
+    preload,
+    reading_of,
+    run_of,
+    said_of,
+    shuffle_of,
+    texts_of,
+    walks_in,
+)
+from core.ui.truth import truth_line
+
+T = TypeVar("T")
+POLL_SECONDS = 0.5
+STAGE = "trajectory stage"
+HELP_FIRST = (
+    "The first token is not drawn: whatever stands there, its state is an outlier in every layer, "
+    "which the model uses as a resting place for its attention."
+)
+
+
+def path_view(seen: TrajectoriesView) -> TrajectoriesView:
+    """The prompt, the picture that grows, the fan beside it, and how true all that is."""
+    try:
+        layer = layer_of(seen.model, seen.layer)
+    except MeaningSpaceError as error:
+        st.error(plain(error), icon=":material/error:")
+        seen, layer = replace(seen, layer=None), layer_of(seen.model, None)
+    seen, pressed = prompt_box(replace(seen, heat=nearest_heat(seen.heat)))
+    remember("trajectories", seen)
+    wide = bool(seen.second)
+    picture, panel = (
+        (st.container(), st.container()) if wide else st.columns([0.815, 0.185], gap="small")
+    )
+    with picture:
+        stage, controls = st.container(), st.container()
+        line, progress = st.container(), st.container()
+    with controls:
+        seen = picture_row(seen, layer)
+    remember("trajectories", seen)
+    if layer_of(seen.model, seen.layer) != layer or bool(seen.second) != wide:
+        st.rerun()
+    preload(seen.model)
+    with stage:
+        space = space_or_wait(space_name(seen.model, layer))
+    spec: Spec = PcaSpec(dims=seen.dims) if seen.picture == "pca" else UmapSpec(dims=seen.dims)
+    shown = to_show(space, spec)
+    with stage, st.spinner("Drawing what the corpus looks like in this layer"):
+        behind = backdrop(bench(), seen.model, layer, shown)
+    run = run_of(visitor(), _wish(seen), layer, afresh=pressed)
+    with controls:
+        second_of(seen, layer)  # what cannot be laid beside is said once, here
+    drawn = None
+    with stage:
+        if run.over and run.error is None:
+            drawn = _drawn(seen, run, layer, behind)
+            if drawn is None:
+                return seen
+        _stage(seen, run, layer, behind, drawn)
+    if run.error is not None:
+        return seen
+    if drawn is not None:
+        with panel:
+            fan_panel(drawn, run.wish)
+        with picture:
+            fan_row(drawn, run.wish)
+            take_away(drawn, run.wish)
+    else:
+        with panel:
+            _while_writing()
+    with line:
+        _truth(behind, shown, drawn)
+    with progress:
+        _follow_second(seen, layer)
+        follow(space, space.name, spec, graph_too=True)
+    return seen
+
+
+def _wish(seen: TrajectoriesView) -> Wish:
+    sampling = Sampling(seen.temperature, seen.top_p, seen.seed, seen.steps)
+    return Wish(
+        seen.model, speaker_identity(seen.model), seen.prompt or PROMPT, sampling, seen.samples
+    )
+
+
+# ---------------------------------------------------------------------------------- the picture
+
+
+def _stage(
+    seen: TrajectoriesView, run: Run, layer: int, behind: Backdrop, whole: Drawn | None
+) -> None:
+    """The line of what happens, and the picture; anew every moment while the text grows."""
+    live = whole is None and run.error is None
+
+    @st.fragment(run_every=POLL_SECONDS if live else None)
+    def stage() -> None:
+        if st.session_state.pop("trajectory stepped", False) or (live and run.over):
+            st.rerun()
+        run_of(visitor(), run.wish, layer)  # somebody is watching
+        _status(run)
+        mount(scene_of(whole or _growing(seen, run, layer, behind)), STAGE, on_step=_step)
+
+    stage()
+
+
+def _growing(seen: TrajectoriesView, run: Run, layer: int, behind: Backdrop) -> Drawn:
+    walks = run.walks if run.layer == layer else ()
+    return Drawn(seen, layer, behind, walks, growing=True, tracks=tracks_of(walks, behind))
+
+
+def _status(run: Run) -> None:
+    """What happens now with a way to stop it, or what came of it."""
+    words, button = st.columns([6, 1], vertical_alignment="center")
+    if run.error is not None:
+        words.error(plain(run.error), icon=":material/error:")
+        return
+    wanted = run.wish.sampling.steps
+    if not run.over:
+        said = f"{run.doing}, {run.written} of {wanted} tokens" if run.walks else run.doing
+        words.progress(min(1.0, run.written / wanted), text=said)
+        pressed = button.button(
+            "Stop",
+            key=widget("trajectories", "stop"),
+            help="Stop writing; what is written is kept",
+            width="stretch",
+            disabled=not run.can_stop,
+        )
+        if pressed:
+            run.stop()
+        return
+    ended = ""
+    if run.stopped:
+        ended = "Stopped. Press Write to begin again. "
+    elif run.written < wanted:
+        ended = "The text came to its end by itself. "
+    words.caption(
+        f"{ended}{run.written} tokens written. Play it again, or click a word to see what else "
+        "might have come there.",
+        help=HELP_FIRST,
+    )
+
+
+def _step() -> None:
+    """Somebody went to a word: the view follows, and the page with it."""
+    step = st.session_state[STAGE].get("step")
+    current = st.session_state.get("trajectories view")
+    if isinstance(current, TrajectoriesView) and step is not None:
+        remember("trajectories", replace(current, step=max(0, min(int(step), 9_999))))
+        st.session_state["trajectory stepped"] = True
+
+
+def _while_writing() -> None:
+    st.markdown("##### A sentence is born")
+    st.caption(
+        "The grey points are tokens of texts from an encyclopedia, each where this model's layer "
+        "puts it. The prompt is the green line. What the model adds, one token at a time, is the "
+        "amber one."
+    )
+
+
+# ------------------------------------------------------------------------------ what is computed
+
+
+def _drawn(seen: TrajectoriesView, run: Run, layer: int, behind: Backdrop) -> Drawn | None:
+    """All that is known of a finished text in a layer. What there is no memory for is said and left
+    out; None where that is the text itself."""
+    wish = run.wish
+    known = run.layer == layer and fans_known(wish, run.walks[0], layer)
+    waiting = "Reading the text in this layer, with the words it did not choose"
+    with nullcontext() if known else st.spinner(waiting):
+        walks = _or_said(lambda: walks_in(run, layer))
+        if walks is None:
+            return None
+        trunk, texts = walks[0], texts_of(walks)
+        spreads = _or_said(lambda: fans_along(wish, trunk, layer)) or []
+        said = _or_said(lambda: said_of(wish.model, texts[0]))
+        control = None
+        if seen.shuffled and len(trunk) > 3:
+            control = _or_said(lambda: shuffle_of(wish, trunk, layer))
+    percentile = None
+    if bench().has_graph(behind.space):
+        percentile = far_from_corpus(bench(), behind, trunk.states)
+    drawn = Drawn(
+        seen,
+        layer,
+        behind,
+        walks,
+        spreads=spreads,
+        said=said,
+        percentile=percentile,
+        control=control,
+        tracks=tracks_of(walks, behind),
+    )
+    return replace(drawn, beside=_beside(drawn, wish))
+
+
+def _or_said(make: Callable[[], T]) -> T | None:
+    """What is made; where it cannot be, the reason stands on the page."""
+    try:
+        return make()
+    except MeaningSpaceError as error:
+        st.error(plain(error), icon=":material/error:")
+        return None
+
+
+def _beside(drawn: Drawn, wish: Wish) -> Beside | None:
+    """The second reading where one is asked for and there; else what is missing is made or said."""
+    seen, walk = drawn.seen, drawn.trunk
+    other = second_of(seen, drawn.layer, quiet=True)
+    if other is None or drawn.steps < 1:
+        return None
+    model, layer = other
+    try:
+        if not bench().has_space(space_name(model, layer)):
+            return None  # the worker makes it
+        with st.spinner("Reading the same text there"):
+            behind = backdrop(bench(), model, layer, PcaSpec(dims=seen.dims))
+            first, second = speaker(wish.model), speaker(model)
+            ids = tuple(walk.ids.tolist())
+            same = model == wish.model
+            theirs = ids if same else tuple(second.ids(first.text(ids)))
+            reading = reading_of(model, theirs, layer)
+            means = (drawn.backdrop.space.mean, behind.space.mean)
+            ends = (token_ends(first, ids), token_ends(second, theirs))
+            found = parting(walk, reading, means, ends)
+            if not same and same_vocabulary(first, second) and ids == theirs:
+                found = replace(
+                    found, surprise=surprise(said_of(wish.model, ids), said_of(model, theirs))
+                )
+    except MeaningSpaceError as error:
+        st.error(plain(error), icon=":material/error:")
+        return None
+    name = f"layer {layer}" if same else f"{model}, layer {layer}"
+    at_ours = replace(
+        reading, states=reading.states[found.at], pieces=walk.pieces, begun=walk.begun
+    )
+    return Beside(name, behind, at_ours, found)
+
+
+def _follow_second(seen: TrajectoriesView, layer: int) -> None:
+    """Have the worker make the space of what is laid beside, where there is none yet."""
+    other = second_of(seen, layer, quiet=True)
+    if other is None:
+        return
+    reference = space_name(*other)
+    try:
+        if bench().has_space(reference):
+            return
+    except MeaningSpaceError as error:
+        st.error(plain(error), icon=":material/error:")
+        return
+    job_id = submitted("space", {"reference": reference}, f"space {reference}")
+    if job_id is not None:
+        watch(job_id, "Make this space", lambda: bench().has_space(reference))
+
+
+# --------------------------------------------------------------------------------------- the truth
+
+
+def _truth(behind: Backdrop, shown: Spec, drawn: Drawn | None) -> None:
+    """What the picture keeps, what a step is, and what it would be by chance."""
+    lines = []
+    if behind.share is not None:
+        count = {2: "two", 3: "three"}[shown.dims]
+        lines.append(
+            f"These {count} directions keep {behind.share:.0%} of the variance of the corpus' "
+            "states; the rest of every step is not seen here."
+        )
+    else:
+        lines.append("UMAP keeps neighbours, not distances: how far a step looks says little here.")
+    if shown.dims == 3:
+        lines.append("Turn it by dragging; in space only the longest words are named.")
+    if drawn is not None and drawn.steps > 1:
+        own = mean_step(drawn.trunk, behind)
+        said = (
+            f"Measured in all {behind.space.dim} dimensions, a step is {own:.2f} long on the mean"
+        )
+        if drawn.control is not None:
+            chance = mean_step(drawn.control, behind)
+            said += f", of the same words shuffled {chance:.2f}"
+        lines.append(f"{said} (1 - cosine, seen from the corpus' mean).")
+    if drawn is not None and drawn.beside is not None and drawn.beside.parting.surprise is not None:
+        apart = float(drawn.beside.parting.surprise[FIRST:].mean())
+        lines.append(
+            f"What {plain(drawn.beside.name)} expects next is {apart:.2f} nats away on the mean "
+            "(KL divergence)."
+        )
+    st.caption(" ".join(lines), help=HELP_FIRST)
+    truth_line(behind.space, shown)

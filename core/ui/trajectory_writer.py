@@ -1,0 +1,221 @@
+"""Texts that are written while somebody watches: a thread for each, which can be stopped.
+
+A person has one text in the making; another one ends it. What is finished is kept for everybody,
+so that the same wish is answered at once.
+"""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Hashable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from core.decode.sampling import Sampling
+from core.errors import JobFailed, MeaningSpaceError
+from core.kept import Kept
+from core.pipeline.fans import Said, Spread, said_next, spreads
+from core.pipeline.speaking import speaker, speaker_identity
+from core.pipeline.trajectory import FIRST, Walk, Walks, read_walks, shuffled, write_walks
+
+LOADING, WRITING, LOOKING = "Loading the model", "Writing", "Looking at the words it did not choose"
+ALONG = 10  # words of the fan at every step
+MOST_FANS = 120  # steps that have one; of the others the words are listed alone
+SAID_BYTES = 400_000_000  # of distributions that are kept; a token has 4 for each word there is
+UNWATCHED = 90.0  # seconds without anybody asking, after which a text is given up
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is to be written: the same wish, the same text."""
+
+    model: str
+    identity: str
+    prompt: str
+    sampling: Sampling
+    samples: int
+
+
+class Run:
+    """One text in the making. ``walks`` are what is there so far, in ``layer``; ``doing`` says what
+    happens now; once it is ``over``, ``error`` says why where nothing came of it."""
+
+    def __init__(self, wish: Wish, layer: int) -> None:
+        self.wish = wish
+        self.layer = layer
+        self.walks: Walks = ()
+        self.doing = LOADING
+        self.error: MeaningSpaceError | None = None
+        self.over = False
+        self.stopped = False
+        self.seen = time.monotonic()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._work, daemon=True)
+
+    def start(self) -> "Run":
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """End the writing after the token that is being written; what is there is kept."""
+        self._stop.set()
+
+    def join(self, seconds: float) -> None:
+        """Wait for its end, at most so long."""
+        self._thread.join(seconds)
+
+    @property
+    def written(self) -> int:
+        """Tokens behind the prompt so far, of the longest sample."""
+        return max((len(walk) - walk.begun for walk in self.walks), default=0)
+
+    @property
+    def can_stop(self) -> bool:
+        """Whether there is anything left to stop: not once all is written."""
+        return not (self.over or self._stop.is_set() or self.doing == LOOKING)
+
+    def _keep_on(self, walks: Walks) -> bool:
+        self.walks = walks
+        self.stopped = self._stop.is_set() or time.monotonic() - self.seen > UNWATCHED
+        return not self.stopped
+
+    def _work(self) -> None:
+        try:
+            self._write()
+        except MeaningSpaceError as error:
+            self.error = error
+        except Exception as error:  # a thread has nobody else to tell
+            reason = " ".join(str(error).split())[:200]
+            self.error = JobFailed(
+                f"found {type(error).__name__} while {self.wish.model} wrote ({reason}); expected "
+                "a text: write again, or choose another model"
+            )
+        finally:
+            self.over = True
+
+    def _write(self) -> None:
+        wish, layer = self.wish, self.layer
+        lm = speaker(wish.model)
+        ids = lm.ids(wish.prompt, room=wish.sampling.steps)
+        self.doing = WRITING
+        walks = write_walks(lm, ids, wish.sampling, layer, wish.samples, self._keep_on)
+        _readings.put(_reading_key(wish, texts_of(walks), len(ids), layer), walks)
+        self.walks = walks
+        self.doing = LOOKING
+        with suppress(MeaningSpaceError):  # the text is there; the page asks again, and says why
+            fans_along(wish, walks[0], layer)
+
+
+_runs: dict[str, Run] = {}  # of each person
+_whole: OrderedDict[Wish, Run] = OrderedDict()
+_preloaded: set[str] = set()
+_lock = threading.Lock()
+MOST_WHOLE = 16
+_readings: Kept[Walks] = Kept(24)
+_fans: Kept[list[Spread]] = Kept(24)
+_said: Kept[Said] = Kept(SAID_BYTES, lambda said: said.nbytes)
+
+
+def preload(model: str) -> None:
+    """Have a model loaded while other things are made ready; who wants it waits for that load."""
+    identity = speaker_identity(model)
+    with _lock:
+        if identity in _preloaded:
+            return
+        _preloaded.add(identity)
+
+    def load() -> None:
+        with suppress(MeaningSpaceError):  # whoever wants to write with it is told
+            speaker(model)
+
+    threading.Thread(target=load, daemon=True).start()
+
+
+def run_of(visitor: str, wish: Wish, layer: int, afresh: bool = False) -> Run:
+    """This person's run of a wish: the one that goes on, a finished one, else one that begins.
+
+    ``afresh`` writes again what was stopped. Another wish of the same person is stopped.
+    """
+    with _lock:
+        own = _runs.get(visitor)
+        if own is not None and own.wish == wish and not (afresh and (own.stopped or own.error)):
+            own.seen = time.monotonic()
+            _keep_whole(own)
+            return own
+        if own is not None:
+            own.stop()
+        run = _whole.get(wish) or Run(wish, layer).start()
+        _runs[visitor] = run
+        while len(_runs) > 200:
+            _runs.pop(next(iter(_runs)))
+        return run
+
+
+def _keep_whole(run: Run) -> None:
+    if run.over and not run.stopped and run.error is None:
+        _whole[run.wish] = run
+        while len(_whole) > MOST_WHOLE:
+            _whole.popitem(last=False)
+
+
+# ------------------------------------------------------------------------- what is read of a text
+
+
+def texts_of(walks: Walks) -> tuple[tuple[int, ...], ...]:
+    """The tokens of each."""
+    return tuple(tuple(walk.ids.tolist()) for walk in walks)
+
+
+def walks_in(run: Run, layer: int) -> Walks:
+    """A finished run's texts in a layer: those it was written in, else read once more."""
+    texts, wish = texts_of(run.walks), run.wish
+    begun = run.walks[0].begun
+    return _readings.get(
+        _reading_key(wish, texts, begun, layer),
+        lambda: read_walks(speaker(wish.model), texts, layer, begun),
+    )
+
+
+def reading_of(model: str, ids: tuple[int, ...], layer: int) -> Walk:
+    """Any text of tokens in a layer of a model."""
+    key = (model, speaker_identity(model), ids, layer)
+    return _readings.get(key, lambda: read_walks(speaker(model), [ids], layer))[0]
+
+
+def shuffle_of(wish: Wish, walk: Walk, layer: int) -> Walk:
+    """The shuffled control of a text."""
+    key = ("shuffled", wish.identity, tuple(walk.ids.tolist()), layer)
+    return _readings.get(key, lambda: (shuffled(speaker(wish.model), walk, layer),))[0]
+
+
+def fans_along(wish: Wish, walk: Walk, layer: int, k: int = ALONG) -> list[Spread]:
+    """A fan at every drawn token of the first 120; none at one that fills the model's window, as
+    there is no place behind it."""
+
+    def made() -> list[Spread]:
+        lm = speaker(wish.model)
+        positions = range(FIRST, min(len(walk), FIRST + MOST_FANS, lm.window - 1))
+        return spreads(lm, walk.ids.tolist(), k, layer, positions) if positions else []
+
+    return _fans.get(_fan_key(wish, walk, layer, k), made)
+
+
+def fans_known(wish: Wish, walk: Walk, layer: int) -> bool:
+    """Whether they are there already."""
+    return len(walk) <= FIRST or _fan_key(wish, walk, layer, ALONG) in _fans
+
+
+def said_of(model: str, ids: tuple[int, ...]) -> Said:
+    """(t, v) what a model expects after each token of a text."""
+    key = (model, speaker_identity(model), ids)
+    return _said.get(key, lambda: said_next(speaker(model), ids))
+
+
+def _reading_key(
+    wish: Wish, texts: tuple[tuple[int, ...], ...], begun: int, layer: int
+) -> Hashable:
+    return ("walks", wish.identity, texts, begun, layer)
+
+
+def _fan_key(wish: Wish, walk: Walk, layer: int, k: int) -> Hashable:
+    return (wish.identity, tuple(walk.ids.tolist()), layer, k)

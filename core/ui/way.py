@@ -1,0 +1,47 @@
+"""A way through a space: the first of the paths page's three views."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from core.permalink import PathView
+from core.ui.journey import explain, show, take_away
+from core.ui.pictures import changed_parameters, spec_of
+from core.ui.ready import follow, space_or_wait, to_show
+from core.ui.spoken_way import way_in_sentences
+from core.ui.spot import sheet_of, spot_of, spot_panel
+from core.ui.state import bench
+from core.ui.truth import truth_line
+from core.ui.wayfinding import journey_of, path_controls, solution, what_was_asked
+
+
+def way_view(seen: PathView) -> PathView:
+    """The box, the pictures and what they say; the view as the person has changed it."""
+    space = space_or_wait(seen.teacher)
+    seen = path_controls(seen)
+    spec = spec_of(seen.projector, seen.parameters, seen.seed, 2)
+    stage, progress = st.container(), st.container()
+    asked = what_was_asked(seen)
+    shown = to_show(space, spec)
+    with stage:
+        if asked == "sum":
+            solution(seen, space, shown)
+            truth_line(space, shown)
+        elif asked == "path" and not bench().has_graph(space):
+            st.info("The path follows as soon as it is known who is near whom in this space.")
+        elif asked == "path":
+            journey = journey_of(seen, space, shown)
+            if journey is not None:
+                sheet = sheet_of(seen.teacher, space, shown)
+                spot = spot_of(seen.spot, sheet, spec)
+                scene = show(journey, " > ".join(seen.waypoints), sheet, spot)
+                explain(seen, journey)
+                if spot is not None:
+                    with st.columns([0.55, 0.45])[0]:
+                        spot_panel(spot, sheet, "paths")
+                way_in_sentences(journey, seen.teacher)
+                truth_line(space, shown)
+                take_away(journey, scene)
+    with progress:
+        follow(space, seen.teacher, spec, graph_too=True)
+    return replace(seen, revision=space.digest[:12], parameters=changed_parameters(spec))
