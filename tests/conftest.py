@@ -8,9 +8,13 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # tests run side by side, so each one takes one core:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # threads that fight for them are slower
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import hypothesis
 import pytest
@@ -22,7 +26,7 @@ install_import_hook("core", "beartype.beartype")
 import numpy as np  # noqa: E402
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page, Route
+    from playwright.sync_api import Browser, BrowserContext, Page, Request
 
     from core.spaces.space import Space
 
@@ -33,11 +37,13 @@ BROWSER_FLAGS = [
     "--use-gl=angle",  # WebGL without a graphics card
     "--use-angle=swiftshader",
     "--enable-unsafe-swiftshader",
+    "--disable-gpu-compositing",  # only WebGL, not every page, is drawn by an imitated card
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",  # a test never reaches beyond this machine
     "--disable-component-update",
     "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
 NO_BROWSER = (
     "BROWSER TESTS SKIPPED: no Chromium was found. Get one with `apt install chromium` or "
@@ -83,14 +89,47 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
-@pytest.fixture(scope="module")
-def worker_ends(workspace: Path) -> Iterator[None]:
-    """The pages' worker process ends with the module's tests, and the next module gets another."""
+@pytest.fixture(scope="session")
+def worker(workspace: Path) -> Iterator[None]:
+    """The pages' worker process, one for the whole run: it takes seconds to start."""
     yield
     from core.ui import state
 
     state.runner().close()
     state._runner.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def pages(worker: None) -> Iterator[None]:
+    """For the modules that open pages in Streamlit's own test driver: these are then as the app's
+    server gives them, and the work that they left to the worker ends with the module."""
+    from functools import cache
+
+    from streamlit.components.v2 import manifest_scanner
+    from streamlit.runtime.pages_manager import PagesManager
+
+    from core.ui import blobs, state
+
+    make = PagesManager.__init__
+    scan = cache(manifest_scanner.scan_component_manifests)
+
+    def made(self: PagesManager, *args: object, **kwargs: object) -> None:
+        PagesManager.uses_pages_directory = False
+        make(self, *args, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        # The driver takes a folder named pages for the older kind of app, without app.py.
+        patch.setattr(PagesManager, "__init__", made)
+        # Arrays and plotly.js go by their URLs, not by the megabyte inside every message.
+        patch.setattr(blobs, "_served", True)
+        # Each driver reads the metadata of all installed packages, as long as a page takes.
+        patch.setattr(manifest_scanner, "scan_component_manifests", scan)
+        yield
+    left = [job.id for job in state.runner().jobs() if not job.over]
+    for job_id in reversed(left):  # those that wait first, so that none of them begins
+        state.runner().cancel(job_id)
+    for job_id in left:
+        state.runner().wait(job_id, 30.0)
 
 
 @pytest.fixture(scope="session")
@@ -153,20 +192,16 @@ def browser() -> Iterator["Browser"]:
 def browser_context(browser: "Browser") -> Iterator["BrowserContext"]:
     """One window, 1440 x 900, for all tests of a module: its cache spares them the libraries.
 
-    Nothing beyond this machine may be asked for, and nothing that is would be answered.
+    Nothing beyond this machine may be asked for, and nothing that is would be found.
     """
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     strangers: list[str] = []
 
-    def judge(route: "Route") -> None:
-        url = route.request.url
-        if re.match(r"(http://127\.0\.0\.1:|data:|blob:|file:)", url):
-            route.continue_()
-        else:
-            strangers.append(url)
-            route.abort()
+    def note(request: "Request") -> None:  # only looks: a route would switch the cache off
+        if not re.match(r"(http://127\.0\.0\.1:|data:|blob:|file:)", request.url):
+            strangers.append(request.url)
 
-    context.route("**/*", judge)
+    context.on("request", note)
     yield context
     context.close()
     assert strangers == []
@@ -197,14 +232,21 @@ def _tab(context: "BrowserContext") -> Iterator["Page"]:
 @pytest.fixture(scope="session")
 def app_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The running app on an empty workspace of its own; yields its address."""
-    folder = tmp_path_factory.mktemp("served")
+    with served(tmp_path_factory.mktemp("served")) as address:
+        yield address
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """The app as a process of its own on the workspace ``folder``; gives its address."""
     command = [sys.executable, "-m", "core.cli", "app", "--no-browser", "--port", "0"]
     log = folder / "server.log"
+    own = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
     with log.open("wb") as stream:
         server = subprocess.Popen(
             [*command, "--workspace", str(folder)],
             cwd=ROOT,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            env={**own, "PYTHONUNBUFFERED": "1"},
             stdout=stream,
             stderr=subprocess.STDOUT,
         )

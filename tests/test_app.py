@@ -14,14 +14,13 @@ from typing import Any
 import numpy as np
 import pytest
 from small_words import HOSTILE, IMAGE, small_words, write_words
-from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
-from core.pipeline import make_map
+from core.pipeline import make_map, teachers
 from core.projection.base import PcaSpec
 from core.ui import blobs, state
 
-pytestmark = pytest.mark.usefixtures("worker_ends")
+pytestmark = pytest.mark.usefixtures("pages")
 
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 120  # for a job in the worker process, on a slow machine
@@ -55,9 +54,10 @@ def said(app: AppTest) -> str:
 
 
 def scenes(app: AppTest) -> dict[str, Any]:
-    """What the components were sent, by the name of their key."""
+    """What the components were sent, by the name of their key; not what only fetches plotly.js."""
     protos = [element.proto for element in app.get("bidi_component")]
-    return {proto.id.split("-", 2)[2]: json.loads(proto.json) for proto in protos}
+    sent = {proto.id.split("-", 2)[2]: json.loads(proto.json) for proto in protos}
+    return {key: data for key, data in sent.items() if key != "preload"}
 
 
 def stage(app: AppTest, key: str) -> dict[str, Any]:
@@ -91,24 +91,6 @@ def healthy(app: AppTest) -> AppTest:
     return app
 
 
-@pytest.fixture(autouse=True)
-def _own_workspace(workspace: Path) -> None:
-    """The app's caches lie in the run's own workspace."""
-
-
-@pytest.fixture(autouse=True)
-def _pages_in_their_frame(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The driver takes a folder named pages for the older kind of app and would leave app.py
-    out; core.ui.server keeps Streamlit from it in the same way."""
-    make = PagesManager.__init__
-
-    def made(self: PagesManager, *args: Any, **kwargs: Any) -> None:
-        PagesManager.uses_pages_directory = False
-        make(self, *args, **kwargs)
-
-    monkeypatch.setattr(PagesManager, "__init__", made)
-
-
 @pytest.fixture(scope="module")
 def small(workspace: Path, words_reference: str) -> str:
     """The small space with its PCA picture and all figures, so that no page has to wait."""
@@ -121,7 +103,7 @@ class TestJobs:
         """First the space, then PCA at once, then UMAP with its figures, and the bar is gone."""
         own = f"vectors:{write_words(tmp_path / 'own.npz')}"
         app = healthy(open_page("map", teacher=own))
-        until(app, lambda app: bool(app.get("bidi_component")))
+        until(app, lambda app: bool(scenes(app)))
         assert stage(healthy(app), "map")["name"] in ("map pca", "map umap")
         until(app, lambda app: stage(app, "map")["name"] == "map umap")
         until(app, lambda app: "trustworthiness" in said(app) and not app.get("progress"))
@@ -139,7 +121,7 @@ class TestJobs:
         file.write_text("dog 1 0\ncat 1 2\nbird 2 1\nfish 1 1\n")
         [again] = [button for button in app.button if button.label == "Try again"]
         again.click().run()
-        until(app, lambda app: bool(app.get("bidi_component")))
+        until(app, lambda app: bool(scenes(app)))
         assert read_blob(stage(healthy(app), "map")["items"]["texts"]) == [
             *("dog", "cat", "bird", "fish")
         ]
@@ -147,7 +129,7 @@ class TestJobs:
     def test_stop_and_go_on(self, tmp_path):
         own = f"vectors:{write_words(tmp_path / 'stopped.npz')}"
         app = open_page("map", teacher=own)
-        until(app, lambda app: bool(app.get("bidi_component")))
+        until(app, lambda app: bool(scenes(app)))
         state.runner().cancel(state.runner().jobs()[-1].id)
         if state.runner().jobs()[-1].status != "done":
             until(app, lambda app: "Stopped. Nothing was lost" in said(app) or done(app))
@@ -302,7 +284,7 @@ class TestPaths:
         else:
             assert app.error
             assert message in said(app)
-            assert not app.get("bidi_component")
+            assert not scenes(app)
 
     def test_nothing_asked_yet(self, small):
         app = self.open(small, "")
@@ -415,7 +397,7 @@ class TestLinks:
     def test_a_space_that_there_is_not(self, page, teacher):
         app = healthy(open_page(page, teacher=teacher))
         assert app.error[0].value.replace("\\", "").startswith("found")
-        assert not app.get("bidi_component")
+        assert not scenes(app)
 
     @pytest.mark.parametrize("word", HOSTILE)
     def test_hostile_words_are_words(self, small, word):
@@ -465,6 +447,17 @@ class TestMovingAbout:
         assert [element.value for element in app.subheader] == ["ocean"]  # there as well
         state.runner().cancel(state.runner().jobs()[-1].id)
 
+    def test_without_our_server_the_data_travel_inside(self, small, monkeypatch):
+        """As under a plain ``streamlit run app.py``: heavier, and the same."""
+        link = {"teacher": small, "projector": "pca"}
+        served = stage(healthy(open_page("map", **link)), "map")
+        monkeypatch.setattr(blobs, "_served", False)
+        inline = stage(healthy(open_page("map", **link)), "map")
+        assert served["plotly"] == "meaning-space/plotly.js"
+        assert inline["plotly"].startswith("data:text/javascript;base64,")
+        assert inline["items"]["texts"]["$blob"].startswith("data:")
+        assert read_blob(inline["items"]["texts"]) == read_blob(served["items"]["texts"])
+
     def test_the_sidebar_says_what_the_space_is(self, small):
         app = healthy(open_page("map", teacher=small, projector="pca"))
         prose = "\n".join(element.value for element in app.sidebar.caption)
@@ -472,8 +465,8 @@ class TestMovingAbout:
         assert "Licence: as its owner says" in prose
         assert "Computing on" in prose
         students = len(state.bench().studio.students())
-        # Five that need no argument, and this.
-        assert len(app.sidebar.selectbox[0].options) == 6 + students
+        # Those that need no argument, and this.
+        assert len(app.sidebar.selectbox[0].options) == len(teachers()) + 1 + students
 
 
 @pytest.mark.models
@@ -481,7 +474,7 @@ def test_the_default_space(workspace):
     """The one real truth here: some 28,500 tokens of MiniLM, painted by PCA."""
     link = {"teacher": "minilm:tokens", "projector": "pca", "selected": "ocean"}
     app = open_page("map", **link)
-    until(app, lambda app: bool(app.get("bidi_component")))
+    until(app, lambda app: bool(scenes(app)))
     assert len(read_blob(stage(healthy(app), "map")["items"]["texts"])) > 28_000
     assert {"sea", "oceans"} & set(listed(app, "map list"))
     state.runner().cancel(state.runner().jobs()[-1].id)

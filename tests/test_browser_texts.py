@@ -1,14 +1,11 @@
 """The texts page in a real browser: a document walks through its windows, and a text is sought."""
 
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from urllib.parse import urlencode
 
 import pytest
-from conftest import ROOT, _address
+from conftest import served
 from few_texts import few_documents
 from playwright.sync_api import Page, expect
 from test_browser import LATER, SOON, ready
@@ -34,19 +31,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(libraries, "corpus_documents", few_documents)
         draw_library(Bench(folder), "minilm", UmapSpec())
-    log = folder / "server.log"
-    command = [sys.executable, "-m", "core.cli", "app", "--no-browser", "--port", "0"]
-    with log.open("wb") as stream:
-        server = subprocess.Popen(
-            [*command, "--workspace", str(folder)],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
-            stdout=stream,
-            stderr=subprocess.STDOUT,
-        )
-    yield _address(server, log)
-    server.terminate()
-    server.wait(10)
+    with served(folder) as address:
+        yield address
 
 
 def test_a_document_walks_through_its_windows(page: Page, address: str):

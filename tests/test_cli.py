@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from scipy.spatial import geometric_slerp
 from small_words import glove, small_words
 
 from core.cli import main
+from core.cli.shared import say
 
 ROOT = Path(__file__).resolve().parent.parent
 PAIR = {"text", "cosine"}
@@ -62,8 +64,9 @@ class TestTeachers:
             "minilm:sentences",
             "glove:30000",
             "glove",
+            "smollm2:tokens",
         ]
-        last = listed[-1]
+        last = listed[-2]
         assert (last["items"], last["dim"], last["can"]) == (400_000, 50, ["rows"])
         assert last["licence"].startswith("PDDL")
 
@@ -277,6 +280,13 @@ def test_help_is_quick():
     assert min(seconds) < 0.3, seconds
 
 
+def test_what_json_has_no_number_for_is_null(capsys):
+    answer = {"a": [1.5, float("nan")], "b": ({"c": -np.inf, "d": np.float64("nan")}, "NaN")}
+    say(Namespace(json=True), answer, str)
+    found = json.loads(capsys.readouterr().out)
+    assert found == {"a": [1.5, None], "b": [{"c": None, "d": None}, "NaN"]}
+
+
 def test_any_word_can_be_told_to_any_terminal(words_reference, workspace):
     """On a terminal that knows ASCII alone an emoji is escaped, not a traceback."""
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
@@ -309,3 +319,18 @@ def test_the_app_serves(tmp_path):
         finally:
             server.terminate()
         assert server.wait(20) is not None
+
+
+def test_the_apps_threads_sleep_while_they_wait(monkeypatch):
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    monkeypatch.setenv("PYTHONPATH", "")
+    told = []
+
+    def become(*_):
+        told.append(os.environ["OMP_WAIT_POLICY"])
+        raise SystemExit
+
+    monkeypatch.setattr(os, "execv", become)
+    with pytest.raises(SystemExit):
+        main(["app", "--no-browser"])
+    assert told == ["PASSIVE"]

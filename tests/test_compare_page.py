@@ -9,32 +9,21 @@ import numpy as np
 import pytest
 from compared_words import ASTRAY, write_second, write_strange
 from small_words import IMAGE, small_words
-from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 from test_app import healthy, listed, one, open_page, read_blob, said, scenes, stage, until
 from toy_students import ToySpec, registered
 
-from core.pipeline import Bench, distill
+from core.permalink import CompareView
+from core.pipeline import Bench, compare, distill
 from core.pipeline.counterpart import draw_over
 from core.projection.base import PcaSpec
 from core.types import silent
 from core.ui import state
+from core.ui.compare import sheets_of
+from core.ui.compare_ready import paired
+from core.ui.spot import spot_of
 
-pytestmark = pytest.mark.usefixtures("worker_ends")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _pages_in_their_frame(workspace: Path) -> Iterator[None]:
-    """As in test_app.py: the driver must not take the pages folder for the older kind of app."""
-    make = PagesManager.__init__
-
-    def made(self: PagesManager, *args: Any, **kwargs: Any) -> None:
-        PagesManager.uses_pages_directory = False
-        make(self, *args, **kwargs)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(PagesManager, "__init__", made)
-        yield
+pytestmark = pytest.mark.usefixtures("pages")
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +52,35 @@ def see(pair: tuple[str, str], **link: str) -> AppTest:
 
 def metrics(app: AppTest) -> dict[str, str]:
     return {metric.label: str(metric.value) for metric in app.metric}
+
+
+class TestAPlaceOfTheGround:
+    @pytest.mark.parametrize("number", [0, 1])
+    def test_each_map_answers_for_its_own_space(self, pair, number):
+        bench = state.bench()
+        drawn = paired(CompareView(*pair), compare(bench, *pair), bench.space(pair[1]), PcaSpec())
+        sheet = sheets_of(CompareView(*pair), drawn)[number]
+        x, y = sheet.coords[3].tolist()  # on an item: in the second map its own vector answers
+        app = see(pair, spot=f"{x:.6g},{y:.6g}@{sheet.token(PcaSpec())}")
+        pictures = stage(app, "compare")["pictures"]
+        assert [picture["ground"] for picture in pictures] == [True, True]
+        marked = [
+            any(trace["meta"].get("role") == "spot" for trace in it["figure"]["data"])
+            for it in pictures
+        ]
+        assert marked == [number == 0, number == 1]
+        point = spot_of(f"{x:.6g},{y:.6g}@{sheet.token(PcaSpec())}", sheet, PcaSpec()).vector
+        space = bench.space(pair[number])
+        best = space.texts[int((space.unit @ point).argmax())]
+        assert listed(app, "compare spot list")[0] == best
+        if number:
+            assert best == sheet.drawn.texts[3]
+
+    def test_one_that_moves_has_no_ground(self, pair):
+        [picture] = stage(see(pair, layout="morph", spot="1,2@0123456789abcdef"), "compare")[
+            "pictures"
+        ]
+        assert not picture["ground"]
 
 
 class TestTheMaps:

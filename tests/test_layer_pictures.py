@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from test_encoder import save_model
+from tiny_causal import save_tiny
 
 from core.errors import InvalidSpecification, UnknownItem
 from core.figures.layers import (
@@ -73,6 +74,18 @@ def own(bench, model):
 @pytest.fixture(scope="module")
 def states(model):
     return hidden_states(TEXTS, reader(model))
+
+
+def test_byte_pairs_are_written_as_people_read_them(bench, tmp_path):
+    reference = save_tiny(tmp_path)
+    read = hidden_states(["the cat sat on the mat"], reader(reference))
+    assert "Ġcat" in set(read.tokens["token"])  # as its vocabulary writes it
+    texts = set(ground(bench, reference).layers[0].texts)
+    assert "cat" in texts or "the" in texts
+    assert not any(text.startswith("Ġ") and len(text) > 1 for text in texts)
+    near = nearest_words(ground(bench, reference), read, 1)
+    assert any(word != "–" for words in near for word in words)
+    assert all("Ġ" not in word for words in near for word in words)
 
 
 def vectors_of(ground):

@@ -225,5 +225,5 @@ class TestFile:
         np.testing.assert_array_equal(found["half"], half)
 
     def test_an_unknown_kind_of_model(self):
-        with pytest.raises(UnknownTeacher, match="expected minilm, path:DIR"):
+        with pytest.raises(UnknownTeacher, match="expected minilm, smollm2, path:DIR"):
             reader("glove")

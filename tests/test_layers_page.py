@@ -5,16 +5,7 @@ from pathlib import Path
 
 import pytest
 from small_words import HOSTILE
-from test_app import (
-    _own_workspace,
-    _pages_in_their_frame,
-    healthy,
-    open_page,
-    said,
-    scenes,
-    stage,
-    until,
-)
+from test_app import healthy, open_page, said, scenes, stage, until
 from test_encoder import save_model
 
 from core.permalink import join_words
@@ -23,8 +14,7 @@ from core.pipeline.layer_pictures import draw_layers
 from core.projection.base import PcaSpec, UmapSpec
 from core.ui.layer_sentence import SETS
 
-pytestmark = pytest.mark.usefixtures("worker_ends")
-__all__ = ["_own_workspace", "_pages_in_their_frame"]
+pytestmark = pytest.mark.usefixtures("pages")
 SENTENCES = ("the cat sleeps under a table", "a big dog runs over the small table")
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from core.errors import Cancelled, InvalidSpecification, StoreError, UnknownItem, UnreadableFile
 from core.pipeline import Bench
 from core.pipeline import library as libraries
+from core.pipeline import windowed as reading_in_windows
 from core.pipeline.dropped import (
     dropped,
     forget,
@@ -324,7 +325,7 @@ class TestLibrary:
             read.append(len(texts))
             return windowed(texts, *rest)
 
-        monkeypatch.setattr(libraries, "windowed", counted)
+        monkeypatch.setattr(reading_in_windows, "windowed", counted)
         again = library(fresh, "minilm")
         assert sum(read) < len(few_documents())
         np.testing.assert_array_equal(again.space.vectors, made.space.vectors)

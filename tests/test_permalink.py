@@ -61,6 +61,14 @@ PATHS = made(
     projector=TEXT,
     parameters=PARAMETERS,
     seed=SEED,
+    show=st.sampled_from(["way", "between", "islands"]),
+    model=TEXT,
+    layer=st.none() | st.integers(0, 999),
+    ends=WORDS,
+    corners=WORDS,
+    blend=st.sampled_from(["lerp", "slerp", "centred"]),
+    samples=st.integers(3, 101),
+    grid=st.integers(5, 61),
 )
 AXES = made(
     AxesView,

@@ -11,9 +11,8 @@ from test_app import healthy, one, said, scenes, until
 
 from core.pipeline import Bench
 from core.pipeline.probing import has_probing, kept_probing
-from core.ui import blobs, state
 
-pytestmark = pytest.mark.usefixtures("worker_ends")
+pytestmark = pytest.mark.usefixtures("pages")
 
 ROWS = "".join(
     f"I {verb} the {thing} number {row},{label},{thing}\n"
@@ -193,10 +192,3 @@ class TestToken:
         for row in sent["rows"]:
             assert len(row["states"]) == 3
             assert all(len(it["parts"]) == 3 and it["parts"][1] for it in row["states"])
-
-
-@pytest.fixture(autouse=True)
-def _inline(monkeypatch):
-    """Blobs travel inside the message, as without the app's own server."""
-    assert not blobs.served()
-    assert state.bench()

@@ -14,18 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_words import HOSTILE, IMAGE, small_words
 from streamlit.testing.v1 import AppTest
-from test_app import (
-    _own_workspace,
-    _pages_in_their_frame,
-    healthy,
-    listed,
-    one,
-    open_page,
-    said,
-    scenes,
-    stage,
-    until,
-)
+from test_app import healthy, listed, one, open_page, said, scenes, stage, until
 from toy_students import registered
 
 from core.figures.pareto import OUT_OF_REACH
@@ -41,8 +30,7 @@ from core.ui.student_words import (
     verdict,
 )
 
-pytestmark = pytest.mark.usefixtures("worker_ends")
-__all__ = ["_own_workspace", "_pages_in_their_frame"]
+pytestmark = pytest.mark.usefixtures("pages")
 WORDS = small_words()[0]
 
 
@@ -283,7 +271,7 @@ class TestLinks:
         app = student_page(words_reference)
         assert reference in options(app)
         app = healthy(open_page("map", teacher=reference, projector="pca", selected="ocean"))
-        until(app, lambda app: bool(app.get("bidi_component")))
+        until(app, lambda app: bool(scenes(app)))
         assert listed(app, "map list")
         state.runner().cancel(state.runner().jobs()[-1].id)
 

@@ -132,6 +132,12 @@ class TestStudio:
         with pytest.raises(Unsupported, match="came with the program"):
             bench.studio.remove("shipped-x")
 
+    def test_all_that_the_project_ships_are_listed(self, tmp_path):
+        studio = Bench(tmp_path).studio
+        folders = {path.parent.name for path in studio.shipped.glob("*/student.json")}
+        assert len(folders) >= 7
+        assert {card.key for card in studio.students()} == {f"shipped-{it}" for it in folders}
+
     def test_shipped_students_come_with_their_reports(self, made, tmp_path):
         bench = Bench(tmp_path / "w")
         bench.studio.shipped = tmp_path / "shipped"

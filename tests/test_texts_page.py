@@ -9,19 +9,7 @@ import pytest
 from few_texts import few_documents
 from small_words import HOSTILE, IMAGE
 from streamlit.testing.v1 import AppTest
-from test_app import (
-    _own_workspace,
-    _pages_in_their_frame,
-    healthy,
-    listed,
-    one,
-    open_page,
-    read_blob,
-    said,
-    scenes,
-    stage,
-    until,
-)
+from test_app import healthy, listed, one, open_page, read_blob, said, scenes, stage, until
 
 from core.metrics.intervals import Interval
 from core.pipeline import Bench, make_map
@@ -39,8 +27,7 @@ from core.ui.text_map import Walk, _player
 from core.ui.text_pairs import verdict
 from core.ui.text_ready import DOCUMENTS, WORDS
 
-pytestmark = [pytest.mark.usefixtures("worker_ends"), pytest.mark.models]
-__all__ = ["_own_workspace", "_pages_in_their_frame"]
+pytestmark = [pytest.mark.usefixtures("pages"), pytest.mark.models]
 
 
 @pytest.fixture(scope="module")
@@ -296,6 +283,14 @@ class TestSentences:
         button(app, "Leave the search").click().run()
         assert "found" not in traces(healthy(app))
         state._bench.cache_clear()
+        token = space.digest[:8] + UmapSpec().digest[:8]
+        x, y = bench.projection(space, UmapSpec()).coords[3].tolist()
+        app = see(show="sentences", spot=f"{x:.6g},{y:.6g}@{token}")  # on an item, which answers
+        [picture] = stage(app, "texts")["pictures"]
+        assert picture["ground"]
+        assert picture["labels"][0]["text"] == "here"
+        assert listed(app, "texts spot list")[0] == lines[3]
+        assert app.session_state["texts view"].query == ""
         bench.store.remove("space", bench.space_key("minilm:sentences"))
 
 
