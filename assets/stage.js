@@ -4,8 +4,10 @@
 
 const blobs = new Map(); // URL -> promise of a typed array or of a list of strings
 const stages = new WeakMap(); // element -> Stage
+const away = new Map(); // key -> a Stage that was taken off the page a moment ago, and may come back
 const ARRAYS = { f4: Float32Array, f8: Float64Array, i4: Int32Array, i2: Int16Array, i1: Int8Array, u1: Uint8Array, u2: Uint16Array, u4: Uint32Array };
 const MORPH_MS = 550;
+const AWAY_MS = 3000;
 const DOUBLE_CLICK_MS = 260; // a second click within it is a double click, which shows the whole picture
 const LABELS_WHOLE = 26; // labels at once on the whole map, and when zoomed in
 const LABELS_ZOOMED = 40;
@@ -847,6 +849,7 @@ class Stage {
   }
 
   close() {
+    clearTimeout(this.leaving);
     this.version++; // what is still being read is not drawn any more
     this.player?.pause();
     for (const picture of this.pictures) picture.close();
@@ -871,13 +874,30 @@ class Stage {
 }
 
 export function mountStage(parent, data, answers = {}) {
-  if (!stages.has(parent)) stages.set(parent, new Stage(parent));
+  if (!stages.has(parent)) stages.set(parent, back(parent, data.key) ?? new Stage(parent));
   return stages.get(parent).update(data, answers);
 }
 
-function leave(parent) {
-  stages.get(parent)?.close();
+// Where a fragment runs just as the run of its page ends, Streamlit (1.67) takes what the fragment
+// drew off the page and at once puts it there again. A picture's WebGL contexts can take a second to
+// make, so the stage waits for that, with all that somebody did in it.
+function leave(parent, key) {
+  const stage = stages.get(parent);
+  if (!stage) return;
   stages.delete(parent);
+  stage.root.remove();
+  away.get(key)?.close();
+  away.set(key, stage);
+  stage.leaving = setTimeout(() => { away.delete(key); stage.close(); }, AWAY_MS);
+}
+
+function back(parent, key) {
+  const stage = away.get(key);
+  if (!stage) return null;
+  clearTimeout(stage.leaving);
+  away.delete(key);
+  parent.append(stage.root);
+  return stage;
 }
 
 export default function ({ data, parentElement, setTriggerValue, setStateValue }) {
@@ -888,5 +908,5 @@ export default function ({ data, parentElement, setTriggerValue, setStateValue }
     step: (at) => setStateValue("step", at),
     ground: (place) => setTriggerValue("ground", place),
   });
-  return () => leave(parentElement); // Streamlit calls it when the stage is taken off the page
+  return () => leave(parentElement, data.key); // Streamlit calls it when the stage is taken off the page
 }

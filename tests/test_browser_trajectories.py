@@ -54,12 +54,14 @@ def test_a_text_grows_live_and_stops(page: Page, app_server: str, tmp_path: Path
     page.goto(f"{app_server}/trajectories?model={slow}&prompt=the cat sat on the mat&steps=500")
     page.wait_for_selector(".ms-stage[data-ready='trajectory writing'] .ms-word", timeout=LATER)
     canvases = "[...document.querySelectorAll('.gl-canvas')]"
-    page.evaluate(f"{canvases}.forEach((canvas) => {{ canvas.first = true; }})")
+    marked = f"{canvases}.map((canvas) => {{ canvas.first = true; }}).length > 0"
+    page.wait_for_function(marked, timeout=LATER)
     page.wait_for_function("document.querySelectorAll('.ms-word').length > 11", timeout=LATER)
     page.get_by_role("button", name="Stop").first.click()  # the next one stops the map's work
     page.wait_for_selector(WHOLE, timeout=LATER)
     # it was drawn again and again in the same place: a new WebGL context each time takes a second
-    assert page.evaluate(f"{canvases}.length > 0 && {canvases}.every((canvas) => canvas.first)")
+    page.wait_for_function(f"{canvases}.length > 0", timeout=SOON)
+    assert page.evaluate(f"{canvases}.every((canvas) => canvas.first)")
     expect(page.get_by_text("Stopped. Press Write to begin again.")).to_be_visible()
     count = page.locator(".ms-flowing .ms-word").count()
     assert 11 < count < 500

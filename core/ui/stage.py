@@ -44,7 +44,7 @@ def mount(
     """
     ready = replace(scene, tokens=tokens().css())
     data = to_json(ready, array=blobs.reference, strings=_strings)
-    data["plotly"] = _plotly_url()
+    data["plotly"], data["key"] = _plotly_url(), key
     data["pictures"] = [_lighter(picture) for picture in data["pictures"]]
     quiet: Callable[[], None] = lambda: None  # noqa: E731 - a callback makes the value come back
     result = component("meaning_space_stage", "stage.js")(
