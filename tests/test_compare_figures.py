@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.figures.compare import (
+    SEEN,
     TRAILS,
     Pick,
+    any_moved,
     divergence_figure,
     drift_histogram,
     drift_layer,
@@ -166,6 +168,18 @@ class TestDrift:
         still = np.zeros(9, np.float32)
         assert len(most_moved(still)) == 0
         assert sum(drift_histogram(still, still, False, LIGHT, "r").data[0].y) == 1
+
+    def test_what_rounding_makes_is_neither_ranked_nor_coloured(self):
+        noise = np.random.default_rng(0).uniform(0, 0.9 * SEEN, 50).astype(np.float32)
+        layer = drift_layer(noise, dark=False)
+        assert not any_moved(noise)
+        assert len(most_moved(noise)) == 0
+        assert set(layer.values) == {layer.low}
+        assert layer.legend["entries"] == [{"label": "Nothing moved", "color": layer.scale[0][1]}]
+        one = np.append(noise, np.float32(0.2))
+        assert any_moved(one)
+        assert list(most_moved(one)) == [50]
+        assert "gradient" in drift_layer(one, dark=False).legend
 
     def test_neighbours_kept_from_none_to_all(self):
         layer = kept_layer(np.float32([0.2, 0.4]), dark=False)

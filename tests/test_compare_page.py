@@ -230,6 +230,16 @@ class TestStates:
         assert "Both are the same space, so nothing moves" in said(app)
         assert not app.error
 
+    def test_a_turned_copy_did_not_move(self, words_reference, workspace, tmp_path):
+        words, vectors = small_words()
+        turn = np.linalg.qr(np.random.default_rng(5).normal(size=(vectors.shape[1],) * 2))[0]
+        np.savez(tmp_path / "turned.npz", words=np.array(words), vectors=3 * vectors @ turn)
+        turned = f"vectors:{tmp_path / 'turned.npz'}"
+        draw_over(Bench(workspace), words_reference, turned, PcaSpec(), silent)
+        app = see((words_reference, turned))
+        assert "Nothing moved: no word by as much as 0.005" in said(app)
+        assert "compare moves" not in scenes(app)
+
     @pytest.mark.parametrize("second", ["vectors:/no/such/file", IMAGE, "student:none"])
     def test_a_second_space_that_there_is_not(self, words_reference, second):
         app = healthy(open_page("compare", a=words_reference, b=second))

@@ -23,6 +23,7 @@ Side = Literal["a", "b"]
 TRAILS = 200  # items whose way is drawn: more is a thicket
 NAMED = 8  # neighbours named beside what is chosen
 BINS = 36
+SEEN = 0.005  # a drift below it is written 0.00: rounding, or too little to rank and colour by
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,9 +43,20 @@ def side_color(side: Side, tokens: Tokens) -> str:
 
 
 def drift_layer(drift: Scores, dark: bool) -> Layer:
-    """How far each item moved, on viridis."""
+    """How far each item moved, on viridis; one colour where none moved by what can be seen."""
     low, high = _ends(drift)
-    return continuous(drift, "Moved, measured in the space", low, high, dark)
+    layer = continuous(drift, "Moved, measured in the space", low, high, dark)
+    if any_moved(drift):
+        return layer
+    entry = {"label": "Nothing moved", "color": layer.scale[0][1]}
+    return Layer(
+        np.zeros_like(layer.values), layer.scale, 0.0, 1.0, {"title": "", "entries": [entry]}
+    )
+
+
+def any_moved(drift: Scores) -> bool:
+    """Whether any item moved by what can be seen."""
+    return bool((drift >= SEEN).any())
 
 
 def kept_layer(overlap: Scores, dark: bool) -> Layer:
@@ -102,9 +114,9 @@ def morph_map(
 
 
 def most_moved(drift: Scores, count: int = TRAILS) -> Rows:
-    """The rows of the largest drift, largest first; nothing that did not move at all."""
+    """The rows of the largest drift, largest first; nothing whose move can't be seen."""
     order = np.argsort(-drift, kind="stable")[:count]
-    return order[drift[order] > 1e-6].astype(np.int64)
+    return order[drift[order] >= SEEN].astype(np.int64)
 
 
 def other_end(
@@ -149,7 +161,7 @@ def drift_histogram(
     """How many items moved how far, in the map's own colours; the null as a teal outline, what is
     chosen as an amber line. Heights are shares of the items, so that both can be compared."""
     layer = drift_layer(drift, dark)
-    furthest = [float(np.percentile(drift, 99.5)), mark or 0.0, 1e-3]
+    furthest = [float(np.percentile(drift, 99.5)), mark or 0.0, 2 * SEEN]
     if null is not None:
         furthest.append(float(np.percentile(null, 99.5)))
     top = 1.02 * max(furthest)

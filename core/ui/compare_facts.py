@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from core.figures.compare import drift_histogram
+from core.figures.compare import SEEN, any_moved, drift_histogram
 from core.figures.scene import Label, Picture, Scene
 from core.permalink import CompareView
 from core.pipeline.comparison import NEAR
@@ -116,8 +116,12 @@ def moved_table(seen: CompareView, pair: Pair, lasso: Rows) -> None:
     else:
         order = np.argsort(-comparison.drift, kind="stable")
         st.markdown("##### What moved most, and what that means in words")
-    if float(comparison.drift.max(initial=0)) < 1e-6:
-        st.caption("Nothing moved: both spaces are the same, up to a turn of the whole.")
+    if not any_moved(comparison.drift):
+        st.caption(
+            f"Nothing moved: no {noun(comparison.a)} by as much as {SEEN}, so there is no order to "
+            "show. Both spaces are the same, up to a turn of the whole."
+        )
+        return
     _listed(seen, pair, drift_table(pair, order[:LISTED]), order[:LISTED])
 
 
