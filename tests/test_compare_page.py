@@ -239,6 +239,8 @@ class TestStates:
         app = see((words_reference, turned))
         assert "Nothing moved: no word by as much as 0.005" in said(app)
         assert "compare moves" not in scenes(app)
+        names = [label["text"] for label in stage(app, "compare")["pictures"][0]["labels"]]
+        assert names == words[: len(names)] != []  # the most frequent, as none went furthest
 
     @pytest.mark.parametrize("second", ["vectors:/no/such/file", IMAGE, "student:none"])
     def test_a_second_space_that_there_is_not(self, words_reference, second):

@@ -109,14 +109,15 @@ def maps_scene(
     revision = f"{pair.digest} {seen.layout}"
     common = {"height": 380, "fill": 352, "space": f"{pair.digest[:65]} compare"}
     focus = _focus(shown.a, shown.b, pick)
-    moved = _places(pair, most_moved(comparison.drift, MOST_NAMED))
+    moved = most_moved(comparison.drift, MOST_NAMED)
+    named = _places(pair, moved if len(moved) else np.arange(min(MOST_NAMED, comparison.shared)))
     regions = _regions(pair)
     kind = TITLES[shown.spec.kind]
     chosen = f" Chosen: {pick.text}." if pick else ""
     alt = f"{len(texts):,} shared items of {pair.names[0]} and {pair.names[1]} ({kind}).{chosen}"
     if seen.layout == "morph":
         trails = _places(pair, most_moved(comparison.drift))
-        ends = [pair_labels(texts, at, pick, ("a", "b"), moved) for at in (shown.a, shown.b)]
+        ends = [pair_labels(texts, at, pick, ("a", "b"), named) for at in (shown.a, shown.b)]
         morph = other_end(pair.names, shown.b, [*ends[1], *regions], tokens())
         figure = morph_map(shown.a, shown.b, colours, tokens(), revision, trails, pick)
         pictures = [
@@ -137,7 +138,7 @@ def maps_scene(
         pictures = []
         for number, (one, other, side, title, hint) in enumerate(_sides(pair, kind)):
             figure = side_map(one, other, colours, tokens(), f"{revision} {side}", side, pick)
-            labels = [*pair_labels(texts, one, pick, (side,), moved), *regions]
+            labels = [*pair_labels(texts, one, pick, (side,), named), *regions]
             with_spot(figure, labels, spot if number == on else None)
             pictures.append(
                 Picture(

@@ -189,7 +189,7 @@ def drift_table(pair: Pair, rows: Rows) -> pd.DataFrame:
 def take_away(seen: CompareView, pair: Pair, scene: Scene) -> None:
     """The whole table and the maps, to keep."""
     comparison = pair.comparison
-    csv, page, _ = st.columns([1, 1, 3])
+    csv, page, _ = st.columns([1.1, 1.3, 2.6])
     with csv:
         save_button(
             "Save the drift table",
