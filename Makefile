@@ -8,7 +8,7 @@ STUDENTS_ARGS ?=
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: app test coverage bench students bridge clean
+.PHONY: app test coverage fuzz bench students bridge clean
 .DELETE_ON_ERROR:
 
 app: .venv/.installed
@@ -31,6 +31,10 @@ test: .venv/.installed-for-tests
 coverage: .venv/.installed-for-tests
 	@$(BIN)/coverage run --source=core -m pytest
 	@$(BIN)/coverage report --skip-covered --show-missing
+
+# Every reader of what others bring, on mutated files: ten minutes, into benchmarks/results/fuzz.json.
+fuzz: .venv/.installed-for-tests
+	@$(BIN)/python -m benchmarks.fuzz
 
 .venv/.installed: pyproject.toml
 	$(make_venv)
