@@ -77,12 +77,14 @@ class Served:
 
 
 @contextmanager
-def server(command: Sequence[str], log: Path, environment: Mapping[str, str]) -> Iterator[Served]:
+def server(
+    command: Sequence[str], log: Path, environment: Mapping[str, str], root: Path = ROOT
+) -> Iterator[Served]:
     """Start a server in a session of its own; it and its children end with the block."""
     with log.open("wb") as stream:
         process = subprocess.Popen(
             command,
-            cwd=ROOT,
+            cwd=root,
             env=environment,
             stdout=stream,
             stderr=subprocess.STDOUT,
@@ -98,6 +100,29 @@ def server(command: Sequence[str], log: Path, environment: Mapping[str, str]) ->
                 process.wait(5)
             except (ProcessLookupError, subprocess.TimeoutExpired):
                 continue
+
+
+def processor_seconds(pid: int) -> float:
+    """What a process has used of all cores so far, its children left out. Linux."""
+    ticks = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
+
+
+def holdings(pid: int) -> dict[str, int]:
+    """What a process holds now, its children left out: megabytes of memory, and the most that it
+    ever had; threads; open descriptors. Linux."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    said = {
+        name: value.split()[0]
+        for name, _, value in (line.partition(":") for line in lines)
+        if name in ("VmRSS", "VmHWM", "Threads")
+    }
+    return {
+        "megabytes": int(said["VmRSS"]) * 1024 // 10**6,
+        "most_megabytes": int(said["VmHWM"]) * 1024 // 10**6,
+        "threads": int(said["Threads"]),
+        "descriptors": len(list(Path(f"/proc/{pid}/fd").iterdir())),
+    }
 
 
 @contextmanager
