@@ -13,6 +13,17 @@ const LABELS_WHOLE = 26; // labels at once on the whole map, and when zoomed in
 const LABELS_ZOOMED = 40;
 const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
+const MATCHES_LISTED = 8;
+const MATCHES_MARKED = 400; // rings drawn at once
+
+// The form in which texts are compared, as core/spaces/words.py has it: composed, without case and
+// without what has no look; whatever language the browser speaks.
+function folded(text) {
+  if (/^[\0-\x7f]*$/.test(text)) return text.toLowerCase();
+  const bare = text.replace(/\p{Default_Ignorable_Code_Point}+/gu, "") || text;
+  const small = bare.normalize("NFD").toLowerCase().split("ı").map((part) => part.toUpperCase().toLowerCase()).join("ı");
+  return small.replaceAll("ς", "σ").normalize("NFC").replaceAll("i\u0307", "i");
+}
 
 function element(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
@@ -548,6 +559,8 @@ class Search {
   constructor(stage) {
     this.stage = stage;
     this.rows = [];
+    this.marked = [];
+    this.total = 0;
     this.active = -1;
     const id = `ms-list-${Math.random().toString(36).slice(2)}`;
     this.input = element("input", {
@@ -559,15 +572,20 @@ class Search {
     this.root = element("div", { class: "ms-searchbox" }, this.input, this.list);
   }
 
-  matches(query) {
+  // Every item's text as it is compared, made once for as long as the items stay.
+  get keys() {
     const texts = this.stage.items?.texts ?? [];
-    const wanted = query.toLocaleLowerCase();
+    if (this.of !== texts) [this.of, this.folded] = [texts, texts.map(folded)];
+    return this.folded;
+  }
+
+  matches(query) {
+    const wanted = folded(query);
     const [exact, prefix, inside] = [[], [], []];
-    for (let row = 0; row < texts.length && prefix.length + inside.length < 4000; row++) {
-      const place = texts[row].toLocaleLowerCase().indexOf(wanted);
-      if (place < 0) continue;
-      (texts[row].length === query.length ? exact : place === 0 ? prefix : inside).push(row);
-    }
+    this.keys.forEach((key, row) => {
+      const place = key.indexOf(wanted);
+      if (place >= 0) (key === wanted ? exact : place === 0 ? prefix : inside).push(row);
+    });
     return [...exact, ...prefix, ...inside];
   }
 
@@ -576,25 +594,42 @@ class Search {
     this.waiting = setTimeout(() => {
       const query = this.input.value.trim();
       const all = query ? this.matches(query) : [];
-      this.rows = all.slice(0, 8);
+      this.rows = all.slice(0, MATCHES_LISTED);
       this.active = -1;
-      this.show(query, all.length);
-      this.stage.showMatches(query.length > 1 ? all.slice(0, 400) : []);
+      this.marked = query.length > 1 ? all.slice(0, MATCHES_MARKED) : [];
+      this.total = all.length;
+      this.show(query);
+      this.stage.showMatches(this.marked);
     }, 70);
   }
 
-  show(query, total) {
+  show(query) {
     const texts = this.stage.items?.texts ?? [];
-    const options = this.rows.map((row, k) => element("li", { role: "option", "aria-selected": String(k === this.active), id: `${this.list.id}-${k}`, onmousedown: (event) => { event.preventDefault(); this.choose({ row }); } }, texts[row].slice(0, 120)));
-    const exact = this.rows.some((row) => texts[row].toLocaleLowerCase() === query.toLocaleLowerCase());
+    const listed = this.rows.map((row) => texts[row]);
+    const options = this.rows.map((row, k) => element("li", { role: "option", "aria-selected": String(k === this.active), id: `${this.list.id}-${k}`, onmousedown: (event) => { event.preventDefault(); this.choose({ row }); } }, texts[row].slice(0, 120), this.apart(row, listed)));
+    const exact = this.rows.some((row) => this.keys[row] === folded(query));
     if (query && !exact) {
       options.push(element("li", { role: "option", class: "ms-new", "aria-selected": String(this.active === this.rows.length), id: `${this.list.id}-${this.rows.length}`, onmousedown: (event) => { event.preventDefault(); this.choose({ text: query }); } }, `Place “${query.slice(0, 60)}” on the map`));
     }
-    if (total > this.rows.length) options.push(element("li", { class: "ms-quiet", role: "presentation" }, `${total >= 4000 ? "over 4,000" : total} matches, marked on the map`));
+    if (this.total > this.rows.length) options.push(element("li", { class: "ms-quiet", role: "presentation" }, this.counted()));
     this.list.replaceChildren(...options);
     this.list.hidden = !options.length;
     this.input.setAttribute("aria-expanded", String(!this.list.hidden));
     this.input.setAttribute("aria-activedescendant", this.active >= 0 ? `${this.list.id}-${this.active}` : "");
+  }
+
+  // How many there are, and how many of them the map marks.
+  counted() {
+    const [total, marked] = [this.total, this.marked.length].map((count) => count.toLocaleString("en"));
+    if (!this.marked.length) return `${total} matches`;
+    return this.marked.length < this.total ? `${total} matches, the first ${marked} marked` : `${total} matches, marked on the map`;
+  }
+
+  // Of items with one text, what tells them apart.
+  apart(row, listed) {
+    const detail = this.stage.items?.details?.[row];
+    const alone = listed.filter((text) => text === this.stage.items.texts[row]).length < 2;
+    return alone || !detail ? null : element("span", { class: "ms-quiet" }, ` ${detail.slice(0, 60)}`);
   }
 
   key(event) {
@@ -603,11 +638,10 @@ class Search {
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
       this.active = clamp(this.active + (event.key === "ArrowDown" ? 1 : -1), -1, last);
-      this.show(query, this.rows.length);
+      this.show(query);
     } else if (event.key === "Enter" && query) {
-      const texts = this.stage.items?.texts ?? [];
       clearTimeout(this.waiting);
-      const row = this.active >= 0 ? this.rows[this.active] : this.matches(query).find((match) => texts[match].toLocaleLowerCase() === query.toLocaleLowerCase());
+      const row = this.active >= 0 ? this.rows[this.active] : this.matches(query).find((match) => this.keys[match] === folded(query));
       this.choose(row === undefined ? { text: query } : { row });
     } else if (event.key === "Escape") {
       this.input.value = "";

@@ -105,10 +105,11 @@ def signature_command(options: argparse.Namespace) -> None:
 
 def senses_command(options: argparse.Namespace) -> None:
     from core.pipeline.senses import Labelled, senses
+    from core.spaces.words import lines_of
 
     sentences = None
     if options.file is not None:
-        rows = [line.split("\t") for line in _read(options.file).splitlines() if line.strip()]
+        rows = [line.split("\t") for line in lines_of(_read(options.file)) if line.strip()]
         if bad := next((row for row in rows if len(row) != 2), None):
             raise InvalidSpecification(
                 f"found a line of {len(bad)} columns in {options.file}; expected two, the sense "
@@ -189,7 +190,9 @@ def _texts(options: argparse.Namespace) -> list[str]:
 
 def _lines(file: Path) -> list[str]:
     """One text a line, empty lines left out."""
-    found = [line for line in _read(file).splitlines() if line.strip()]
+    from core.spaces.words import lines_of
+
+    found = [line for line in lines_of(_read(file)) if line.strip()]
     if not found:
         raise UnreadableFile(f"found nothing in {file}; expected a text a line")
     return found

@@ -22,6 +22,7 @@ from core.decode.language_model import LanguageModel, Pass
 from core.decode.memory import in_batches
 from core.decode.stream import Edit
 from core.errors import InvalidSpecification, Unsupported
+from core.spaces.words import folded
 from core.types import Progress, Queries, QueryScores, silent, tell
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def identity_prompt(avoiding: Sequence[str] = ()) -> tuple[str, tuple[str, ...]]
     >>> identity_prompt(["Moon"])[1]
     ('chair', 'lamp', 'salt', 'glove')
     """
-    asked = {text.strip().casefold() for text in avoiding}
+    asked = {folded(text.strip()) for text in avoiding}
     examples = tuple([it for it in (*EXAMPLES, *SPARE) if it not in asked][: len(EXAMPLES)])
     lines = "\n".join(f" {it}: {it}" for it in examples)
     return f"{lines}\n {PLACE}:".removeprefix(" "), examples
@@ -124,7 +125,7 @@ def is_echo(word: str, examples: Sequence[str]) -> bool:
     >>> [is_echo(it, ("moon", "salt")) for it in ("Salt", "sal", "salty", "x", "sea", "s")]
     [True, True, True, True, False, False]
     """
-    said = word.strip().casefold()
+    said = folded(word.strip())
     if said in (PLACE, ":", *examples):
         return True
     return any(

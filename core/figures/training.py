@@ -9,6 +9,7 @@ from core.figures.frame import bare_axis, blank, marks, padded, points
 from core.figures.map import point_size
 from core.figures.scene import Label, label_at
 from core.figures.tokens import Tokens
+from core.spaces.words import is_word
 from core.types import Coords, Matrix, Queries, Vector
 
 LANDMARKS = 14
@@ -65,7 +66,7 @@ def frame_of(vectors: Matrix) -> tuple[Vector, Queries]:
 
 def landmarks(texts: Sequence[str], there: Coords) -> list[Label]:
     """Names of some items far from each other, whole words first, at the teacher's places."""
-    rows = np.array([row for row, text in enumerate(texts) if text.isalpha()], np.int64)
+    rows = np.array([row for row, text in enumerate(texts) if is_word(text)], np.int64)
     rows = rows if len(rows) >= LANDMARKS else np.arange(len(texts))
     if not len(rows):
         return []

@@ -16,6 +16,7 @@ import numpy as np
 from core.metrics.intervals import Draws, Interval, Values, bootstrap
 from core.spaces.geometry import paired_cosines
 from core.spaces.space import Space
+from core.spaces.words import lines_of
 from core.types import Matrix, Progress, silent, tell
 
 if TYPE_CHECKING:
@@ -181,7 +182,7 @@ def _similar(vectors: Matrix, pairs: Sequence[tuple[int, int, float]]) -> Values
 
 
 def _judgements(path: Path) -> Iterator[tuple[str, str, float]]:
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in lines_of(path.read_text(encoding="utf-8")):
         parts = line.upper().split("\t")
         if not line.startswith("#") and len(parts) == 3:
             yield parts[0], parts[1], float(parts[2])
@@ -190,7 +191,7 @@ def _judgements(path: Path) -> Iterator[tuple[str, str, float]]:
 def _questions(path: Path) -> list[tuple[str, tuple[str, ...]]]:
     """(section, four words in upper case) for each line."""
     found, section = [], ""
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in lines_of(path.read_text(encoding="utf-8")):
         if line.startswith(": "):
             section = line[2:].strip()
         elif line.strip():

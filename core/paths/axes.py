@@ -10,6 +10,7 @@ from core.errors import InvalidSpecification
 from core.paths.base import Double
 from core.spaces.geometry import unit_rows
 from core.spaces.space import Space, frozen
+from core.spaces.words import folded
 from core.types import Coords, Matrix, Queries, QueryScores, Scores, Vector
 
 ZERO = 1e-5  # length of the difference of means of unit vectors that is only rounding
@@ -52,8 +53,8 @@ def axis_between(
             raise InvalidSpecification(
                 f"found no words in the '{side}' list; expected one or more: name some"
             )
-    ends = {word.casefold() for word in end}
-    shared = [word for word in start if word.casefold() in ends]
+    ends = {folded(word) for word in end}
+    shared = [word for word in start if folded(word) in ends]
     if shared:
         raise InvalidSpecification(
             f"found {shared[0]!r:.60} on both sides of the axis; expected different words: "

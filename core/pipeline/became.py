@@ -11,6 +11,7 @@ from core.errors import InvalidSpecification
 from core.pipeline.reading import identity, reader
 from core.pipeline.state_index import Floats, StateIndex, best
 from core.signatures.states import States
+from core.spaces.words import folded
 from core.teachers.hub import display
 from core.types import Scores
 
@@ -113,7 +114,7 @@ def became(
         )
     stamp = identity(reference)
     table, names = _table(reference, stamp), _names(reference, stamp, tuple(index.types["token"]))
-    own = states.texts[int(states.tokens["text"].iloc[row])].casefold()
+    own = folded(states.texts[int(states.tokens["text"].iloc[row])])
     mine = np.stack([layer[row] for layer in states.layers]).astype(np.float32)
     by_row = table.cosines(mine, index.means, centred) if table else None
     found = []
@@ -136,7 +137,7 @@ def _rows(table: Table, cosines: Floats, k: int) -> tuple[NearToken, ...]:
 
 def _others(index: StateIndex, cosines: Scores, own: str, k: int) -> tuple[NearState, ...]:
     """The k nearest states, the best of each sentence, without the sentence itself."""
-    mine = np.array([text.casefold() == own for text in index.texts])
+    mine = np.array([folded(text) == own for text in index.texts])
     left = np.where(mine[index.text_rows], OUT, cosines).astype(np.float32)
     nearest = np.full(len(index.texts), OUT, np.float32)
     np.maximum.at(nearest, index.text_rows, left)

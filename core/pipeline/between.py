@@ -28,6 +28,7 @@ from core.paths.sphere import slerp
 from core.pipeline.keys import store_key
 from core.pipeline.speaking import speaker, speaker_identity
 from core.pipeline.stages import reach, scaled
+from core.spaces.words import folded
 from core.types import Progress, Queries, Vector, silent
 
 if TYPE_CHECKING:
@@ -237,7 +238,7 @@ def divergence(one: Between, other: Between) -> Floats:
 def require_asked(texts: Sequence[str], steps: int = STEPS, kind: str = "lerp") -> None:
     """Raise InvalidSpecification for concepts that are the same or empty, and for steps and kinds
     that there are not: what can be said before a model is loaded."""
-    said = [" ".join(text.split()).casefold() for text in texts]
+    said = [folded(" ".join(text.split())) for text in texts]
     if not all(said):
         raise InvalidSpecification(
             "found an empty concept; expected a word or a few, such as ocean: write one"

@@ -1,18 +1,18 @@
 """What the bridge learns from: points of sentences with their words, split by document."""
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import regex
 
 from core.decode.language_model import LanguageModel
 from core.spaces.geometry import unit_rows
 from core.types import Matrix, Queries
 
-WORD = re.compile(r"[^\W\d_][\w'’-]*\w|\d{4}")  # two characters or more, or a year
+WORD = regex.compile(r"[^\W\d_][\w'’-]*\w|\d{4}")  # two characters or more, or a year
 MOST_WORDS = 14_000
 SEEN = 2  # times that a word must occur in the texts
 HELD_OUT, TUNED = 0.10, 0.05  # shares of the documents

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from core.errors import InvalidSpecification, UnreadableFile
+from core.spaces.words import folded, lines_of
 from core.store.disk import Store
 
 MOST_BYTES = 50_000_000
@@ -61,7 +62,7 @@ def read_table(data: bytes, name: str) -> pd.DataFrame:
             f"found {name:.60}, which is not UTF-8 (byte {fault.start}); expected text in UTF-8: "
             "save it so"
         ) from None
-    first = next((line for line in text.splitlines() if line.strip()), "")
+    first = next((line for line in lines_of(text) if line.strip()), "")
     if not first or "\x00" in text:
         raise UnreadableFile(
             f"found {'no text' if not first else 'zero bytes'} in {name:.60}; expected a line of "
@@ -116,7 +117,7 @@ def labelled(
     whole = (rows[needed] != "").all(axis=1) & rows["text"].map(_has_signs)
     rows = _kept(rows, whole, notes, "without text or label")
     rows = _drawn(rows, seed, notes)
-    groups = rows["group"].where(rows["group"] != "", rows["text"].str.casefold())
+    groups = rows["group"].where(rows["group"] != "", rows["text"].map(folded))
     many = groups.groupby(rows["label"]).nunique()
     alone = many.index[many < FEWEST_GROUPS]
     rows = _kept(rows, ~rows["label"].isin(alone), notes, "with a label in one group only")

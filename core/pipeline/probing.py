@@ -25,6 +25,7 @@ from core.signatures.pooling import Pooling, each_layer, pool
 from core.signatures.states import States
 from core.spaces.geometry import Floats
 from core.spaces.lexicon import category_of
+from core.spaces.words import folded
 from core.teachers.texts import Sentence
 from core.types import Matrix, Progress, Scores, silent
 
@@ -275,7 +276,7 @@ def _category(reference: str, _word: str, seed: int, progress: Progress) -> Ques
     """The lexical category of a word, from its state in a sentence; no word on both sides."""
     sentences = some_sentences(SENTENCES, seed)
     read = _read(reference, [it.text for it in sentences], WORDS, progress)
-    surfaces = read.table["surface"].str.casefold().tolist()
+    surfaces = read.table["surface"].map(folded).tolist()
     categories = category_of(surfaces)
     counted = Counter(it for it in categories if it).most_common(CLASSES)
     common = {name for name, _ in counted}
@@ -292,7 +293,7 @@ def _position(reference: str, _word: str, seed: int, progress: Progress) -> Ques
     rows = _drawn(list(range(len(read.table))), seed)
     labels = [next(name for end, name in PLACES if places[row] <= end) for row in rows]
     groups = read.table["text"].astype(str).tolist()
-    surfaces = read.table["surface"].str.casefold().tolist()
+    surfaces = read.table["surface"].map(folded).tolist()
     words = [surfaces[row] for row in rows]
     return read.question(rows, labels, [groups[row] for row in rows], words, "sentence")
 
@@ -345,7 +346,7 @@ def _own(reference: str, own: Labelled, progress: Progress) -> Question:
     """
     given = own.groups or ("",) * len(own.texts)
     together = [
-        f"group {group}" if group else f"text {text.casefold()}"
+        f"group {group}" if group else f"text {folded(text)}"
         for group, text in zip(given, own.texts, strict=True)
     ]
     if not own.words:
@@ -361,7 +362,7 @@ def _own(reference: str, own: Labelled, progress: Progress) -> Question:
                 f"found none of the words, such as {own.words[0]!r:.40}, as one word in its text; "
                 "expected single words as they stand there: mend the column of words"
             )
-        words = [own.words[text].casefold() for text in kept]
+        words = [folded(own.words[text]) for text in kept]
         held: dict[str, set[str]] = {}
         for text, word in zip(kept, words, strict=True):
             held.setdefault(own.labels[text], set()).add(word)
@@ -485,8 +486,8 @@ def _without_context(states: States, model: Reader) -> States | None:
 
 def _first(table: pd.DataFrame, words: Sequence[str]) -> tuple[list[int], list[int]]:
     """The row of the first occurrence of each text's own word, and the text's number."""
-    wanted = table["text"].map(lambda text: words[text].casefold())
-    mine = table[table["surface"].str.casefold() == wanted].drop_duplicates("text")
+    wanted = table["text"].map(lambda text: folded(words[text]))
+    mine = table[table["surface"].map(folded) == wanted].drop_duplicates("text")
     return mine.index.tolist(), mine["text"].tolist()
 
 

@@ -1,7 +1,6 @@
 """The senses of a word: its states in many sentences, and the layer that parts them."""
 
 import csv
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,6 +15,7 @@ from core.signatures.hidden import hidden_states
 from core.signatures.pooling import Pooling, each_layer
 from core.signatures.states import States
 from core.site import site_root
+from core.spaces.words import folded, normal, standing_alone
 from core.teachers.texts import corpus_sentences
 from core.types import Matrix, Progress, silent
 
@@ -133,8 +133,8 @@ def grouped_senses(reference: str, word: str, progress: Progress = silent) -> Se
 
 def sentences_with(word: str, most: int = MOST_FOUND) -> list[str]:
     """Sentences of the packaged texts in which a word stands by itself, drawn with one seed."""
-    whole = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)", re.IGNORECASE)
-    found = [it.text for it in corpus_sentences() if whole.search(it.text)]
+    whole = standing_alone(normal(word))
+    found = [it.text for it in corpus_sentences() if whole.search(normal(it.text))]
     if len(found) <= most:
         return found
     chosen = np.sort(np.random.default_rng(0).permutation(len(found))[:most])
@@ -147,7 +147,7 @@ def occurrences(states: States, word: str) -> tuple[Matrix, ...]:
     Raises UnknownItem for a text without it.
     """
     layers, table = each_layer(states, Pooling(unit="word"))
-    mine = table[table["surface"].str.casefold() == word.casefold()].drop_duplicates("text")
+    mine = table[table["surface"].map(folded) == folded(word)].drop_duplicates("text")
     if missing := sorted(set(range(len(states.texts))) - set(mine["text"])):
         raise UnknownItem(
             f"found no {word!r:.60} in sentence {missing[0] + 1}; expected it in each, as a word "

@@ -17,6 +17,7 @@ from core.pipeline.reading import reader
 from core.signatures.documents import document_signatures, document_states
 from core.signatures.hidden import Reader
 from core.signatures.pooling import Pooling
+from core.spaces.words import inside_word
 from core.store.disk import Artefact, Store
 from core.store.files import Array
 from core.types import Coords, Progress, QueryCoords, Vector, silent
@@ -123,7 +124,7 @@ def snippet(text: str, start: int = 0, end: int | None = None, limit: int = SNIP
     'never forgets.'
     """
     said = text[start : len(text) if end is None else end]
-    if start and text[start - 1].isalnum() and said[:1].isalnum():
+    if inside_word(text, start):
         said = said.partition(" ")[2] or said
     line = " ".join(said[: 4 * limit].split())
     line = line.lstrip(" ,.;:!?)]}’”–—-") or line if start else line

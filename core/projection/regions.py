@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from core.errors import InvalidVectors
 from core.spaces.space import frozen
+from core.spaces.words import folded
 from core.types import Coords, Matrix, Vector
 
 SHARES = (60, 200, 700)  # a region of each level holds at least one item in so many
@@ -75,7 +76,7 @@ def regions(coords: Coords, unit: Matrix, texts: Sequence[str], seed: int = 0) -
         for rows in sorted(members, key=len, reverse=True):
             row = _name(rows, unit, mean, texts, taken)
             if row is not None and len(rows) < n:
-                taken.add(texts[row].casefold())
+                taken.add(folded(texts[row]))
                 labels.append(_label(coords, texts, rows, row, level))
     return Regions(frozen(levels[MIDDLE]), tuple(labels))
 
@@ -114,7 +115,7 @@ def _name(
     lengths = np.linalg.norm(away, axis=1)
     closeness = away @ centre / np.where(lengths > 0, lengths, 1)
     ranked = rows[np.argsort(-closeness, kind="stable")[:CANDIDATES]]
-    free = [int(row) for row in ranked if texts[row].casefold() not in taken]
+    free = [int(row) for row in ranked if folded(texts[row]) not in taken]
     return next((row for row in free if _presentable(texts[row])), free[0] if free else None)
 
 

@@ -11,6 +11,7 @@ from core.signatures.isotropy import anisotropy
 from core.signatures.pooling import Pooling, pool
 from core.signatures.states import States
 from core.spaces.geometry import unit_rows
+from core.spaces.words import folded
 from core.types import Matrix, Progress, silent, tell
 
 CONTEXTS = 5  # texts that a word must occur in
@@ -54,7 +55,7 @@ def by_layer(
         spec = Pooling(unit="word", layers=(number,), skip_first=states.causal)
         made = pool(states, spec)
         vectors, table = made.vectors, made.table
-        words = table.groupby(table["surface"].str.casefold())
+        words = table.groupby(table["surface"].map(folded))
         often = words["text"].nunique()
         rows = [words.indices[word] for word in often.index[often >= max(contexts, 2)]]
         texts = table.groupby("text").indices.values()

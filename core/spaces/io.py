@@ -21,6 +21,7 @@ import pandas as pd
 
 from core.errors import InvalidVectors, UnreadableFile
 from core.spaces.textvectors import EXPECTED, duplicates, read_keyed
+from core.spaces.words import lines_of
 
 WORD_KEYS = ("words", "texts", "tokens")
 TEXT_COLUMNS = ("text", "word", "token", "item", "name", "index")
@@ -114,7 +115,7 @@ def _read_npy(path: Path) -> NamedVectors:
         )
     vectors = _array(path, path.name)
     try:
-        words = beside.read_text(encoding="utf-8").splitlines()
+        words = lines_of(beside.read_text(encoding="utf-8"))
     except UnicodeDecodeError:
         raise UnreadableFile(
             f"found bytes in {beside.name} that are not UTF-8; expected text: save it as UTF-8"

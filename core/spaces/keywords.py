@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import InvalidSpecification
+from core.spaces.words import terms
 
 COUNT = 5
-WORD = r"(?u)\b[^\W\d_]{3,}\b"  # three letters or more; no digits
 NONE = -1  # the class of a text in no group
 
 Classes = npt.NDArray[np.integer]
@@ -25,7 +25,8 @@ def class_keywords(
         W(t, c) = tf(t, c) log(1 + A / f(t))
 
     with tf(t, c) the share of t among the class's words, f(t) how often t occurs in all classes,
-    and A the mean number of words in a class. English stop words are left out. Equal weights
+    and A the mean number of words in a class. What a term is, says :func:`core.spaces.words.terms`;
+    English stop words are left out. Equal weights
     stand in the order of the alphabet. A class without words has none.
 
     Raises InvalidSpecification where the two do not have the same length.
@@ -37,15 +38,15 @@ def class_keywords(
             f"found {len(texts)} texts and {len(classes)} classes; expected one class a text"
         )
     groups = int(classes.max(initial=NONE)) + 1
-    terms, counts = _counts(texts, classes, groups)
-    if not len(terms):
+    held, counts = _counts(texts, classes, groups)
+    if not len(held):
         return [() for _ in range(groups)]
     words = counts.sum(axis=1)  # (c,) in each class
     shares = counts / np.maximum(words, 1)[:, None]
     weights = shares * np.log1p(words.mean() / counts.sum(axis=0))
     best = np.argsort(-weights, axis=1, kind="stable")[:, :count]
     return [
-        tuple((str(terms[t]), float(row[t])) for t in order if row[t] > 0)
+        tuple((str(held[t]), float(row[t])) for t in order if row[t] > 0)
         for order, row in zip(best, weights, strict=True)
     ]
 
@@ -61,7 +62,9 @@ def _counts(
     nothing = np.empty(0, object), np.zeros((groups, 0))
     if not len(inside):
         return nothing
-    counter = CountVectorizer(stop_words="english", token_pattern=WORD)
+    counter = CountVectorizer(
+        stop_words="english", lowercase=False, tokenizer=terms, token_pattern=None
+    )
     try:
         per_text = counter.fit_transform([texts[row] for row in inside.tolist()])
     except ValueError:  # what is left are stop words and numbers

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from core.errors import InvalidSpecification
 from core.spaces.space import Space
+from core.spaces.words import folded, is_word
 from core.types import Rows
 
 CONTINUATION = "##"  # WordPiece's mark of a piece that goes on a word
@@ -108,7 +109,7 @@ def whole_words(space: Space) -> Rows:
     found = [
         row
         for row, (text, kind) in enumerate(zip(space.texts, kinds, strict=True))
-        if kind == "word" and text.isalpha() and len(text) >= FEWEST_LETTERS
+        if kind == "word" and is_word(text) and len(text) >= FEWEST_LETTERS
     ]
     return np.array(found, dtype=np.int64)
 
@@ -126,7 +127,7 @@ def split(space: Space, share: float, seed: int) -> Split:
 
 
 def _key(text: str) -> str:
-    words = text.casefold().removeprefix(CONTINUATION).split()
+    words = folded(text).removeprefix(CONTINUATION).split()
     return " ".join(_stem(word) for word in words) if words else text
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from core.site import site_root
+from core.spaces.words import normal
 
 PARTS = {"noun": "noun", "verb": "verb", "adj": "adjective", "adv": "adverb"}
 
@@ -25,7 +26,7 @@ def category_of(words: Sequence[str]) -> list[str]:
     ['noun.animal', 'verb.motion', '']
     """
     known = _categories()
-    return [known.get(word.lower(), "") for word in words]
+    return [known.get(normal(word).lower(), "") for word in words]
 
 
 def part_of_speech(words: Sequence[str]) -> list[str]:
@@ -44,7 +45,7 @@ def frequency_rank(words: Sequence[str]) -> list[int]:
     [0, 0, -1]
     """
     known = _ranks()
-    return [known.get(word.lower(), -1) for word in words]
+    return [known.get(normal(word).lower(), -1) for word in words]
 
 
 def word_table(words: Sequence[str], kind: str | Sequence[str] = "word") -> pd.DataFrame:

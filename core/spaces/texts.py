@@ -1,15 +1,21 @@
 """Finding a row by its text, by the one rule that spaces and vocabularies share."""
 
+import unicodedata
 from collections.abc import Sequence
 from functools import cached_property
 
+from core.spaces.words import folded, normal
+
 
 class TextIndex:
-    """Rows by text: exactly, then without regard to case; of equal texts the first row.
+    """Rows by text: exactly, then as it looks (NFC and NFD are one text), then without case.
 
-    >>> index = TextIndex(["Cat", "cat", "dog"])
-    >>> index.find("cat"), index.find("CAT"), index.find("cow")
-    (1, 0, None)
+    Of equal texts the first row answers; what has no look and what case is, says
+    :func:`core.spaces.words.folded`.
+
+    >>> index = TextIndex(["Cat", "cat", "dog", "cafe\u0301"])
+    >>> index.find("cat"), index.find("CAT"), index.find("cow"), index.find("café")
+    (1, 0, None, 3)
     """
 
     def __init__(self, texts: Sequence[str]) -> None:
@@ -21,10 +27,23 @@ class TextIndex:
         return {text: row for row, text in reversed(list(enumerate(self._texts)))}
 
     @cached_property
+    def _composed(self) -> dict[str, int]:
+        """The first row of each text that is not composed, by its composed form."""
+        told = [
+            (normal(text), row)
+            for row, text in enumerate(self._texts)
+            if not (text.isascii() or unicodedata.is_normalized("NFC", text))
+        ]
+        return dict(reversed(told))
+
+    @cached_property
     def _folded(self) -> dict[str, int]:
-        return {text.casefold(): row for row, text in reversed(list(enumerate(self._texts)))}
+        return {folded(text): row for row, text in reversed(list(enumerate(self._texts)))}
 
     def find(self, text: str) -> int | None:
         """The row of a text; None if absent."""
-        row = self.exact.get(text)
-        return self._folded.get(text.casefold()) if row is None else row
+        looks = normal(text)
+        for rows, key in ((self.exact, text), (self.exact, looks), (self._composed, looks)):
+            if (row := rows.get(key)) is not None:
+                return row
+        return self._folded.get(folded(text))

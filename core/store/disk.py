@@ -27,6 +27,7 @@ import pandas as pd
 from core.errors import StoreError
 from core.spaces.neighbors import NeighborGraph
 from core.spaces.space import Provenance, Space
+from core.spaces.words import lines_of
 from core.store.files import Array, map_arrays, write_arrays, write_table
 from core.store.manifest import NAME, Manifest, damaged
 
@@ -208,7 +209,7 @@ def _read(folder: Path, verify: bool) -> Artefact:
             payload=manifest.payload,
         )
     except (ArrowException, ValueError, KeyError, TypeError) as fault:
-        raise damaged(folder, f"files that do not read ({str(fault).splitlines()[0]})") from None
+        raise damaged(folder, f"files that do not read ({lines_of(str(fault))[0]})") from None
 
 
 def _storable(texts: tuple[str, ...]) -> npt.NDArray[np.object_]:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from core.errors import StoreError
+from core.spaces.words import lines_of
 
 Array = npt.NDArray[Any]
 
@@ -77,6 +78,6 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
         pq.write_table(pa.Table.from_pandas(table), path, compression="zstd")
     except (pa.ArrowException, UnicodeEncodeError) as fault:
         raise StoreError(
-            f"found a table {path.stem!r} that Parquet cannot hold ({str(fault).splitlines()[0]}); "
+            f"found a table {path.stem!r} that Parquet cannot hold ({lines_of(str(fault))[0]}); "
             "expected columns of one type each: convert them before saving"
         ) from None

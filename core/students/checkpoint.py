@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import StoreError
+from core.spaces.words import lines_of
 from core.types import Coords, Matrix, Rows
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -63,7 +64,7 @@ class Keeper:
         if self.folder is None or not (self.folder / HISTORY).exists():
             return []
         entries: dict[float, dict[str, float]] = {}
-        for line in (self.folder / HISTORY).read_text(encoding="utf-8").splitlines():
+        for line in lines_of((self.folder / HISTORY).read_text(encoding="utf-8")):
             try:
                 entry = {name: float(value) for name, value in json.loads(line).items()}
                 entries[entry["step"]] = entry

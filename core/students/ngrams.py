@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import InvalidStudent
+from core.spaces.words import normal
 
 LONGEST = 6  # characters of a gram
 SHARED = 64  # places for single characters that have none of their own
@@ -165,7 +166,7 @@ def _characters(texts: Sequence[str]) -> tuple[Array, Array]:
         text.removeprefix(CONTINUATION) if on else text
         for text, on in zip(texts, goes_on, strict=True)
     ]
-    read = [text.casefold() for text in read]
+    read = [normal(text).casefold() for text in read]
     sizes = np.array([len(text) for text in read], dtype=np.int64) + 2
     starts = np.concatenate([[0], np.cumsum(sizes)])
     codes = np.empty(starts[-1], np.uint64)

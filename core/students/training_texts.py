@@ -10,6 +10,7 @@ import numpy.typing as npt
 from core.errors import InvalidSpecification
 from core.spaces.lemmas import held_out_rows, lemma_groups, split
 from core.spaces.space import Space
+from core.spaces.words import folded
 from core.types import Rows
 
 SHORTEST, LONGEST = 2, 12  # words of a span
@@ -44,12 +45,12 @@ def trained_on(space: Space, share: float, seed: int) -> Rows:
     equal: then there is nothing to learn.
     """
     out = held_out(space, share, seed)
-    seen = {space.texts[row].casefold() for row in out}
+    seen = {folded(space.texts[row]) for row in out}
     rows: list[int] = []
     forbidden = set(out.tolist())
     for row, text in enumerate(space.texts):
-        if row not in forbidden and text.casefold() not in seen:
-            seen.add(text.casefold())
+        if row not in forbidden and folded(text) not in seen:
+            seen.add(folded(text))
             rows.append(row)
     found = np.array(rows, dtype=np.int64)
     if len(found) < 2 or np.allclose(space.vectors[found], space.vectors[found[0]], atol=1e-6):

@@ -1,27 +1,28 @@
 """Finding a typed text in a table of vectors: the row, the words, or the nearest spellings."""
 
 import difflib
-import re
 from collections.abc import Callable
 
 import numpy as np
 
 from core.errors import UnknownItem
 from core.spaces.space import Space
+from core.spaces.words import clusters, folded, normal, unspaced, words
 from core.teachers.base import shown
 from core.types import Vector
 
-WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 LONGEST_WORD = 40  # characters; longer texts are not compared by spelling
 CANDIDATES = 4000  # spellings compared at most: difflib takes 10 us each
 MOST_WORDS = 1000  # words of a text that are averaged; more say nothing more
+LONGEST_CUT = 12  # characters of an item for which a run without spaces is searched
 
 
 def represent_in_table(space: Space, text: str) -> tuple[Vector, str]:
     """(d,) a text's vector from a table of words alone, and how it was made.
 
     The exact row, else the row without regard to case, else the mean of the words that the
-    table holds. Raises UnknownItem with the nearest spellings.
+    table holds. A run of a script without spaces is cut into the longest items from its start.
+    Raises UnknownItem with the nearest spellings.
     """
     return own_row(space, text) or _mean_of_words(space, text)
 
@@ -34,18 +35,19 @@ def own_row(space: Space, text: str) -> tuple[Vector, str] | None:
     row = space.find(wanted)
     if row is None:
         return None
-    how = "its own row" if space.texts[row] == wanted else f"the row of {space.texts[row]!r}"
+    same = normal(space.texts[row]) == normal(wanted)
+    how = "its own row" if same else f"the row of {space.texts[row]!r}"
     return space.vectors[row], how
 
 
 def similar(space: Space, text: str, count: int = 3) -> list[str]:
     """Items spelled nearly like ``text``, at most ``count``; the same first letter, like length."""
-    word = text.strip().casefold()
+    word = folded(text.strip())
     if not 0 < len(word) <= LONGEST_WORD:
         return []
     near: list[str] = []
     for candidate in space.texts:
-        if candidate[:1].casefold() == word[0] and abs(len(candidate) - len(word)) <= 2:
+        if folded(candidate[:1]) == word[0] and abs(len(candidate) - len(word)) <= 2:
             near.append(candidate)
             if len(near) == CANDIDATES:
                 break
@@ -97,14 +99,36 @@ def named(parts: list[str], most: int = 8) -> str:
 
 
 def _mean_of_words(space: Space, text: str) -> tuple[Vector, str]:
-    words = WORD.findall(text[: MOST_WORDS * LONGEST_WORD])[:MOST_WORDS]
+    told = words(text[: MOST_WORDS * LONGEST_WORD])[:MOST_WORDS]
+    parts = [part for word in told for part in _cut(space, word)]
 
     def vector_of(word: str) -> Vector | None:
         row = space.find(word)
         return None if row is None else space.vectors[row]
 
-    vector, used, missing = mean_of(words, vector_of)
+    vector, used, missing = mean_of(parts, vector_of)
     if vector is None:
         raise unknown(space, text, ", or minilm:words, which encodes any text")
     how = f"mean of {len(used)} word{'s' * (len(used) != 1)}: {named(used)}"
     return vector, how + (f"; not known: {named(missing)}" if missing else "")
+
+
+def _cut(space: Space, word: str) -> list[str]:
+    """A word; of a run without spaces, the longest items that it begins with, one after another.
+
+    What no item begins is kept together, to be told as not known.
+    """
+    if not unspaced(word) or space.find(word) is not None:
+        return [word]
+    parts, letters, lost = [], clusters(word), ""
+    while letters:
+        sizes = range(min(len(letters), LONGEST_CUT), 0, -1)
+        known = (size for size in sizes if space.find("".join(letters[:size])) is not None)
+        size = next(known, 0)
+        if size and lost:
+            parts.append(lost)
+        if size:
+            parts.append("".join(letters[:size]))
+        lost = "" if size else lost + letters[0]
+        letters = letters[size or 1 :]
+    return [*parts, lost] if lost else parts

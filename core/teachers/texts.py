@@ -14,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from core.errors import TeacherUnavailable
+from core.spaces.words import lines_of
 from core.teachers.packages import package_folder
 
 NEWS = ("lee_background.cor", "lee.cor")
@@ -122,7 +123,7 @@ def sentences_of(text: str) -> Iterator[str]:
     >>> list(sentences_of("Dr. Smith went to the U.S. Senate on Monday. He spoke. (And , left"))
     ['Dr. Smith went to the U.S. Senate on Monday.']
     """
-    for line in text.splitlines():
+    for line in lines_of(text):
         if NOT_PROSE.match(line):
             continue
         for sentence in _split(line):
@@ -194,7 +195,7 @@ def _data(name: str) -> Path:
 
 def _news() -> Iterator[tuple[str, str, str]]:
     for name in NEWS:
-        for document in _data(name).read_text(encoding="utf-8", errors="replace").splitlines():
+        for document in lines_of(_data(name).read_text(encoding="utf-8", errors="replace")):
             title = " ".join(document.split()[:7])
             yield "news", f"News: {title}…", document.replace("--", " – ").replace("\ufffd", HOLE)
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from core.figures.colors import GROUPS
+from core.spaces.words import folded
 
 NAMED = 4
 CLEARLY = 0.12  # of a share of common letter pairs: less is no trend
@@ -166,5 +167,5 @@ def _chance(summary: Mapping[str, float], name: str) -> str:
 
 
 def _pairs(text: str) -> Counter[str]:
-    ended = f" {text.casefold()} "
+    ended = f" {folded(text)} "
     return Counter(ended[at : at + 2] for at in range(len(ended) - 1))

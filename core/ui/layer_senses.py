@@ -23,6 +23,7 @@ from core.pipeline.layer_pictures import LayerPicture, ground_of, layer_picture
 from core.pipeline.reading import identity
 from core.pipeline.senses import Labelled, Senses, grouped_senses, prepared_senses, senses
 from core.projection.base import PcaSpec
+from core.spaces.words import lines_of
 from core.ui.prose import plain
 from core.ui.stage import mount, tokens
 from core.ui.state import bench, remember, widget
@@ -95,7 +96,7 @@ def labelled(text: str) -> tuple[Labelled, ...]:
     >>> labelled("shore: The bank was wet.\\nno colon")
     (Labelled(text='The bank was wet.', sense='shore'),)
     """
-    pairs = [line.partition(":")[::2] for line in text.splitlines()]
+    pairs = [line.partition(":")[::2] for line in lines_of(text)]
     return tuple(
         Labelled(sentence.strip(), sense.strip()[:40])
         for sense, sentence in pairs

@@ -29,6 +29,7 @@ from core.projection.base import PcaSpec, Spec, UmapSpec
 from core.signatures.hidden import FULL, hidden_states
 from core.signatures.states import States
 from core.spaces.geometry import unit_rows
+from core.spaces.words import folded, is_word, lines_of
 from core.ui.layer_attention import attention_lines
 from core.ui.layer_became import became_panel
 from core.ui.layer_drift import drift_panel
@@ -96,8 +97,8 @@ class Reading:
     @cached_property
     def followed(self) -> list[int]:
         """The chosen token, then its namesakes among those that are drawn."""
-        name = self.written(self.chosen).casefold()
-        same = [row for row in states_of(self) if self.written(row).casefold() == name]
+        name = folded(self.written(self.chosen))
+        same = [row for row in states_of(self) if folded(self.written(row)) == name]
         return [self.chosen, *(row for row in same if row != self.chosen)][:MOST_FOLLOWED]
 
     @cached_property
@@ -122,7 +123,7 @@ def telling(states: States) -> int:
 
     A single sentence has its longest word looked at.
     """
-    names = [surface(states, row).casefold() for row in range(min(len(states.tokens), MOST_DRAWN))]
+    names = [folded(surface(states, row)) for row in range(min(len(states.tokens), MOST_DRAWN))]
     held: dict[str, set[int]] = {}
     for name, text in zip(names, states.tokens["text"].tolist(), strict=False):
         held.setdefault(name, set()).add(text)
@@ -174,7 +175,7 @@ def _box(seen: LayersView) -> LayersView:
             max_chars=8_000,
             help="Press Ctrl+Enter, or click beside the box, to have them read.",
         )
-    lines = tuple(line.strip() for line in typed.splitlines() if line.strip())
+    lines = tuple(line.strip() for line in lines_of(typed) if line.strip())
     with sets:
         named = next((name for name, it in SETS.items() if it == lines), None)
         key = widget("layers", f"set {named}")
@@ -402,15 +403,15 @@ def _told(reading: Reading) -> list[str]:
 def nearest_words(own: Ground, states: States, row: int, k: int = 3) -> list[list[str]]:
     """For each layer the k different tokens of the background whose states are nearest, by cosine
     about the layer's mean; the token's own kind, and what begins like it, is left out."""
-    name = surface(states, row).strip().casefold()
+    name = folded(surface(states, row).strip())
     found = []
     for number, space in enumerate(own.layers):
         query = unit_rows(np.asarray(states.layers[number][[row]], np.float32) - space.mean)[0]
         words: dict[str, None] = {}
         for near in np.argsort(-(space.centred.unit @ query), kind="stable").tolist():
             text = space.texts[near]
-            other = text.casefold()
-            if text.isalpha() and not (other.startswith(name) or name.startswith(other)):
+            other = folded(text)
+            if is_word(text) and not (other.startswith(name) or name.startswith(other)):
                 words[text] = None
             if len(words) == k:
                 break

@@ -3,9 +3,11 @@
 import re
 
 import pandas as pd
+import regex
 
 from core.metrics.probes import Probed
 from core.pipeline.probing import Probing
+from core.spaces.words import normal
 from core.ui.layers import in_words
 from core.ui.prose import plain
 
@@ -53,15 +55,16 @@ def around(text: str, word: str, words: int = 2) -> str:
     >>> around("He sat on the bank of the river.", "bank")
     '… on the bank of the …'
     """
-    at = text.casefold().find(word.casefold())
-    if at < 0 or not word:
+    text = normal(text)
+    there = regex.search(regex.escape(normal(word)), text, regex.IGNORECASE)
+    if there is None or not word:
         return text[:40]
-    before, behind = text[:at].split(), text[at + len(word) :]
+    before, behind = text[: there.start()].split(), text[there.end() :]
     left = "… " * (len(before) > words) + " ".join(before[-words:])
     match = re.match(rf"\S*(?:\s+\S+){{0,{words}}}", behind)
     right = match[0] if match else ""
     cut = " …" * bool(behind[len(right) :].strip())
-    return f"{left} {text[at : at + len(word)]}{right}{cut}".strip()
+    return f"{left} {there[0]}{right}{cut}".strip()
 
 
 def verdict(found: Probing) -> str:

@@ -11,6 +11,7 @@ import streamlit as st
 from core.figures.export import standalone
 from core.figures.scene import Scene
 from core.site import site_root
+from core.spaces.words import letters_of
 from core.ui.stage import tokens
 from core.ui.tables import safe_csv
 
@@ -74,5 +75,5 @@ def file_name(kind: str, names: Iterable[str], most: int = 20) -> str:
     >>> file_name("path", ["dog", "a/b c", "?"])
     'path-dog-abc-x'
     """
-    plain = ("".join(c for c in name if c.isalnum())[:most] or "x" for name in names)
+    plain = (letters_of(name)[:most] or "x" for name in names)
     return "-".join([kind, *plain])

@@ -22,6 +22,7 @@ from core.pipeline.steering import (
     steer_key,
 )
 from core.pipeline.steering_layers import has_scan, scan
+from core.spaces.words import lines_of
 from core.teachers.causal import depth_of
 from core.ui.prose import plain
 from core.ui.ready import submitted, watch
@@ -136,8 +137,8 @@ def _group(label: str, texts: tuple[str, ...], key: str) -> tuple[str, ...]:
         max_chars=MAX_TEXT,
         key=widget("trajectories", f"steer {key}"),
     )
-    lines = (line.strip() for line in typed.splitlines())
-    return tuple(dict.fromkeys(filter(None, lines)))[:MAX_WORDS]
+    told = (line.strip() for line in lines_of(typed))
+    return tuple(dict.fromkeys(filter(None, told)))[:MAX_WORDS]
 
 
 def _offer(spec: SteerSpec, pressed: bool) -> None:
