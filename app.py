@@ -4,8 +4,10 @@ import streamlit as st
 
 from core.site import site_root
 from core.ui.chrome import chrome
+from core.ui.offline import ask_nobody
 from core.ui.sidebar import sidebar
 
+ask_nobody()
 st.set_page_config(
     page_title="Meaning Space",
     page_icon=str(site_root() / "assets" / "icon.svg"),  # an icon by name would come from the web

@@ -237,9 +237,9 @@ def app_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[str]:
+def served(folder: Path, *options: str) -> Iterator[str]:
     """The app as a process of its own on the workspace ``folder``; gives its address."""
-    command = [sys.executable, "-m", "core.cli", "app", "--no-browser", "--port", "0"]
+    command = [sys.executable, "-m", "core.cli", "app", "--no-browser", "--port", "0", *options]
     log = folder / "server.log"
     own = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
     with log.open("wb") as stream:

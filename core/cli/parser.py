@@ -42,6 +42,7 @@ def parser() -> argparse.ArgumentParser:
     app = command("app", spaces.app_command, "open the app in the browser, on this machine only")
     app.add_argument("--port", type=int, help="default: a free one")
     app.add_argument("--no-browser", action="store_true", help="only serve")
+    app.add_argument("--access-log", action="store_true", help="a line on stderr for each request")
 
     teachers = command(
         "teachers", spaces.teachers_command, "list the teachers: whose spaces there are"

@@ -28,6 +28,7 @@ def app_command(options: argparse.Namespace) -> None:
     command = [sys.executable, "-P", "-m", "core.ui.server"]
     command += [] if options.port is None else ["--port", str(options.port)]
     command += ["--no-browser"] if options.no_browser else []
+    command += ["--access-log"] if options.access_log else []
     here = str(Path(__file__).resolve().parents[2])
     paths = [here, *filter(None, [os.environ.get("PYTHONPATH")])]
     os.environ["PYTHONPATH"] = os.pathsep.join(paths)

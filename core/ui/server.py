@@ -1,19 +1,18 @@
-"""The server: Streamlit's ASGI app with three routes of ours beside it."""
+"""The server: Streamlit's ASGI app behind our gate, with two routes of ours beside it."""
 
 import argparse
 import logging
-import socket
 import sys
 import threading
 import time
 import webbrowser
 from contextlib import suppress
 from pathlib import Path
-from urllib.request import urlopen
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
+from streamlit import config
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.starlette import App
 from uvicorn import Config, Server
@@ -21,6 +20,10 @@ from uvicorn import Config, Server
 from core.errors import InvalidSpecification, MeaningSpaceError
 from core.site import site_root
 from core.ui import blobs
+from core.ui.binding import HERE, address_of, listen, url_of
+from core.ui.gate import Gate, own_names
+from core.ui.offline import ask_nobody
+from core.ui.sessions import closing_sessions, raise_descriptor_limit
 
 FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 
@@ -43,45 +46,41 @@ async def _plotly(_: Request) -> Response:
     return FileResponse(plotly_path(), media_type="text/javascript", headers=FOREVER)
 
 
-def create_app() -> App:
-    """The whole application, ready for any ASGI server."""
+def create_app(host: str = HERE, log: bool = False) -> Gate:
+    """The whole application, ready for any ASGI server that is bound to ``host``."""
+    ask_nobody()
     blobs.serve_by_route()
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
     # Streamlit takes a folder named pages for its older kind of app until st.navigation has run
     # once in the process: the first visitor of /map would get that page without its frame.
     PagesManager.uses_pages_directory = False
-    return App(
+    app = App(
         site_root() / "app.py",
         routes=[
             Route("/meaning-space/blob/{key}", _blob),
             Route("/meaning-space/plotly.js", _plotly),
         ],
+        lifespan=closing_sessions,
+    )
+    config.set_option("server.allowedHosts", ["*"])  # the gate judges, and knows its addresses
+    _quiet()
+    return Gate(app, own_names(host), log)
+
+
+def _quiet() -> None:
+    """Only what went wrong is said; Streamlit's configuration has just let uvicorn tell more."""
+    for name in ("uvicorn", "uvicorn.access", "uvicorn.asgi", "uvicorn.error"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    # uvicorn takes a websocket that was refused with a reason for an application that broke off.
+    logging.getLogger("uvicorn.error").addFilter(
+        lambda record: "without completing handshake" not in str(record.msg)
     )
 
 
-def free_port(wanted: int | None) -> int:
-    """The port asked for, or one that is free. Raises InvalidSpecification when it is taken."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", wanted or 0))
-        except OSError as error:
-            raise InvalidSpecification(
-                f"found port {wanted} not usable ({error.strerror}); expected a free port: "
-                "leave --port out and a free one is chosen"
-            ) from None
-        return int(probe.getsockname()[1])
-
-
-def _announce(url: str, open_browser: bool, started: float) -> None:
+def _announce(server: Server, url: str, open_browser: bool, began: float) -> None:
     """Wait until the server answers, say so, and open the browser."""
-    while True:
-        try:
-            with urlopen(f"{url}/_stcore/health", timeout=1):
-                break
-        except OSError:
-            time.sleep(0.05)
-    print(f"Meaning Space is at {url} after {time.perf_counter() - started:.1f} s", flush=True)
+    while not server.started:
+        time.sleep(0.02)
+    print(f"Meaning Space is at {url} after {time.perf_counter() - began:.1f} s", flush=True)
     print("Press Ctrl+C to stop it.", flush=True)
     if open_browser:
         webbrowser.open(url)
@@ -101,24 +100,29 @@ def _prepare() -> None:
 
 
 def main() -> int:
-    """Serve on 127.0.0.1 until interrupted; ``meaning-space app`` becomes this process."""
+    """Serve until interrupted; ``meaning-space app`` becomes this process."""
     parser = argparse.ArgumentParser(prog="meaning-space app")
+    parser.add_argument("--host", default=HERE)
     parser.add_argument("--port", type=int)
     parser.add_argument("--no-browser", action="store_true")
+    parser.add_argument("--access-log", action="store_true")
     options = parser.parse_args()
-    started = time.perf_counter()
+    began = time.perf_counter()
+    raise_descriptor_limit()
     try:
-        port = free_port(options.port)
+        host = address_of(options.host)
+        listening = listen(host, options.port)
     except InvalidSpecification as error:
         print(f"meaning-space: {error}", file=sys.stderr)
         return 2
-    url = f"http://127.0.0.1:{port}"
-    announcement = (url, not options.no_browser, started)
+    app = create_app(host, options.access_log)
+    server = Server(Config(app, log_config=None, access_log=False))
+    url = url_of(host, listening.getsockname()[1])
+    announcement = (server, url, not options.no_browser, began)
     threading.Thread(target=_announce, args=announcement, daemon=True).start()
     threading.Thread(target=_prepare, daemon=True).start()
-    server = Config(create_app(), host="127.0.0.1", port=port, log_config=None, access_log=False)
     with suppress(KeyboardInterrupt):
-        Server(server).run()
+        server.run(sockets=[listening])
     return 0
 
 
