@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from core.errors import InvalidVectors
 from core.metrics.intervals import Interval, interval
-from core.spaces.geometry import unit_rows
+from core.spaces.geometry import row_lengths, unit_rows
 from core.spaces.neighbors import nearest
 from core.spaces.space import frozen
 from core.types import (
@@ -105,7 +105,10 @@ class Fidelity:
     def intervals(self) -> dict[str, Interval]:
         """95% bootstrap intervals over items, or over questions where those were sampled."""
         return {
-            "relative_error": interval(self.residual**2, over=self.spread**2),
+            "relative_error": interval(
+                np.square(self.residual, dtype=np.float64),
+                over=np.square(self.spread, dtype=np.float64),
+            ),
             "cosine": interval(self.cosines),
             "cosine_centred": interval(self.cosines_centred),
             **{f"recall_{k}": interval(kept) for k, kept in self.kept.items()},
@@ -244,7 +247,7 @@ def _per_item(
     """(n,) each: lengths of x - s and of x - mean, cosines of x and s, and of both centred."""
     n = len(teacher)
     residual, spread, cosines, centred = (np.empty(n, np.float32) for _ in range(4))
-    length = float(np.linalg.norm(teacher[:BLOCK_ROWS], axis=1).mean())
+    length = float(row_lengths(teacher[:BLOCK_ROWS]).mean())
     for start in range(0, n, BLOCK_ROWS):
         part = slice(start, start + BLOCK_ROWS)
         x, s = teacher[part].astype(np.float64), student[part].astype(np.float64)

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import InvalidSpecification
+from core.spaces.geometry import row_lengths
 from core.types import Queries
 
 Doubles = npt.NDArray[np.float64]
@@ -44,7 +45,7 @@ def parting(states: Queries, senses: Sequence[str], seed: int = 0) -> Parting:
             f"found {len(names)} sense{'s' * (len(names) != 1)} among {len(states)} states; "
             "expected two or more, and more states than senses: add sentences"
         )
-    lengths = np.linalg.norm(states, axis=1, keepdims=True)
+    lengths = row_lengths(states)[:, None]
     if not lengths.all():
         raise InvalidSpecification("found a state of length 0; expected a direction: leave it out")
     unit = states.astype(np.float64) / lengths

@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import InvalidSpecification
+from core.spaces.geometry import row_lengths
 from core.spaces.neighbors import NeighborGraph, nearest
 from core.spaces.space import Space
 from core.types import Queries, QueryScores, Scores
@@ -14,7 +15,7 @@ OFF_DATA = 95.0  # percent: further from the items than this share of the items 
 
 def norm_percentile(space: Space, points: Queries) -> QueryScores:
     """(m,) 0..100: the share of items whose vectors are shorter; equal ones count half."""
-    return percentile_of(space.norms, np.linalg.norm(points, axis=1).astype(np.float32))
+    return percentile_of(space.norms, row_lengths(points).astype(np.float32))
 
 
 def knn_percentile(

@@ -29,6 +29,7 @@ from core.types import (
 )
 
 Result = TypeVar("Result")
+WAY = 2  # counts up when graphs, pictures or their figures come out otherwise: old ones are left
 NEAREST = 10  # items told of a point unless more are asked for
 USUAL_MOST = 48  # things of a kind that stay in memory, and of those that weigh much:
 MOST = {"space": 6, "graph": 8, "comparison": 3, "ground": 4, "library": 2, "probing": 8}
@@ -77,17 +78,18 @@ class Bench:
 
     def has_graph(self, space: Space) -> bool:
         """Whether the neighbours are known already."""
-        key = space.digest
+        key = graph_key(space)
         return ("graph", key) in self._memory or self.store.has("graph", key)
 
     def graph(self, space: Space, progress: Progress = silent) -> NeighborGraph:
         """The one kNN graph of a space."""
+        key = graph_key(space)
         return self.kept(
             "graph",
-            space.digest,
-            read=lambda: self.store.load_graph(space.digest),
+            key,
+            read=lambda: self.store.load_graph(key),
             make=lambda: knn_graph(space.unit, progress=progress),
-            write=lambda graph: self.store.save_graph(space.digest, graph),
+            write=lambda graph: self.store.save_graph(key, graph),
         )
 
     def has_projection(self, space: Space, spec: Spec) -> bool:
@@ -211,9 +213,14 @@ class Bench:
                 self._turns.pop(key, None)
 
 
+def graph_key(space: Space) -> str:
+    """What a graph depends on: the space's content, and how neighbours are found."""
+    return f"{space.digest}-{WAY}"
+
+
 def picture_key(space: Space, spec: Spec) -> str:
-    """What a picture depends on: the space's content and every parameter."""
-    return f"{space.digest}-{spec.digest}"
+    """What a picture depends on: the space's content, every parameter, and how it is made."""
+    return f"{space.digest}-{spec.digest}-{WAY}"
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from core.errors import MeaningSpaceError
 from core.metrics.similarity import procrustes
 from core.pipeline.student_teacher import StudentTeacher, generate_all
 from core.pipeline.students import PREFIX
-from core.spaces.geometry import paired_cosines
+from core.spaces.geometry import paired_cosines, row_lengths
 from core.students import folder, registry
 from core.students.base import Student
 from core.types import Matrix, Progress, Scores
@@ -17,6 +17,7 @@ from core.types import Matrix, Progress, Scores
 if TYPE_CHECKING:
     from core.pipeline.bench import Bench
 
+NOWHERE = 1e-9  # of the mean length
 ALIKE_WHATEVER_THE_SEED = ("transform",)  # families that draw nothing
 
 
@@ -25,7 +26,7 @@ def drift_of(a: Matrix, b: Matrix) -> Scores:
     mean = a.mean(axis=0, dtype=np.float64)
     x, y = a - mean, b - mean
     # Two vectors at the mean itself have not moved; one of them alone has no direction in common.
-    both = np.isclose(np.linalg.norm(x - y, axis=1), 0, atol=1e-9)
+    both = row_lengths(x - y) <= NOWHERE * row_lengths(a).mean()
     drift: Scores = np.clip(1 - paired_cosines(x, y, otherwise=both), 0, 2).astype(np.float32)
     return drift
 

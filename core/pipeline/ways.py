@@ -16,6 +16,7 @@ from core.paths.manifold import knn_percentile, norm_percentile, off_data
 from core.pipeline.bench import NEAREST, Bench, Waypoint
 from core.projection.base import Spec
 from core.projection.placement import place
+from core.spaces.geometry import row_lengths, unit_rows
 from core.spaces.neighbors import NeighborGraph
 from core.spaces.space import Space, frozen
 from core.types import (
@@ -104,7 +105,7 @@ def path(
         cosines,
         without,
         cosines_without,
-        np.linalg.norm(made.points, axis=1).astype(np.float32),
+        row_lengths(made.points).astype(np.float32),
         norm_percentile(space, made.points),
         percentile,
         off_data(percentile),
@@ -176,8 +177,7 @@ def _in_space(
 
 
 def _cosine(points: Queries, to: Vector) -> QueryScores:
-    lengths = np.linalg.norm(points, axis=1) * np.linalg.norm(to)
-    return np.asarray(points @ to / np.where(lengths > 0, lengths, 1), np.float32)
+    return np.asarray(unit_rows(points) @ unit_rows(to[None])[0], np.float32)
 
 
 def place_path(bench: Bench, reference: str, spec: Spec, report: PathReport) -> QueryCoords:

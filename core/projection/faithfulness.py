@@ -18,6 +18,8 @@ EXACT_UP_TO = 3000  # items; above, ranks are taken on a sample of rows, against
 SAMPLE_ROWS, FEWEST_ROWS, SAMPLE_CELLS = 1000, 200, 30_000_000
 TRIPLETS = 50_000
 BLOCK_CELLS = 2**22  # 32 MB of float64
+TIE = 1e-6  # cosines closer than this are the same cosine
+ROUNDING = 1e-6  # of a picture's numbers: a width below it is none
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +42,11 @@ class Faithfulness:
     per_point: Scores
     sample: int
 
+    @property
+    def blank(self) -> bool:
+        """Whether all points lie at one place, which tells nothing: all figures are 0."""
+        return self.trustworthiness == self.continuity == self.overlap == 0
+
     def sentence(self, noun: str = "item") -> str:
         """The overlap in plain words.
 
@@ -48,6 +55,8 @@ class Faithfulness:
         """
         if self.k == 0:
             return f"too few {noun}s to say how true this picture is"
+        if self.blank:
+            return f"all {noun}s are drawn at one place: this picture says nothing of the space"
         article = "an" if noun[:1].lower() in "aeiou" else "a"
         kept = f"{self.overlap * self.k:.1f}"
         return f"of {article} {noun}'s {self.k} true neighbours, {kept} are near it in this picture"
@@ -65,8 +74,10 @@ def faithfulness(
 
     k is clipped to less than half the items, where the formulas end, and to the graph's. Up to
     3000 items everything is exact; above, trustworthiness and continuity take exact ranks on a
-    sample of rows drawn with ``seed``. Raises InvalidVectors when the coordinates do not fit the
-    space, Cancelled when ``progress`` answers False.
+    sample of rows drawn with ``seed``. Of items that are equal in the space any stands for the
+    others; points that only the picture puts at one place are no nearer than chance. Raises
+    InvalidVectors when the coordinates do not fit the space, Cancelled when ``progress`` answers
+    False.
 
     Sources: Venna & Kaski 2001 (trustworthiness, continuity); Wang and others 2021 (triplets).
     """
@@ -79,9 +90,11 @@ def faithfulness(
     k = max(0, min(k, graph.k, (n - 1) // 2))
     if k == 0:
         return Faithfulness(1.0, 1.0, 1.0, 1.0, 0, frozen(np.ones(n, np.float32)), n)
+    if float(np.ptp(coords, axis=0).max()) <= ROUNDING * float(np.abs(coords).max()):
+        return Faithfulness(0.0, 0.0, 0.0, 0.0, k, frozen(np.zeros(n, np.float32)), n)
     near = picture_neighbors(coords, k)
     true = graph.indices[:, :k]
-    per_point = _overlap(true, near)
+    per_point = _overlap(space, graph, near)
     rows = _sample(n, seed)
     trust, continuity = _rank_measures(space, coords, true, near, rows, progress)
     return Faithfulness(
@@ -96,21 +109,33 @@ def faithfulness(
 
 
 def picture_neighbors(coords: Coords, k: int) -> GraphIndices:
-    """Each point's k nearest others in the picture (n, k), by Euclidean distance, nearest first."""
+    """Each point's k nearest others in the picture (n, k), by Euclidean distance, nearest first.
+
+    Of points at one place any may come first: their order in the file says nothing, so it is mixed.
+    """
     from scipy.spatial import cKDTree
 
-    _, found = cKDTree(coords).query(coords, k + 1, workers=-1)
-    found = found.astype(np.int32)
+    mixed = np.random.default_rng(0).permutation(len(coords)).astype(np.int32)
+    _, found = cKDTree(coords[mixed]).query(coords, k + 1, workers=-1)
+    found = mixed[found]
     own = found == np.arange(len(coords), dtype=np.int32)[:, None]
     own[~own.any(axis=1), -1] = True  # among many equal points its own row may not be found
     return np.ascontiguousarray(found[~own].reshape(len(coords), k))
 
 
-def _overlap(true: GraphIndices, near: GraphIndices) -> Scores:
+def _overlap(space: Space, graph: NeighborGraph, near: GraphIndices) -> Scores:
+    """Share of the k true neighbours among ``near``; where the k-th is one of several equals, each
+    of those is as true."""
+    k = near.shape[1]
+    true, least = graph.indices[:, :k], graph.cosines[:, k - 1] - TIE
     kept = np.zeros(len(true), np.int32)
     for column in near.T:
         kept += (true == column[:, None]).any(axis=1)
-    overlap: Scores = (kept / true.shape[1]).astype(np.float32)
+    tied = np.flatnonzero(graph.cosines[:, k] >= least) if graph.k > k else np.empty(0, np.int64)
+    for rows in np.array_split(tied, 1 + tied.size * k * space.dim // BLOCK_CELLS):
+        cosines = np.einsum("bd,bkd->bk", space.unit[rows], space.unit[near[rows]])
+        kept[rows] = (cosines >= least[rows, None]).sum(axis=1)
+    overlap: Scores = (kept / k).astype(np.float32)
     return overlap
 
 
@@ -133,13 +158,15 @@ def _rank_measures(
     n, k = true.shape
     exact = len(rows) == n  # in float64 then, which changes nothing but ties
     unit = space.unit.astype(np.float64) if exact else space.unit
-    intruders = missing = 0
+    stacked = len(np.unique(coords, axis=0)) < n
+    intruders = missing = 0.0
     for part in _parts(rows, n):
         if not progress(int(np.searchsorted(rows, part[0])), len(rows), "measuring the map"):
             raise Cancelled("found a stop while measuring the map; start again to go on")
         away = -(unit[part] @ unit.T)  # (b, n): smaller is nearer
         intruders += _excess(away, part, near[part], k)
-        missing += _excess(_distances(coords, part), part, true[part], k)
+        drawn = _distances(coords, part)
+        missing += _excess(drawn, part, true[part], k, away if stacked else None)
     scale = 2 / (len(rows) * k * (2 * n - 3 * k - 1))
     return 1 - scale * intruders, 1 - scale * missing
 
@@ -150,15 +177,26 @@ def _parts(rows: Rows, n: int) -> Iterator[Rows]:
 
 
 def _excess(
-    away: npt.NDArray[np.floating], part: Rows, others: npt.NDArray[np.int32], k: int
-) -> int:
-    """Sum over all pairs of max(0, rank - k); rank 1 is the nearest, equals share the best rank."""
+    away: npt.NDArray[np.floating],
+    part: Rows,
+    others: npt.NDArray[np.int32],
+    k: int,
+    apart: npt.NDArray[np.floating] | None = None,
+) -> float:
+    """Sum over all pairs of max(0, rank - k); rank 1 is the nearest, equals share the best rank.
+
+    Of equals that lie farther off by ``apart`` half are counted as nearer: their order is chance.
+    """
     away[np.arange(len(part)), part] = np.inf  # an item is not its own neighbour
-    total = 0
+    total = 0.0
     for column in others.T:
-        at = np.take_along_axis(away, column[:, None].astype(np.int64), axis=1)
-        rank = 1 + np.count_nonzero(away < at, axis=1)
-        total += int(np.maximum(0, rank - k).sum())
+        chosen = column[:, None].astype(np.int64)
+        at = np.take_along_axis(away, chosen, axis=1)
+        rank = 1.0 + np.count_nonzero(away < at, axis=1)
+        if apart is not None:
+            farther = apart > np.take_along_axis(apart, chosen, axis=1) + TIE
+            rank += np.count_nonzero((away == at) & farther, axis=1) / 2
+        total += float(np.maximum(0, rank - k).sum())
     return total
 
 

@@ -15,14 +15,15 @@ FEWEST = 7  # items: perplexity 2, the least that means something, looks at six 
 START_WIDTH = 1e-4  # standard deviation of the start, as openTSNE scales its own
 CALLBACK_ROUNDS = 5
 FFT_FROM = 3000  # items; below, Barnes-Hut is as quick
+PULLED_FROM = 100  # items; fewer are all each other's neighbours, and a harder pull ends in a point
 
 
 def tsne(unit: Matrix, graph: NeighborGraph, spec: TsneSpec, progress: Progress = silent) -> Coords:
     """Coordinates (n, p) for the rows of ``unit`` (n, d): perplexity over ``graph``.
 
     Looks at three times ``spec.perplexity`` neighbours; a small space lowers the perplexity to
-    what it has. Raises Cancelled when ``progress`` answers False, InvalidSpecification when the
-    graph has too few neighbours.
+    what it has and does without exaggeration. Raises Cancelled when ``progress`` answers False,
+    InvalidSpecification when the graph has too few neighbours or all items fall into one point.
 
     Source: van der Maaten & Hinton 2008; Linderman and others 2019 (FFT); openTSNE.
     """
@@ -52,13 +53,20 @@ def tsne(unit: Matrix, graph: NeighborGraph, spec: TsneSpec, progress: Progress 
         negative_gradient_method="fft" if spec.dims == 2 and len(unit) >= FFT_FROM else "bh",
         n_jobs=n_jobs,
     )
-    return _run(embedding, spec, progress)
+    pull = spec.exaggeration if len(unit) >= PULLED_FROM else 1.0
+    coords = _run(embedding, spec, pull, progress)
+    if np.ptp(coords, axis=0).max() < START_WIDTH < np.ptp(start, axis=0).max():
+        raise InvalidSpecification(
+            f"found all {len(unit):,} items in one point after t-SNE; expected a picture: choose "
+            "an exaggeration nearer 1, UMAP or PCA"
+        )
+    return coords
 
 
-def _run(embedding: Any, spec: TsneSpec, progress: Progress) -> Coords:
+def _run(embedding: Any, spec: TsneSpec, pull: float, progress: Progress) -> Coords:
     """The early rounds, in which neighbours pull harder, then the rest."""
     total = spec.early_iterations + spec.iterations
-    early = (spec.early_iterations, spec.exaggeration, 0.5, 0)
+    early = (spec.early_iterations, pull, 0.5, 0)
     late = (spec.iterations, 1.0, 0.8, spec.early_iterations)
     for rounds, exaggeration, momentum, before in (early, late):
         if rounds == 0:

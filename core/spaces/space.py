@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from core.errors import InvalidVectors
-from core.spaces.geometry import unit_rows
+from core.spaces.geometry import row_lengths, unit_rows
 from core.spaces.texts import TextIndex
 from core.types import Matrix, Rows, Scores, Vector
 
@@ -93,7 +93,7 @@ class Space:
     @cached_property
     def norms(self) -> Scores:
         """(n,) Euclidean lengths of the vectors."""
-        return frozen(np.linalg.norm(self.vectors, axis=1).astype(np.float32))
+        return frozen(row_lengths(self.vectors).astype(np.float32))
 
     @cached_property
     def unit(self) -> Matrix:

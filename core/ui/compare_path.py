@@ -16,7 +16,7 @@ from core.paths.written import box_text, waypoints_of
 from core.permalink import CompareView
 from core.pipeline import PathReport, path
 from core.pipeline.counterpart import falls
-from core.spaces.geometry import paired_cosines
+from core.spaces.geometry import paired_cosines, row_lengths
 from core.types import QueryScores
 from core.ui.compare_ready import Pair
 from core.ui.journey import Journey
@@ -121,7 +121,7 @@ def way_scene(pair: Pair, ways: TwoWays) -> Scene:
         padded(first.curve.points, comparison.b.dim),
         _alignment(pair.digest, pair).apply(second.curve.points),
     ]
-    lengths = np.linalg.norm(points[0], axis=1).astype(np.float32)
+    lengths = row_lengths(points[0]).astype(np.float32)
     tracks = [falls(bench(), comparison, shown.spec, each, lengths) for each in points]
     plane = np.stack([first.curve.t, ways.degrees], axis=1)
     drawn = [

@@ -42,7 +42,7 @@ def offered(space: Space) -> list[str]:
         names.append("kind")
     if "frequency_rank" in columns and bool((space.metadata["frequency_rank"] >= 0).any()):
         names.append("frequency")
-    if float(np.ptp(space.norms)) > 1e-3:
+    if float(np.ptp(space.norms)) > 1e-3 * float(space.norms.max()):
         names.append("norm")
     return [*names, "cluster", "faithfulness", "plain"]
 
