@@ -23,7 +23,7 @@ from core.spaces.space import Space
 from core.store.disk import default_workspace
 from core.students.registry import fit
 from core.students.speller import SpellerSpec, SpellerStudent
-from core.teachers.encoder import load_model
+from core.teachers.loading import load_model
 from core.teachers.packaged import minilm_folder
 from core.teachers.texts import corpus_sentences
 

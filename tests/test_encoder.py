@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from core.errors import Cancelled, TeacherUnavailable, Unsupported
 from core.teachers.device import bf16_gain, description, device
-from core.teachers.encoder import batches, load_encoder, load_model
+from core.teachers.encoder import batches, load_encoder
+from core.teachers.loading import load_model
 from core.teachers.pooling import Pooling, read_pooling
 
 WORDS = ["the", "a", "cat", "dog", "runs", "sleeps", "under", "over", "big", "small", "table"]
@@ -178,7 +179,7 @@ def test_a_folder_without_safetensors(models, tmp_path):
     with pytest.raises(TeacherUnavailable, match="found pickled weights, which could run code, in"):
         load_model(tmp_path, "it")
     (tmp_path / "model.safetensors").write_bytes(b"not at all")
-    with pytest.raises(TeacherUnavailable, match="found it, which does not load") as caught:
+    with pytest.raises(TeacherUnavailable, match=r"header of .* one that fits") as caught:
         load_model(tmp_path, "it")
     assert "\n" not in str(caught.value)
 

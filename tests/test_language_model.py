@@ -377,7 +377,7 @@ class TestLoading:
         save_tiny(tmp_path)
         weights = tmp_path / "model.safetensors"
         weights.write_bytes(weights.read_bytes()[:-500])
-        with pytest.raises(TeacherUnavailable, match=r"does not load .* fetch it again"):
+        with pytest.raises(TeacherUnavailable, match=r"header promises: .* fetch it again"):
             load_causal(tmp_path, "mine", "cut")
 
     def test_an_encoder_says_what_it_can_do_instead(self, tmp_path):

@@ -17,8 +17,9 @@ from core.students import folder as student_folder
 from core.students.contextual import ContextualStudent
 from core.teachers.causal import load_causal
 from core.teachers.device import device
-from core.teachers.encoder import BUDGET, load_model
+from core.teachers.encoder import BUDGET
 from core.teachers.hub import source_of
+from core.teachers.loading import load_model
 from core.teachers.packaged import MINILM as PACKAGE
 from core.teachers.packaged import minilm_folder
 from core.teachers.packages import package_version

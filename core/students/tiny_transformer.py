@@ -4,7 +4,6 @@ Written out here, and not taken from transformers, because a student replaces ea
 coded one, and because a student must start without the teacher's library.
 """
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +14,13 @@ import numpy.typing as npt
 
 from core.errors import InvalidSpecification
 from core.types import Progress, Queries, silent, tell
+from core.weights import read_object, read_tensors, require_fit, weight_files
 
 if TYPE_CHECKING:
     import torch
 
 TOKENS = 2048  # of a batch, padding never counted: each batch has one length
+POOLINGS = ("mean", "first", "max", "last")
 FOLDED = "embeddings.position_embeddings.weight"
 
 
@@ -44,9 +45,10 @@ class Shape:
 def read_shape(folder: Path, pooling: str) -> Shape:
     """The shape of the teacher in a folder; ``pooling`` as a space's provenance says it.
 
-    Raises InvalidSpecification for an architecture other than BERT.
+    Raises InvalidSpecification for an architecture other than BERT, and for another pooling than
+    one of the four that a shape has; TeacherUnavailable for a damaged configuration.
     """
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config = read_object(folder / "config.json", folder.name)
     found = (config.get("model_type"), config.get("hidden_act"))
     if found != ("bert", "gelu") or config.get("position_embedding_type") not in (None, "absolute"):
         raise InvalidSpecification(
@@ -54,15 +56,26 @@ def read_shape(folder: Path, pooling: str) -> Shape:
             "gelu, which the encoder student starts from: choose a BERT teacher, or the speller"
         )
     mode, _, how = pooling.partition(", ")
-    return Shape(
-        width=int(config["hidden_size"]),
-        layers=int(config["num_hidden_layers"]),
-        heads=int(config["num_attention_heads"]),
-        inner=int(config["intermediate_size"]),
-        epsilon=float(config["layer_norm_eps"]),
-        pooling=mode,
-        normalise=how.startswith("normalised"),
-    )
+    if mode not in (*POOLINGS, "none") or how not in ("", "normalised"):  # none: not told
+        raise InvalidSpecification(
+            f"found a teacher whose vectors are made by {pooling}; expected {', '.join(POOLINGS)}, "
+            "perhaps normalised, which the encoder student copies: choose the speller"
+        )
+    try:
+        return Shape(
+            width=int(config["hidden_size"]),
+            layers=int(config["num_hidden_layers"]),
+            heads=int(config["num_attention_heads"]),
+            inner=int(config["intermediate_size"]),
+            epsilon=float(config["layer_norm_eps"]),
+            pooling=mode,
+            normalise=bool(how),
+        )
+    except (KeyError, TypeError, ValueError) as fault:
+        raise InvalidSpecification(
+            f"found no {fault} that is a number in config.json of {folder.name}; expected BERT's "
+            "configuration: save the teacher again with save_pretrained"
+        ) from None
 
 
 def build_block(width: int, heads: int, inner: int, epsilon: float) -> "torch.nn.Module":
@@ -149,27 +162,29 @@ def pool(states: "torch.Tensor", shape: Shape) -> "torch.Tensor":
 def read_teacher(folder: Path, shape: Shape, kept: Sequence[int], positions: int) -> Any:
     """The teacher as such a module; of its table only the rows ``kept``, in that order.
 
-    Raises InvalidSpecification when the weights are not BERT's.
+    Raises InvalidSpecification when the weights are not BERT's, TeacherUnavailable when they are
+    damaged or of more layers than the shape has.
     """
     import torch
 
     arrays = _weights(folder)
     try:
         whole = {
-            "table.weight": arrays["embeddings.word_embeddings.weight"][list(kept)],
+            "table.weight": arrays.pop("embeddings.word_embeddings.weight")[list(kept)],
             # Every text is the first segment: its vector goes with the positions.
-            "positions.weight": arrays[FOLDED][:positions]
-            + arrays["embeddings.token_type_embeddings.weight"][0],
+            "positions.weight": arrays.pop(FOLDED)[:positions]
+            + arrays.pop("embeddings.token_type_embeddings.weight")[0],
         }
         whole |= _named(arrays, "embeddings.LayerNorm", "norm")
         for layer in range(shape.layers):
             for theirs, ours in NAMES.items():
                 whole |= _named(arrays, f"encoder.layer.{layer}.{theirs}", f"blocks.{layer}.{ours}")
-    except (KeyError, IndexError):
+    except (KeyError, IndexError) as fault:
         raise InvalidSpecification(
-            f"found weights in {folder.name} that are not BERT's; expected those of config.json: "
-            "save the teacher again with save_pretrained"
+            f"found weights in {folder.name} that are not BERT's ({fault}); expected those of "
+            "config.json: save the teacher again with save_pretrained"
         ) from None
+    require_fit((), arrays, ("encoder.layer",), folder.name)
     module = build(shape, len(kept), len(whole["positions.weight"]))
     module.load_state_dict({name: torch.from_numpy(np.array(a)) for name, a in whole.items()})
     return module
@@ -188,20 +203,19 @@ NAMES = {
 
 
 def _weights(folder: Path) -> dict[str, npt.NDArray[np.float32]]:
-    from safetensors import safe_open
-
-    found: dict[str, npt.NDArray[np.float32]] = {}
-    for path in sorted(folder.glob("*.safetensors")):
-        with safe_open(path, framework="pt") as file:
-            for name in file.keys():  # noqa: SIM118
-                found[name.removeprefix("bert.")] = file.get_tensor(name).float().numpy()
-    return found
+    name = folder.name
+    return {
+        key.removeprefix("bert."): tensor.numpy()
+        for file in weight_files(folder, name)
+        for key, tensor in read_tensors(file, name).items()
+    }
 
 
 def _named(
     arrays: dict[str, npt.NDArray[np.float32]], theirs: str, ours: str
 ) -> dict[str, npt.NDArray[np.float32]]:
-    return {f"{ours}.{part}": arrays[f"{theirs}.{part}"] for part in ("weight", "bias")}
+    """Weight and bias of one part, taken out of ``arrays``."""
+    return {f"{ours}.{part}": arrays.pop(f"{theirs}.{part}") for part in ("weight", "bias")}
 
 
 def in_batches(

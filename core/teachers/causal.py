@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from core.errors import TeacherUnavailable, UnknownTeacher, Unsupported
+from core.errors import UnknownTeacher, Unsupported
 from core.kept import Kept
 from core.teachers.base import shown
-from core.teachers.encoder import require_safetensors
 from core.teachers.hub import source_of
+from core.teachers.loading import load_as, stacks
 from core.teachers.smollm2 import SMOLLM2, SmolSource
 from core.teachers.sources import DEPTHS, Source, number_in
+from core.weights import require_fit
 
 WITHOUT_HEAD = (
     "its layers can be seen on the Layers page, and its sentences on the map; to write, choose "
@@ -73,38 +74,21 @@ def load_causal(folder: Path, name: str, revision: str) -> tuple[Any, Any]:
 
 
 def _load(folder: Path, name: str) -> tuple[Any, Any]:
-    require_safetensors(folder, name)
-    import torch
-    from safetensors import SafetensorError
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, logging
+    def kind(config: Any) -> Any:
+        from transformers import AutoModelForCausalLM
 
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    own = {"local_files_only": True, "trust_remote_code": False}
-    try:
-        config = AutoConfig.from_pretrained(str(folder), **own)
         require_head(config.to_dict(), name)
-        tokenizer = AutoTokenizer.from_pretrained(str(folder), **own)
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
-            str(folder),
-            use_safetensors=True,
-            dtype=torch.float32,
-            output_loading_info=True,
-            **own,
-        )
-        model, found = loaded
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
-        reason = " ".join(str(error).split())[:160]
-        raise TeacherUnavailable(
-            f"found {name}, which does not load ({reason}); expected a whole causal model with "
-            "its tokenizer: fetch it again, or save both with save_pretrained"
-        ) from None
-    if missing := sorted(found["missing_keys"]):
+        return AutoModelForCausalLM
+
+    model, tokenizer, missing, leftover = load_as(folder, name, kind)
+    body = f"{model.base_model_prefix}."
+    if missing and not any(key.startswith(body) for key in missing):
         raise Unsupported(
-            f"found no {', '.join(missing[:3])} in the weights of {name}; expected those of a "
-            f"language model with its head: {WITHOUT_HEAD}"
+            f"found no {', '.join(sorted(missing)[:3])} in the weights of {name}; expected those "
+            f"of a language model with its head: {WITHOUT_HEAD}"
         )
-    return model.eval(), tokenizer
+    require_fit(missing, leftover, stacks(model), name)
+    return model, tokenizer
 
 
 def require_head(config: Mapping[str, Any], name: str) -> None:

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from core.errors import TeacherUnavailable, Unsupported
+from core.errors import Unsupported
 from core.teachers.device import bf16_pays, device, halve_products
+from core.teachers.loading import load_model
 from core.teachers.pooling import Pooling, read_pooling
 from core.types import Progress, Queries, silent, tell
 
@@ -150,50 +151,6 @@ def load_encoder(
     if precision == "bfloat16":
         halve_products(model)
     return TextEncoder(model.to(device()), tokenizer, pooling, name, precision)
-
-
-def load_model(folder: Path, name: str) -> tuple[Any, Any]:
-    """(model, tokenizer) from a folder, fp32, without network, code or pickle from it.
-
-    Raises TeacherUnavailable, saying what the folder lacks.
-    """
-    require_safetensors(folder, name)
-    import torch
-    from transformers import AutoModel, AutoTokenizer, logging
-
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    own = {"local_files_only": True, "trust_remote_code": False}
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(str(folder), **own)
-        model = AutoModel.from_pretrained(
-            str(folder), use_safetensors=True, dtype=torch.float32, **own
-        )
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:160]
-        raise TeacherUnavailable(
-            f"found {name}, which does not load ({reason}); expected a transformers encoder or "
-            "decoder with its tokenizer: save both with save_pretrained"
-        ) from None
-    return model.eval(), tokenizer
-
-
-def require_safetensors(folder: Path, name: str) -> None:
-    """Raise TeacherUnavailable unless the folder is a model with safetensors weights."""
-    if not folder.is_dir():
-        raise TeacherUnavailable(f"found no folder {name}; expected a model's: check the path")
-    if not (folder / "config.json").is_file():
-        raise TeacherUnavailable(
-            f"found no config.json in {name}; expected a transformers model's folder: "
-            "save one with save_pretrained"
-        )
-    if not any(folder.glob("*.safetensors")):
-        pickled = any((*folder.glob("*.bin"), *folder.glob("*.pt"), *folder.glob("*.ckpt")))
-        held = "pickled weights, which could run code," if pickled else "no weights"
-        raise TeacherUnavailable(
-            f"found {held} in {name}; expected *.safetensors: "
-            "save with save_pretrained(..., safe_serialization=True)"
-        )
 
 
 def _max_tokens(config: Any, tokenizer: Any, pooling: Pooling) -> int:

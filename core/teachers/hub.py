@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from core.errors import TeacherUnavailable
+from core.errors import TeacherUnavailable, Unsupported
 from core.spaces.lexicon import word_table
 from core.spaces.space import Provenance, Space
 from core.teachers.base import PureTable, TeacherInfo, shown
 from core.teachers.encoded import WORDS, Corpus, EncodedTeacher, common_words
-from core.teachers.encoder import TextEncoder, load_encoder, load_model
+from core.teachers.encoder import TextEncoder, load_encoder
+from core.teachers.loading import input_table, load_model
 from core.teachers.lookup import mean_of_pieces, own_row
 from core.teachers.sources import WIDTHS, FolderSource, HubSource, Source, number_in
 from core.types import Matrix, Progress, Vector, silent, tell
@@ -94,11 +95,11 @@ class ModelTokens(PureTable):
     @cached_property
     def _loaded(self) -> tuple[Matrix, Any]:
         model, tokenizer = load_model(self.source.folder(), self.source.reference)
-        table = model.get_input_embeddings()
-        if table is None or not hasattr(table, "weight"):
-            raise TeacherUnavailable(
-                f"found no input embedding table in {self.source.reference}; "
-                "expected a text model: choose another"
+        table = input_table(model)
+        if table is None:
+            raise Unsupported(
+                f"found no table of tokens in {self.source.reference}, which reads texts without "
+                "one; expected a model with an embedding a token: use :words, or choose another"
             )
         return table.weight.detach().float().numpy().copy(), tokenizer
 

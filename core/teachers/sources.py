@@ -14,7 +14,7 @@ from typing import Any
 
 from core.errors import TeacherUnavailable, UnknownTeacher
 from core.teachers.base import shown
-from core.teachers.encoder import require_safetensors
+from core.teachers.loading import require_model
 
 FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
 REPOSITORY = re.compile(r"\w[\w.-]*/\w[\w.-]*(@[\w./-]+)?")
@@ -54,7 +54,7 @@ class FolderSource(Source):
 
     def __init__(self, path: Path) -> None:
         self.path = path.expanduser()
-        require_safetensors(self.path, str(path))
+        require_model(self.path, str(path))
 
     @property
     def reference(self) -> str:

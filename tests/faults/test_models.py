@@ -1,0 +1,206 @@
+"""Foreign models: weights that don't fit, files that lie, architectures of every kind."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from small_models import SIZES, bert, llama, renamed, rewrite, save
+
+from core.errors import MeaningSpaceError, TeacherUnavailable, Unsupported
+from core.students.tiny_transformer import read_shape, read_teacher
+from core.teachers.causal import load_causal
+from core.teachers.hub import model_teacher
+from core.teachers.loading import input_table, load_model
+from core.weights import promised
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    root = tmp_path_factory.mktemp("models")
+    return {"bert": bert(root / "bert"), "llama": llama(root / "llama")}
+
+
+WRAPPERS = {
+    "compiled": lambda name: f"_orig_mod.{name}",
+    "parallel": lambda name: f"module.{name}",
+    "compiled in parallel": lambda name: f"module._orig_mod.{name}",
+    "parallel, compiled": lambda name: f"_orig_mod.module.{name}",
+    "twice": lambda name: f"_orig_mod._orig_mod.{name}",
+    "each layer": lambda name: name.replace(".0.", ".0._checkpoint_wrapped_module."),
+}
+
+
+class TestNames:
+    @pytest.mark.parametrize("kind", WRAPPERS)
+    def test_what_a_training_put_around_is_taken_off(self, kind, folders, tmp_path):
+        rename = WRAPPERS[kind]
+        copy = renamed(folders["bert"], tmp_path / "bert", rename)
+        right, _ = load_model(folders["bert"], "right")
+        wrapped, _ = load_model(copy, "wrapped")
+        for name, tensor in right.state_dict().items():
+            np.testing.assert_array_equal(wrapped.state_dict()[name], tensor, err_msg=name)
+        head = renamed(folders["llama"], tmp_path / "llama", rename)
+        np.testing.assert_array_equal(
+            load_causal(head, "wrapped", kind)[0].lm_head.weight.detach(),
+            load_causal(folders["llama"], "right", "")[0].lm_head.weight.detach(),
+        )
+
+    def test_a_student_reads_its_teacher_by_the_same_rule(self, folders, tmp_path):
+        shape = read_shape(folders["bert"], "mean")
+        copy = renamed(folders["bert"], tmp_path / "it", WRAPPERS["compiled in parallel"])
+        right = read_teacher(folders["bert"], shape, [7, 8], 4).state_dict()
+        wrapped = read_teacher(copy, shape, [7, 8], 4).state_dict()
+        assert all((wrapped[name] == tensor).all() for name, tensor in right.items())
+
+    def test_other_names_are_refused(self, folders, tmp_path):
+        copy = renamed(folders["bert"], tmp_path / "it", lambda name: f"net.{name}")
+        with pytest.raises(TeacherUnavailable, match=r"found no embeddings\.Layer.* net\.emb.* in"):
+            load_model(copy, "mine")
+
+    def test_one_missing_tensor_is_refused_by_name(self, folders, tmp_path):
+        lacking = "encoder.layer.1.output.dense.bias"
+        copy = renamed(
+            folders["bert"], tmp_path / "it", lambda name: "gone" if name == lacking else name
+        )
+        with pytest.raises(TeacherUnavailable, match=rf"found no {lacking} in the weights of mine"):
+            load_model(copy, "mine")
+        llama = renamed(
+            folders["llama"],
+            tmp_path / "llama",
+            lambda name: "gone" if name == "model.layers.1.mlp.up_proj.weight" else name,
+        )
+        with pytest.raises(TeacherUnavailable, match=r"found no model\.layers\.1\.mlp\.up_proj"):
+            load_causal(llama, "mine", "")
+
+    def test_a_pooler_may_be_missing(self, tmp_path):
+        model, _ = load_model(bert(tmp_path, "BertForMaskedLM"), "mine")
+        assert type(model).__name__ == "BertModel"
+
+    def test_a_configuration_of_fewer_layers_is_another_model(self, folders, tmp_path):
+        for kind, load in (("bert", load_model), ("llama", load_model), ("llama", load_causal)):
+            copy = shutil.copytree(folders[kind], tmp_path / f"{kind} {load.__name__}")
+            rewrite(copy / "config.json", num_hidden_layers=1)
+            with pytest.raises(TeacherUnavailable, match=r"layers?\.1\..*has no place"):
+                load(copy, "mine", *([""] if load is load_causal else []))
+        copy = tmp_path / "bert load_model"
+        with pytest.raises(TeacherUnavailable, match=r"encoder\.layer\.1\..*has no place"):
+            read_teacher(copy, read_shape(copy, "mean"), [7], 4)
+
+    def test_an_adapter_is_refused(self, folders, tmp_path):
+        copy = renamed(
+            folders["bert"],
+            tmp_path / "it",
+            lambda it: it.replace("pooler", "encoder.layer.0.lora"),
+        )
+        with pytest.raises(TeacherUnavailable, match=r"encoder\.layer\.0\.lora.* merge an adapter"):
+            load_model(copy, "mine")
+        (copy / "adapter_config.json").write_text("{}")
+        with pytest.raises(TeacherUnavailable, match="found an adapter"):
+            load_model(copy, "mine")
+
+    def test_masks_of_older_versions_are_no_weights(self, tmp_path):
+        from safetensors.numpy import load_file, save_file
+
+        llama(tmp_path)
+        weights = tmp_path / "model.safetensors"
+        old = {"model.layers.0.self_attn.rotary_emb.inv_freq": np.ones(4, np.float32)}
+        old |= {"model.layers.0.attn.masked_bias": np.ones(1, np.float32)}
+        save_file(load_file(weights) | old, weights, metadata={"format": "pt"})
+        load_model(tmp_path, "mine")
+        load_causal(tmp_path, "mine", "")
+
+
+class TestFiles:
+    @pytest.fixture
+    def folder(self, folders, tmp_path):
+        return shutil.copytree(folders["bert"], tmp_path / "it")
+
+    def refused(self, folder, message):
+        for load in (load_model, lambda *it: load_causal(*it, "")):
+            with pytest.raises(MeaningSpaceError, match=message) as caught:
+                load(folder, "mine")
+            assert "\n" not in str(caught.value)
+
+    def test_a_pointer_of_git_lfs(self, folder):
+        pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 90868376\n"
+        (folder / "model.safetensors").write_text(pointer)
+        self.refused(folder, "found model.safetensors of mine to be a pointer of Git LFS")
+        (folder / "config.json").write_text(pointer)
+        self.refused(folder, "found a pointer of Git LFS in config.json of mine")
+
+    @pytest.mark.parametrize("kept", [0, 4, 200, 0.5, -1])
+    def test_cut_weights(self, folder, kept):
+        weights = folder / "model.safetensors"
+        whole = weights.read_bytes()
+        weights.write_bytes(whole[: int(kept * len(whole)) if kept == 0.5 else kept])
+        self.refused(folder, r"model\.safetensors of mine.* expected .*fetch it again")
+
+    def test_a_header_is_not_believed_before_the_size_is_known(self, folder):
+        weights = folder / "model.safetensors"
+        with weights.open("wb") as stream:  # 5 GB of nothing
+            stream.write((1 << 40).to_bytes(8, "little"))
+            stream.truncate(5 << 30)
+        self.refused(folder, r"5,368,709,120 bytes and a header of 1,099,511,627,776")
+
+    @pytest.mark.parametrize(
+        "header",
+        [
+            b"[]",
+            b"nonsense",
+            b'{"a": 1}',
+            b'{"a": {"dtype": "F32", "shape": [9], "data_offsets": [0, 36]}}',
+            b'{"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 9999999999999]}}',
+            b"[" * 5_000,
+        ],
+    )
+    def test_lying_headers(self, folder, header):
+        content = len(header).to_bytes(8, "little") + header
+        (folder / "model.safetensors").write_bytes(content)
+        self.refused(folder, r"model\.safetensors of mine.*fetch it again")
+        with pytest.raises(TeacherUnavailable):
+            promised(folder / "model.safetensors", "mine")
+
+    @pytest.mark.parametrize(
+        "text", ["[]", "null", "3", "{", "", '{"model_type": "nonsense"}', "{}"]
+    )
+    def test_odd_configurations(self, folder, text):
+        (folder / "config.json").write_text(text)
+        self.refused(folder, r"found .*mine.* expected")
+
+    def test_a_configuration_cannot_ask_for_more_layers_than_there_are_tensors(self, folder):
+        rewrite(folder / "config.json", num_hidden_layers=10**9)
+        self.refused(folder, "found num_hidden_layers 1,000,000,000 in config.json of mine")
+
+    def test_an_index_that_names_no_file(self, folder):
+        (folder / "model.safetensors").rename(folder / "shard.safetensors")
+        self.refused(folder, r"found shard\.safetensors in mine; expected model\.safetensors")
+        index = folder / "model.safetensors.index.json"
+        index.write_text(json.dumps({"weight_map": {"a": "../../etc/passwd"}}))
+        self.refused(folder, "expected a weight_map from tensors to files in the same folder")
+        index.write_text(json.dumps({"weight_map": {"a": "shard.safetensors", "b": "other"}}))
+        self.refused(folder, "found no other in mine, which its .* names")
+
+    def test_a_tokenizer_of_another_version(self, folder):
+        file = folder / "tokenizer.json"
+        said = json.loads(file.read_text())
+        rewrite(file, model=said["model"] | {"type": "NewModel"})
+        with pytest.raises(TeacherUnavailable, match="found the tokenizer of mine, which does not"):
+            load_model(folder, "mine")
+
+    def test_no_tokenizer_is_not_made_up(self, folder):
+        for file in folder.glob("*token*"):
+            file.unlink()
+        with pytest.raises(TeacherUnavailable, match=r"found no tokenizer\.json and no vocab\.txt"):
+            load_model(folder, "mine")
+
+
+def test_without_a_table_of_tokens(tmp_path):
+    from transformers import CanineConfig, CanineTokenizer
+
+    sizes = SIZES | {"max_position_embeddings": 64, "num_hash_buckets": 64}
+    save(tmp_path, "CanineModel", CanineConfig(**sizes), CanineTokenizer())
+    model, _ = load_model(tmp_path, "mine")
+    assert input_table(model) is None
+    with pytest.raises(Unsupported, match="found no table of tokens in path"):
+        model_teacher("path", f"{tmp_path}:tokens").space()
