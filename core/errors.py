@@ -11,6 +11,7 @@
     +-- InvalidPath             one waypoint, twice the same, antipodal, no way through the graph
     +-- InvalidExpression       vector arithmetic that does not parse
     +-- StoreError              an artefact on disk that is damaged or from a newer version
+    |   +-- Unwritable          a disk that is full, or that may not be written
     +-- InvalidStudent          a student's folder that is damaged, or from a newer version
     +-- TrainingFailed          a training that came to NaN or infinity; what was good is kept
     +-- NotEnoughMemory         a pass through a model that memory has no room for
@@ -65,6 +66,10 @@ class StoreError(MeaningSpaceError):
     """An artefact on disk that cannot be trusted."""
 
 
+class Unwritable(StoreError):
+    """A file or folder that cannot be written: what was computed is there, but is not kept."""
+
+
 class InvalidStudent(MeaningSpaceError):
     """A student on disk that cannot be trusted."""
 
@@ -85,9 +90,9 @@ class Cancelled(MeaningSpaceError):
     """The progress callback answered False."""
 
 
-def unwritable(place: object, fault: OSError) -> StoreError:
+def unwritable(place: object, fault: OSError) -> Unwritable:
     """What to raise where a file or folder cannot be written."""
-    return StoreError(
+    return Unwritable(
         f"found that {place} cannot be written ({fault.strerror or fault}); expected a folder with "
         "space left: free some, or choose another"
     )

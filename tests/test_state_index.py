@@ -134,11 +134,24 @@ class TestIndex:
         again = build_index(tmp_path, "tiny", count=400)
         np.testing.assert_array_equal(again.tokens["token"], index.tokens["token"])
 
+    def test_one_changed_bit_of_a_layer_costs_the_index_and_gives_no_figure(self, tmp_path, index):
+        folder = index_folder(tmp_path, "tiny")
+        content = bytearray((folder / "layer_01.i16").read_bytes())
+        content[100] ^= 1
+        (folder / "layer_01.i16").write_bytes(content)
+        module._opened.cache_clear()
+        opened = StateIndex.open(folder)
+        assert opened.cosines(0, np.ones(opened.means.shape[1], np.float32)).shape == (len(opened),)
+        with pytest.raises(StoreError, match=r"found layer_01\.i16 with other content .*build it"):
+            opened.cosines(1, np.ones(opened.means.shape[1], np.float32))
+        assert not has_index(tmp_path, "tiny")
+        assert len(list((tmp_path / "damaged").iterdir())) == 1
+
     def test_half_built_folders_of_long_ago_are_cleared_away(self, tmp_path):
         import os
 
         folder = index_folder(tmp_path, "tiny")
-        old, new = (folder.with_name(f".{folder.name}-{it}") for it in ("old", "new"))
+        old, new = (folder.with_name(f".{folder.name}.{it * 32}.half") for it in "ab")
         old.mkdir(parents=True)
         new.mkdir()
         os.utime(old, (0, 0))

@@ -1,6 +1,5 @@
 """core.store: what goes in comes out, mapped and whole, or an error says why not."""
 
-import json
 import os
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from hypothesis.extra import numpy as st_np
 from safetensors.numpy import load_file
 
 from core.errors import StoreError
+from core.integrity import sealed, unsealed
 from core.spaces.neighbors import NeighborGraph
 from core.spaces.space import Provenance, Space
 from core.store.disk import ARRAYS, Store, default_workspace
@@ -41,8 +41,13 @@ def space_of(texts: list[str], metadata: pd.DataFrame | None = None) -> Space:
 
 
 def edit_manifest(store: Store, key: str, **changes: Any) -> None:
+    """Change it as a program would that knows the format: the seal fits."""
     path = store.folder("thing", key) / "manifest.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    path.write_text(sealed({**unsealed(path.read_text()), **changes}))
+
+
+def left_behind(store: Store) -> list[Path]:
+    return [path for path in store.root.rglob("*") if path.name.startswith(".")]
 
 
 # Round trips
@@ -52,7 +57,7 @@ def test_a_space_comes_back_the_same(store: Store, tiny_space: Space) -> None:
     assert not store.has("space", "tiny")
     store.save_space("tiny", tiny_space)
     assert store.has("space", "tiny")
-    loaded = store.load_space("tiny", verify=True)
+    loaded = store.load_space("tiny")
     np.testing.assert_array_equal(loaded.vectors, tiny_space.vectors)
     assert (loaded.texts, loaded.ids) == (tiny_space.texts, tiny_space.ids)
     assert (loaded.provenance, loaded.digest) == (tiny_space.provenance, tiny_space.digest)
@@ -181,7 +186,7 @@ def test_saving_again_replaces(store: Store) -> None:
     store.save("thing", "a", {"x": np.ones(5)}, None, {"turn": 2})
     assert store.load("thing", "a").payload == {"turn": 2}
     np.testing.assert_array_equal(first.arrays["x"], np.zeros(3))  # still mapped, still whole
-    assert list((store.root / ".writing").iterdir()) == []
+    assert left_behind(store) == []
 
 
 def test_size_and_remove(store: Store) -> None:
@@ -219,7 +224,7 @@ def test_concurrent_writers_leave_one_whole_artefact(store: Store) -> None:
     for thread in threads:
         thread.start()
     while any(thread.is_alive() for thread in threads) and not faults:
-        found = store.load("thing", "a", verify=True)
+        found = store.load("thing", "a")
         assert set(found.arrays["x"]) == {found.payload["turn"]}
     assert faults == []
 
@@ -228,15 +233,17 @@ def test_a_killed_writer_leaves_nothing_to_load(store: Store) -> None:
     code = (
         "import os, sys, numpy as np\n"
         "from pathlib import Path\n"
+        "from core import atomic\n"
         "from core.store import disk\n"
-        "disk._move_into_place = lambda *_: os._exit(9)\n"
+        "atomic._take_its_place = lambda *_: os._exit(9)\n"
         "disk.Store(Path(sys.argv[1])).save('thing', 'a', {'x': np.zeros(3)})\n"
     )
     done = subprocess.run([sys.executable, "-c", code, str(store.root)], check=False)
     assert done.returncode == 9
     assert not store.has("thing", "a")
-    (left,) = (store.root / ".writing").iterdir()
-    os.utime(left, (time.time() - 7200,) * 2)
+    (left,) = (store.root / "thing").iterdir()
+    for path in (left, *left.iterdir()):
+        os.utime(path, (time.time() - 7200,) * 2)
     store.save("thing", "b", {"x": np.zeros(3)})  # clears away what is long dead
     assert not left.exists()
 
@@ -255,7 +262,7 @@ def saved(store: Store) -> Path:
 def test_a_cut_file_is_named_with_how_to_mend_it(store: Store, saved: Path, name: str) -> None:
     whole = (saved / name).read_bytes()
     (saved / name).write_bytes(whole[: len(whole) // 2])
-    mend = "is damaged, delete that folder and compute it again"
+    mend = "is damaged, compute it again"
     with pytest.raises(StoreError, match=rf"found .*{name}.* in {saved}; expected .*{mend}"):
         store.load("thing", "a")
 
@@ -267,22 +274,25 @@ def test_an_absent_file_is_named(store: Store, saved: Path, name: str) -> None:
         store.load("thing", "a")
 
 
-def test_a_changed_byte_is_found_when_asked(store: Store, saved: Path) -> None:
+def test_a_changed_byte_is_found(store: Store, saved: Path) -> None:
     content = bytearray((saved / ARRAYS).read_bytes())
     content[-1] ^= 1
     (saved / ARRAYS).write_bytes(content)
-    store.load("thing", "a")
     with pytest.raises(StoreError, match=f"found {ARRAYS} with other content"):
-        store.load("thing", "a", verify=True)
+        store.load("thing", "a")
 
 
-def test_content_of_the_right_size_that_does_not_read(store: Store, saved: Path) -> None:
-    for name in (ARRAYS, "items.parquet"):
-        whole = (saved / name).read_bytes()
-        (saved / name).write_bytes(b"\x80" * len(whole))
-        with pytest.raises(StoreError, match="found files that do not read"):
-            store.load("thing", "a")
-        (saved / name).write_bytes(whole)
+def test_what_is_damaged_is_put_aside_once_and_for_all(
+    store: Store, saved: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (saved / ARRAYS).write_bytes(b"")
+    assert not store.has("thing", "a")
+    assert not saved.exists()
+    (aside,) = store.aside.iterdir()
+    assert {it.name for it in aside.iterdir()} == {ARRAYS, "items.parquet", "manifest.json"}
+    assert f"a damaged thing: {ARRAYS} with 0 bytes in {saved}; put aside" in caplog.text
+    store.save("thing", "a", {"x": np.arange(3)})
+    assert store.has("thing", "a")
 
 
 def test_damage_is_mended_by_saving_again(store: Store, saved: Path) -> None:
@@ -302,7 +312,7 @@ def test_a_manifest_of_something_else_is_refused(
     store: Store, saved: Path, changes: dict[str, Any]
 ) -> None:
     edit_manifest(store, "a", **changes)
-    with pytest.raises(StoreError, match=r"found a manifest\.json .*delete that folder"):
+    with pytest.raises(StoreError, match=r"found a manifest\.json .*compute it again"):
         store.load("thing", "a")
 
 
@@ -336,10 +346,31 @@ def test_what_cannot_be_kept_is_refused(store: Store, arguments: Any, said: str)
     with pytest.raises(StoreError, match=said):
         store.save("thing", "a", **arguments)
     assert not store.has("thing", "a")
-    assert list((store.root / ".writing").iterdir()) == []
+    assert left_behind(store) == []
 
 
-def test_a_root_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+def test_what_the_disk_does_not_take_stays_in_memory(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(StoreError, match=r"cannot be written .*choose another with --workspace"):
-        Store(tmp_path / "file").save("thing", "a", {"x": np.zeros(1)})
+    store = Store(tmp_path / "file")
+    table = pd.DataFrame({"word": ["a", None], "n": [1.5, 2.5]})
+    array = np.arange(6, dtype=np.float32).reshape(2, 3)
+    assert not store.save("thing", "a", {"x": array}, {"items": table}, {"pair": (1, 2)})
+    assert store.unkept.startswith(f"found that {tmp_path}/file/thing/a cannot be written (")
+    kept = Store(tmp_path / "file").load("thing", "a")  # all stores of a folder share it
+    np.testing.assert_array_equal(kept.arrays["x"], array)
+    assert not kept.arrays["x"].flags.writeable
+    pd.testing.assert_frame_equal(kept.tables["items"], table)
+    assert kept.payload == {"pair": [1, 2]}
+    store.remove("thing", "a")
+    assert not store.has("thing", "a")
+
+
+def test_what_was_held_is_forgotten_once_it_is_on_the_disk(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    (tmp_path / "store").write_text("in the way")
+    assert not store.save("thing", "a", None, None, {"turn": 1})
+    (tmp_path / "store").unlink()
+    assert store.load("thing", "a").payload == {"turn": 1}
+    assert store.save("thing", "a", None, None, {"turn": 2})
+    assert store.load("thing", "a").payload == {"turn": 2}
+    assert store.unkept == ""

@@ -8,7 +8,6 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, TypeVar
 
-from core.errors import StoreError
 from core.pipeline.stages import scaled
 from core.pipeline.student_teacher import StudentTeacher
 from core.pipeline.students import PREFIX, Studio
@@ -188,18 +187,15 @@ class Bench:
         key: str,
         read: Callable[[], Result],
         make: Callable[[], Result],
-        write: Callable[[Result], None],
+        write: Callable[[Result], object],
     ) -> Result:
         """From memory, else from the store, else made now and written there; once at a time."""
 
         def get() -> Result:
-            if self.store.has(kind, key):
-                try:
-                    return read()
-                except StoreError:  # a cache: what cannot be read is made again
-                    self.store.remove(kind, key)
-            made = make()
-            write(made)
+            made = self.store.recall(kind, key, read)
+            if made is None:
+                made = make()
+                write(made)
             return made
 
         return self._once(kind, key, get)

@@ -3,13 +3,14 @@
 import json
 import shutil
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from core.decode.bridge import Bridge
+from core.atomic import new_file, write_bytes
+from core.decode.bridge import NAMES, Bridge
 from core.errors import StoreError, Unsupported
 from core.pipeline.bridge_lessons import LESSONS, lessons, split
 from core.pipeline.bridge_training import BEGINNING, PARTS_LEARNT, BridgeSpec, train_bridge
@@ -78,12 +79,16 @@ def bridge(bench: "Bench", reference: str = SMOLLM2) -> Built:
     """
     speaker_or_missing(reference)
     key = bridge_key(reference)
-    if not has_bridge(bench, reference):
+
+    def shipped() -> Built:
+        if _fits(reference):
+            return _shipped()
         raise Unsupported(
             f"found no bridge from MiniLM's sentences to {reference}; expected a trained one: "
             "run `make bridge`, which takes about an hour on two cores"
         )
-    return bench.kept("bridge", key, partial(_read, bench, key), _shipped, lambda _: None)
+
+    return bench.kept("bridge", key, partial(_read, bench, key), shipped, lambda _: None)
 
 
 def trained_bridge(
@@ -100,21 +105,22 @@ def trained_bridge(
     """
     asked = spec or BridgeSpec()
     key = bridge_key(reference, asked)
-    if bench.store.has("bridge", key) and not afresh:
-        return _read(bench, key)
+    kept = None if afresh else bench.store.recall("bridge", key, lambda: _read(bench, key))
+    if kept is not None:
+        return kept
     folder = bench.workspace / "trainings" / f"bridge-{key}"
     made = _made(bench, reference, asked, folder, progress)
-    bench.store.save("bridge", key, made.bridge.arrays(), None, made.facts)
-    shutil.rmtree(folder, ignore_errors=True)
+    if bench.store.save("bridge", key, made.bridge.arrays(), None, made.facts):
+        shutil.rmtree(folder, ignore_errors=True)  # else what was learnt stays, to go on from
     return _read(bench, key)
 
 
 def write_bridge(folder: Path, made: Built) -> int:
     """Put a bridge into a folder, to be shipped; its bytes."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_arrays(folder / FILE, made.bridge.arrays())
+    with new_file(folder / FILE) as stream:
+        write_arrays(stream, made.bridge.arrays())
     said = json.dumps(made.facts, indent=1, ensure_ascii=False)
-    (folder / FACTS).write_text(said + "\n", encoding="utf-8")
+    write_bytes(folder / FACTS, f"{said}\n".encode())
     return sum(file.stat().st_size for file in folder.iterdir())
 
 
@@ -122,11 +128,15 @@ def read_bridge(folder: Path) -> Built:
     """From such a folder. Raises StoreError for one that is damaged."""
     try:
         facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        arrays = map_arrays(folder / FILE)
+        if facts["digest"] != store_key(*(arrays[name].tobytes().hex() for name in NAMES)):
+            raise ValueError
+    except (OSError, ValueError, KeyError, TypeError):
         raise StoreError(
-            f"found no readable {FACTS} in {folder}; expected a bridge: run `make bridge`"
+            f"found no whole {FILE} with its {FACTS} in {folder}; expected a bridge: "
+            "run `make bridge`"
         ) from None
-    return Built(Bridge.from_arrays(map_arrays(folder / FILE)), facts)
+    return Built(Bridge.from_arrays(arrays), facts)
 
 
 def _made(
@@ -180,7 +190,7 @@ def _digest(made: Bridge) -> str:
 def _fits(reference: str) -> bool:
     """Whether the shipped bridge is for this very model and encoder."""
     try:
-        facts = read_bridge(shipped_folder()).facts
+        facts = _shipped().facts
     except StoreError:
         return False
     own = (speaker_identity(reference), MinilmSentences().revision())
@@ -188,7 +198,15 @@ def _fits(reference: str) -> bool:
 
 
 def _shipped() -> Built:
-    return read_bridge(shipped_folder())
+    """The shipped bridge, read once while its files stay. Raises StoreError."""
+    folder = shipped_folder()
+    stamps = [(folder / name).stat() for name in (FILE, FACTS) if (folder / name).exists()]
+    return _unpacked(folder, *(it.st_mtime_ns for it in stamps))
+
+
+@lru_cache(maxsize=1)
+def _unpacked(folder: Path, *_: int) -> Built:
+    return read_bridge(folder)
 
 
 def _read(bench: "Bench", key: str) -> Built:

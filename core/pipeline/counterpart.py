@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from core.errors import StoreError
 from core.metrics.similarity import padded
 from core.pipeline.comparison import Comparison, compare
 from core.pipeline.stages import scaled
@@ -83,14 +82,20 @@ def counterpart(
     if isinstance(spec, PcaSpec):
         other = falls(bench, comparison, spec, comparison.b.vectors[rows], comparison.a.norms[rows])
         return Counterpart(spec, rows, frozen(own), frozen(other))
-    try:
-        other = bench.store.load("counterpart", key).arrays["b"]
-    except (StoreError, KeyError):
+
+    def read() -> QueryCoords:
+        kept = bench.store.load("counterpart", key).arrays["b"]
+        if (kept.shape, kept.dtype) != (own.shape, own.dtype):
+            raise ValueError("places of other items")
+        return kept
+
+    kept = bench.store.recall("counterpart", key, read)
+    if kept is None:
         vectors = comparison.b.vectors[rows]
         last = partial(scaled, progress, 60, 100)
-        other = falls(bench, comparison, spec, vectors, comparison.a.norms[rows], last)
-        bench.store.save("counterpart", key, {"b": other})
-    return Counterpart(spec, rows, frozen(own), other)
+        kept = falls(bench, comparison, spec, vectors, comparison.a.norms[rows], last)
+        bench.store.save("counterpart", key, {"b": kept})
+    return Counterpart(spec, rows, frozen(own), kept)
 
 
 def falls(

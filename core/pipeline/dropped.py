@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from core.errors import StoreError
 from core.pipeline.keys import store_key
 from core.pipeline.library import DOCUMENT, Library
 from core.pipeline.reading import identity
@@ -68,10 +67,7 @@ def keep_text(bench: "Bench", model: str, title: str, text: str) -> str:
 
 def kept_words(bench: "Bench", key: str) -> int | None:
     """How many words that text has; None where it is not (or no longer) here."""
-    try:
-        return int(bench.store.load(TEXT, key).payload["words"])
-    except (StoreError, KeyError):
-        return None
+    return bench.store.recall(TEXT, key, lambda: int(bench.store.load(TEXT, key).payload["words"]))
 
 
 def has_dropped(bench: "Bench", key: str) -> bool:

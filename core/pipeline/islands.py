@@ -271,21 +271,16 @@ def islands_key(reference: str, three: Sequence[str], layer: int | None, grid: i
 
 def stored_islands(bench: "Bench", key: str) -> Islands | None:
     """What is read of a map so far; None where nothing is."""
-    if not bench.store.has("islands", key):
-        return None
-    try:
-        return _read(bench, key)
-    except StoreError:  # a cache: what cannot be read is made again
-        bench.store.remove("islands", key)
-        return None
+    return bench.store.recall("islands", key, lambda: _read(bench, key))
 
 
 def stored_stride(bench: "Bench", key: str) -> int:
     """How far apart the cells are that are read; 0 where none is."""
-    try:
+
+    def read() -> int:
         return int(bench.store.load("islands", key).payload["stride"])
-    except (StoreError, KeyError, TypeError, ValueError):
-        return 0
+
+    return bench.store.recall("islands", key, read) or 0
 
 
 def kept_islands(

@@ -203,11 +203,13 @@ def _provenance(model: str, documents: Sequence[Document]) -> Provenance:
 
 
 def _write(bench: "Bench", key: str, made: Library) -> None:
-    bench.store.save_space(f"library-{key}", made.space)
+    written = bench.store.save_space(f"library-{key}", made.space)
     documents = pd.DataFrame([vars(document) for document in made.documents])
-    bench.store.save("library", key, None, {"documents": documents}, {"seconds": made.seconds})
+    said = {"seconds": made.seconds}
+    written &= bench.store.save("library", key, None, {"documents": documents}, said)
     for group in groups([len(document.text) for document in made.documents], AT_ONCE):
-        bench.store.remove("library-part", f"{key}-{group.start}")
+        if written:
+            bench.store.remove("library-part", f"{key}-{group.start}")
 
 
 def _read(bench: "Bench", key: str) -> Library:

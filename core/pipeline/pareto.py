@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from core.errors import MeaningSpaceError
 from core.site import site_root
 
 if TYPE_CHECKING:
@@ -85,16 +84,17 @@ def point_of(key: str, title: str, family: str, report: dict[str, Any]) -> Paret
 
 def stored_pareto(bench: "Bench", teacher: str) -> Pareto | None:
     """What was measured so far of a teacher's rivals, here or before it shipped; else None."""
-    key = bench.space_key(teacher)
+    key, store = bench.space_key(teacher), bench.store
+    kept = store.recall("pareto", key, lambda: _pareto(store.load("pareto", key).payload))
     try:
-        if bench.store.has("pareto", key):
-            payload = bench.store.load("pareto", key).payload
-        else:
-            payload = json.loads(SHIPPED.read_text(encoding="utf-8"))[key]
-        points = tuple(_point(stored) for stored in payload["points"])
-        return Pareto(payload["teacher"], payload["items"], points, payload["complete"])
-    except (MeaningSpaceError, OSError, ValueError, KeyError, TypeError):
+        return kept or _pareto(json.loads(SHIPPED.read_text(encoding="utf-8"))[key])
+    except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _pareto(payload: dict[str, Any]) -> Pareto:
+    points = tuple(_point(stored) for stored in payload["points"])
+    return Pareto(payload["teacher"], payload["items"], points, payload["complete"])
 
 
 def _point(stored: dict[str, Any]) -> ParetoPoint:

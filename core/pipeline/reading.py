@@ -1,6 +1,5 @@
 """Models that are read layer by layer, what they are given to read, and the file of states."""
 
-import json
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -8,11 +7,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from core.errors import UnknownTeacher, Unsupported, unwritable
+from core.atomic import new_file
+from core.errors import UnknownTeacher, Unsupported
 from core.pipeline.bench import Bench
 from core.pipeline.students import PREFIX
 from core.signatures.hidden import Reader
 from core.store.disk import default_workspace
+from core.store.files import write_arrays
 from core.students import folder as student_folder
 from core.students.contextual import ContextualStudent
 from core.teachers.causal import load_causal
@@ -117,26 +118,9 @@ def some_sentences(count: int, seed: int = 0) -> list[Sentence]:
 
 
 def write_tensors(file: Path, tensors: dict[str, npt.NDArray[Any]]) -> None:
-    """A safetensors file, written tensor by tensor: memory-mapped ones are never whole in memory.
+    """A safetensors file, written block by block: memory-mapped ones are never whole in memory.
 
-    float32 and float16 only. Raises StoreError where it cannot be written.
+    Raises Unwritable.
     """
-    header: dict[str, Any] = {}
-    end = 0
-    for name, tensor in tensors.items():
-        start, end = end, end + tensor.nbytes
-        kind = {"float32": "F32", "float16": "F16"}[tensor.dtype.name]
-        header[name] = {"dtype": kind, "shape": list(tensor.shape), "data_offsets": [start, end]}
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    beside = file.with_name(f".{file.name}.half")
-    try:
-        with beside.open("wb") as stream:
-            stream.write(len(text).to_bytes(8, "little") + text)
-            for tensor in tensors.values():
-                for block in range(0, len(tensor), 8_192):
-                    stream.write(np.ascontiguousarray(tensor[block : block + 8_192]).data)
-        beside.replace(file)
-    except OSError as fault:
-        beside.unlink(missing_ok=True)
-        raise unwritable(file, fault) from None
+    with new_file(file) as stream:
+        write_arrays(stream, tensors)

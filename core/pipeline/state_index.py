@@ -5,18 +5,15 @@
                                    tokens.parquet       a row a state: its token and its place
                                    texts.parquet        the sentences and their documents
                                    types.parquet        the tokens that have a usual state
-                                   manifest.json        format, version, shape
+                                   manifest.json        format, version, shape, digests
 
 Sixteen bits of a row's own range are finer than float16 (an error of at most 2^-16 of the row's
 largest number), and become float32 ten times as fast on processors that convert no halves.
 """
 
-import json
-import shutil
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -25,25 +22,33 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from core.atomic import new_folder
 from core.errors import StoreError
+from core.integrity import (
+    entries_of,
+    fault_in,
+    put_aside,
+    read_entries,
+    sealed,
+    unsealed,
+)
 from core.pipeline.keys import store_key
 from core.pipeline.reading import corpus_identity, identity, reader, some_sentences
 from core.signatures.documents import document_states
 from core.signatures.hidden import Reader
-from core.signatures.states import beside
 from core.signatures.tokens import cut_texts
 from core.spaces.neighbors import top_k
-from core.store.files import map_arrays, write_arrays
+from core.store.files import map_arrays, read_table, write_arrays
 from core.teachers.texts import Sentence
 from core.types import Matrix, Progress, Queries, Rows, Scores, Vector, silent, tell
 
 STATES = 50_000  # the last sentence is read whole, so that there are a few more
 SHARE = 128  # sentences read between two steps: what lies in memory at once
 FEWEST = 3  # occurrences of a token, to speak of its usual state
-STALE_SECONDS = 3600  # a half-built folder older than this has no builder any more
 BLOCK = 1024  # rows: as float32 they stay in a processor's second cache
 FORMAT = {"format": "meaning-space token states", "version": 1}
 MANIFEST, ARRAYS = "manifest.json", "arrays.safetensors"
+KIND = ".i16"  # how the layers' files are named
 
 Integers = npt.NDArray[np.int16]
 Floats = npt.NDArray[np.float32]
@@ -58,7 +63,7 @@ class StateIndex:
     of their states.
     """
 
-    layers: tuple[Integers, ...]
+    layers: "Layers"
     scales: Floats
     lengths: Floats
     centred_lengths: Floats
@@ -111,29 +116,75 @@ class StateIndex:
     def open(cls, folder: Path) -> "StateIndex":
         """Read a folder, its layers memory-mapped. Raises StoreError, saying how to mend it."""
         try:
-            said = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+            said = unsealed((folder / MANIFEST).read_bytes())
             if {name: said[name] for name in FORMAT} != FORMAT:
                 raise ValueError(f"expected {FORMAT}")
-            shape = (int(said["states"]), int(said["dim"]))
-            layers = tuple(
-                np.memmap(folder / _file(number), np.int16, "r", shape=shape)
-                for number in range(said["layers"])
-            )
-            texts = pd.read_parquet(folder / "texts.parquet")
-            return cls(
+            layers = Layers(folder, said)
+            for name, entry in layers.entries.items():
+                if not name.endswith(KIND) and (fault := fault_in(folder / name, entry)):
+                    raise ValueError(" instead of ".join(fault))
+            texts = read_table(folder / "texts.parquet")
+            index = cls(
                 layers,
                 **map_arrays(folder / ARRAYS),
-                types=pd.read_parquet(folder / "types.parquet"),
-                tokens=pd.read_parquet(folder / "tokens.parquet"),
+                types=read_table(folder / "types.parquet"),
+                tokens=read_table(folder / "tokens.parquet"),
                 texts=tuple(texts["text"]),
                 documents=tuple(texts["document"]),
             )
+            layers.require(index)
+            return index
         except (OSError, ValueError, KeyError, TypeError) as fault:
             reason = " ".join(str(fault).split())[:160]
             raise StoreError(
                 f"found {folder}, which does not read as an index of states ({reason}); expected "
                 "a whole folder of this version: delete it and build it again"
             ) from None
+
+
+class Layers:
+    """The layers of a folder, memory-mapped; each is checked when it is first asked for, since all
+    of them may be gigabytes. A damaged one costs the whole index: it is put aside."""
+
+    def __init__(self, folder: Path, said: dict[str, Any]) -> None:
+        self.folder = folder
+        self.entries = read_entries(said.get("files", {}))  # {} of an older version
+        count, states, dim = (said[name] for name in ("layers", "states", "dim"))
+        if not all(type(it) is int and it > 0 for it in (count, states, dim)):
+            raise ValueError("a shape that is none")
+        self.shape = (states, dim)
+        self.maps = [np.memmap(folder / _file(it), np.int16, "r") for it in range(count)]
+        if {it.size for it in self.maps} != {states * dim}:
+            raise ValueError("layers of another size")
+
+    def require(self, index: StateIndex) -> None:
+        """Raises ValueError where the arrays beside the layers are not of their shape."""
+        count, (states, dim) = len(self), self.shape
+        rows = {it.shape for it in (index.scales, index.lengths, index.centred_lengths)}
+        usual = (count, len(index.types), dim)
+        if rows != {(count, states)} or index.means.shape != (count, dim):
+            raise ValueError("arrays of another shape")
+        if index.usual.shape != usual or len(index.tokens) != states:
+            raise ValueError("tables of another length")
+
+    def __len__(self) -> int:
+        return len(self.maps)
+
+    def __getitem__(self, number: int) -> Integers:
+        name = _file(range(len(self))[number])
+        entry, path = self.entries.get(name), self.folder / name
+        if entry is not None and (fault := fault_in(path, entry)) is not None:
+            _put_aside(self.folder, fault[0])
+            raise StoreError(
+                f"found {fault[0]} in {self.folder}; expected {fault[1]}: the index is damaged, "
+                "build it again"
+            )
+        layer: Integers = self.maps[number].reshape(self.shape)
+        return layer
+
+
+def _put_aside(folder: Path, why: str) -> None:
+    put_aside(folder, folder.parents[2] / "damaged", f"a damaged index of states: {why}")
 
 
 def index_folder(workspace: Path, reference: str) -> Path:
@@ -143,8 +194,13 @@ def index_folder(workspace: Path, reference: str) -> Path:
 
 
 def has_index(workspace: Path, reference: str) -> bool:
-    """Whether it is built."""
-    return (index_folder(workspace, reference) / MANIFEST).exists()
+    """Whether it is built; a damaged one is put aside."""
+    folder = index_folder(workspace, reference)
+    try:
+        return (folder / MANIFEST).exists() and bool(state_index(workspace, reference))
+    except StoreError as fault:
+        _put_aside(folder, str(fault))
+        return False
 
 
 def state_index(workspace: Path, reference: str) -> StateIndex:
@@ -174,24 +230,13 @@ def build_index(
     raises, StoreError where nothing can be written, Cancelled.
     """
     folder = index_folder(workspace, reference)
-    try:
+    if has_index(workspace, reference):
         return state_index(workspace, reference)
-    except StoreError:
-        shutil.rmtree(folder, ignore_errors=True)
-    _sweep(folder)
     model = reader(reference)
     chosen = _enough(model, count)
-    with beside(folder) as place:
-        assert place is not None
+    with new_folder(folder) as place:
         _build(place, model, chosen, progress)
     return state_index(workspace, reference)
-
-
-def _sweep(folder: Path) -> None:
-    """Clear away what a worker that was killed long ago left half built."""
-    for left in folder.parent.glob(f".{folder.name}-*"):
-        if time.time() - left.stat().st_mtime > STALE_SECONDS:
-            shutil.rmtree(left, ignore_errors=True)
 
 
 def _enough(model: Reader, count: int) -> list[Sentence]:
@@ -241,13 +286,16 @@ def _build(place: Path, model: Reader, chosen: Sequence[Sentence], progress: Pro
         "centred_lengths": np.stack(centred),
         "usual": np.stack(usual),
     }
-    write_arrays(place / ARRAYS, arrays)
+    with (place / ARRAYS).open("wb") as stream:
+        write_arrays(stream, arrays)
     tokens.to_parquet(place / "tokens.parquet")
     types.to_parquet(place / "types.parquet")
     texts = [(it.text, it.document) for it in chosen]
     pd.DataFrame(texts, columns=["text", "document"]).to_parquet(place / "texts.parquet")
-    said = {**FORMAT, "model": model.name, "layers": count, "states": shape[0], "dim": shape[1]}
-    (place / MANIFEST).write_text(json.dumps(said, indent=1), encoding="utf-8")
+    said: dict[str, Any] = {**FORMAT, "model": model.name}
+    said |= {"layers": count, "states": shape[0], "dim": shape[1]}
+    said["files"] = {name: asdict(entry) for name, entry in entries_of(place).items()}
+    (place / MANIFEST).write_text(sealed(said, indent=1), encoding="utf-8")
 
 
 def _read(
@@ -308,7 +356,7 @@ def _over(products: Scores, lengths: Scores) -> Scores:
 
 
 def _file(number: int) -> str:
-    return f"layer_{number:02d}.i16"
+    return f"layer_{number:02d}{KIND}"
 
 
 def best(scores: Scores, k: int) -> list[tuple[int, float]]:

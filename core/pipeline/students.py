@@ -256,11 +256,12 @@ class Studio:
     def _report(self, key: str, where: Path) -> dict[str, Any]:
         if key.startswith(SHIPPED):
             return dict(_shipped_reports(self.shipped / REPORTS).get(key.removeprefix(SHIPPED), {}))
-        digest = folder.digest(where)
-        try:
-            return dict(self._bench.store.load("evaluation", digest).payload["report"])
-        except (StoreError, KeyError):
-            return {}
+        digest, store = folder.digest(where), self._bench.store
+
+        def read() -> dict[str, Any]:
+            return dict(store.load("evaluation", digest).payload["report"])
+
+        return store.recall("evaluation", digest, read) or {}
 
 
 def near(space: Space, text: str, vector: Vector, k: int) -> list[tuple[str, float, int]]:

@@ -60,11 +60,9 @@ def kept_windowed(
 
     Raises what :func:`windowed` and :func:`core.pipeline.reading.reader` raise.
     """
-    if store.has(kind, key):
-        try:
-            return load_windowed(store.load(kind, key))
-        except StoreError:  # it is made again
-            store.remove(kind, key)
+    kept = store.recall(kind, key, lambda: load_windowed(store.load(kind, key)))
+    if kept is not None:
+        return kept
     made = windowed(texts, reader(model), progress)
     store.save(kind, key, *dump_windowed(made))
     return made

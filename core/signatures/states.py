@@ -3,28 +3,28 @@
     <folder>/layer_00.npy ...   (t, d) float32 or float16 each; 0 is the embedding layer
              tokens.parquet     a row a token, see :class:`States`
              texts.parquet      the texts
-             manifest.json      format, version, number of layers, name, notes
+             manifest.json      format, version, number of layers, name, notes, digests
 
 Made beside and renamed into place; never a pickle.
 """
 
 import io
-import json
-import shutil
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from core.errors import InvalidSpecification, StoreError, unwritable
+from core.atomic import new_folder
+from core.errors import InvalidSpecification, StoreError
+from core.integrity import entries_of, fault_in, read_entries, sealed, unsealed
 from core.spaces.geometry import Floats
 from core.spaces.space import frozen
 
+MANIFEST = "manifest.json"
 FORMAT = {"format": "meaning-space states", "version": 1}
 
 
@@ -60,9 +60,12 @@ class States:
     def open(cls, folder: Path) -> "States":
         """Read a folder, its layers memory-mapped. Raises StoreError, saying how to mend it."""
         try:
-            said = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+            said = unsealed((folder / MANIFEST).read_bytes())
             if {name: said[name] for name in FORMAT} != FORMAT:
                 raise ValueError(f"expected {FORMAT}")
+            for name, entry in read_entries(said.get("files", {})).items():  # {}: before digests
+                if (damage := fault_in(folder / name, entry)) is not None:
+                    raise ValueError(" instead of ".join(damage))
             files = [folder / _file(number) for number in range(said["layers"])]
             layers = tuple(np.load(it, mmap_mode="r", allow_pickle=False) for it in files)
             tokens = pd.read_parquet(folder / "tokens.parquet")
@@ -81,9 +84,10 @@ class States:
         """Write all but the layers, which lie there already."""
         self.tokens.to_parquet(folder / "tokens.parquet")
         pd.DataFrame({"text": list(self.texts)}).to_parquet(folder / "texts.parquet")
-        own = {"name": self.name, "causal": self.causal, "notes": self.notes}
-        text = json.dumps({**FORMAT, "layers": layers, **own}, indent=1)
-        (folder / "manifest.json").write_text(text, encoding="utf-8")
+        own: dict[str, Any] = {"name": self.name, "causal": self.causal, "notes": self.notes}
+        own["files"] = {name: asdict(entry) for name, entry in entries_of(folder).items()}
+        text = sealed({**FORMAT, "layers": layers, **own}, indent=1)
+        (folder / MANIFEST).write_text(text, encoding="utf-8")
 
 
 class Layers:
@@ -133,15 +137,8 @@ def beside(folder: Path | None) -> Iterator[Path | None]:
         return
     if folder.exists():
         raise StoreError(f"found {folder}; expected nothing there yet: open it, or choose another")
-    half = folder.with_name(f".{folder.name}-{uuid.uuid4().hex}")
-    try:
-        half.mkdir(parents=True)
+    with new_folder(folder) as half:
         yield half
-        half.rename(folder)
-    except OSError as fault:
-        raise unwritable(folder, fault) from None
-    finally:
-        shutil.rmtree(half, ignore_errors=True)
 
 
 def _file(number: int) -> str:

@@ -1,38 +1,47 @@
-"""Artefacts on disk: a folder each, written beside and renamed into place, read without a copy.
+"""Artefacts on disk: a folder each, there whole or not at all, read without a copy.
 
     <root>/<kind>/<key>/manifest.json        what is here, see manifest.py
                         arrays.safetensors   every array, memory-mapped on the way in
                         <table>.parquet      every table
+    <root>/../damaged/                       what failed its check, to be looked at
 
 Nothing here is ever a pickle. Several processes may write the same key at once: a reader sees
-one writer's folder or another's, whole, and never a mixture.
+one writer's folder or another's, whole, and never a mixture. What is read was checked against its
+digests, once a process while the files stay as they are. What the disk does not take stays in
+memory (held.py).
 """
 
-import errno
 import os
 import re
 import shutil
 import time
-import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from core.errors import StoreError
+from core.atomic import new_folder, sweep
+from core.errors import InvalidSpecification, InvalidVectors, StoreError, Unwritable
+from core.integrity import put_aside, size_of
 from core.spaces.neighbors import NeighborGraph
 from core.spaces.space import Provenance, Space
-from core.spaces.words import lines_of
-from core.store.files import Array, map_arrays, write_arrays, write_table
-from core.store.manifest import NAME, Manifest, damaged
+from core.store.files import Array, map_arrays, read_table, write_arrays, write_table
+from core.store.held import held_for, pack, unpack
+from core.store.manifest import NAME, Manifest, Newer, damaged
 
 ARRAYS = "arrays.safetensors"
-STALE_SECONDS = 3600  # a half-written folder older than this belongs to a process that was killed
+T = TypeVar("T")
+PATIENCE = 25  # looks at a folder that another process is just putting into its place
+UNREADABLE = (  # what a reader raises where an artefact is not what it expects
+    *(StoreError, InvalidVectors, InvalidSpecification),
+    *(LookupError, TypeError, ValueError, AttributeError, ArithmeticError),
+)
+Identity = tuple[tuple[str, int, int, int], ...]  # name, inode, time and size of each file
 
 
 @dataclass(frozen=True)
@@ -57,14 +66,43 @@ class Store:
 
     def __init__(self, root: Path) -> None:
         self.root = Path(root)
+        self.aside = self.root.parent / "damaged"
+        self._held = held_for(self.root)
+        self._checked: dict[Path, tuple[Identity, bool]] = {}  # and whether it was whole
+
+    @property
+    def unkept(self) -> str:
+        """Why what was last computed could not be written; "" where it could."""
+        return self._held.why
 
     def folder(self, kind: str, key: str) -> Path:
         """Where an artefact lies. A key that is no plain file name is replaced by its digest."""
         return self.root / _plain(kind) / _plain(key)
 
     def has(self, kind: str, key: str) -> bool:
-        """Whether the artefact is there; whether it is whole, only :meth:`load` can tell."""
-        return (self.folder(kind, key) / NAME).exists()
+        """Whether the artefact is there, and whole; a damaged one is put aside."""
+        if self._held.get(kind, key) is not None:
+            return True
+        folder = self.folder(kind, key)
+        if not (folder / NAME).exists():
+            return False
+        identity = _identity(folder)
+        known = self._checked.get(folder)
+        if known is not None and known[0] == identity:
+            return known[1]
+        try:
+            self.manifest(kind, key)
+        except StoreError:
+            return False
+        return True
+
+    def manifest(self, kind: str, key: str) -> Manifest:
+        """The manifest of an artefact on disk whose files are all as they were saved.
+
+        Raises StoreError where it is absent, newer than this program, or damaged: it is then put
+        aside.
+        """
+        return self._look(kind, key, lambda _, manifest: manifest)
 
     def save(
         self,
@@ -73,58 +111,78 @@ class Store:
         arrays: Mapping[str, Array] | None = None,
         tables: Mapping[str, pd.DataFrame] | None = None,
         payload: Mapping[str, Any] | None = None,
-    ) -> None:
-        """Write an artefact, in place of any that is there. Raises StoreError."""
-        waiting = self.root / ".writing"
-        beside = waiting / uuid.uuid4().hex
-        try:
-            _sweep(waiting)
-            beside.mkdir(parents=True)
-            if arrays:
-                write_arrays(beside / ARRAYS, arrays)
-            for name, table in (tables or {}).items():
-                write_table(beside / f"{_plain(name)}.parquet", table)
-            manifest = Manifest.describe(beside, kind, key, dict(payload or {}))
-            manifest.write(beside)
-            _move_into_place(beside, self.folder(kind, key), manifest)
-        except OSError as fault:
-            raise StoreError(
-                f"found that {self.root} cannot be written ({fault.strerror or fault}); expected "
-                "a folder with space left: free some, or choose another with --workspace"
-            ) from None
-        finally:
-            shutil.rmtree(beside, ignore_errors=True)
+    ) -> bool:
+        """Write an artefact, in place of any that is there; whether the disk took it.
 
-    def load(self, kind: str, key: str, *, verify: bool = False) -> Artefact:
+        Where it did not, the artefact is held in memory. Raises StoreError for what no file holds.
+        """
+        arrays, tables, payload = dict(arrays or {}), dict(tables or {}), dict(payload or {})
+        try:
+            with new_folder(self.folder(kind, key)) as beside:
+                if arrays:
+                    with (beside / ARRAYS).open("wb") as stream:
+                        write_arrays(stream, arrays)
+                for name, table in tables.items():
+                    write_table(beside / f"{_plain(name)}.parquet", name, table)
+                Manifest.describe(beside, kind, key, payload).write(beside)
+        except Unwritable as fault:
+            said = {_plain(name): table for name, table in tables.items()}
+            self.hold(kind, key, pack(arrays, said, payload), str(fault))
+            return False
+        self._held.drop(kind, key)
+        self._held.why = ""
+        return True
+
+    def hold(self, kind: str, key: str, packed: bytes, why: str) -> None:
+        """Hold in memory what could not be written, here or in another process."""
+        self._held.put(kind, key, packed, why)
+
+    def when_held(self, tell: Callable[[str, str, bytes, str], None]) -> None:
+        """Have ``tell(kind, key, packed, why)`` called with whatever is held from now on."""
+        self._held.listener = tell
+
+    def load(self, kind: str, key: str) -> Artefact:
         """Read an artefact; arrays are memory-mapped and read-only.
 
-        Sizes are always checked, contents too with ``verify``. Raises StoreError where it is
-        absent, damaged or from a newer version.
+        Raises StoreError where it is absent, from a newer version, or damaged: it is then put
+        aside.
         """
-        folder = self.folder(kind, key)
-        for _ in range(50):
-            before = _identity(folder)
-            found = _read_or_fault(folder, verify) if before else None
-            if before and _identity(folder) == before:
-                if isinstance(found, StoreError):
-                    raise found
-                if found is not None:
-                    return found
-            time.sleep(0.002)  # another process may just be putting its own folder in this place
-        raise StoreError(
-            f"found no {kind} under {key!r} in {self.root}; expected one that was saved: "
-            "compute it first"
-        )
+        packed = self._held.get(kind, key)
+        if packed is not None:
+            return Artefact(*unpack(packed))
+        return self._look(kind, key, _read)
+
+    def recall(self, kind: str, key: str, read: Callable[[], T]) -> T | None:
+        """What ``read`` makes of an artefact; None where there is none, or none that it can use:
+        that one is put aside, and can be made again."""
+        if not self.has(kind, key):
+            return None
+        try:
+            return read()
+        except UNREADABLE as fault:
+            self._held.drop(kind, key)
+            put_aside(self.folder(kind, key), self.aside, f"no usable {kind} ({_line(fault)})")
+            return None
 
     def remove(self, kind: str, key: str) -> None:
         """Delete an artefact, damaged or not; nothing happens where there is none."""
+        self._held.drop(kind, key)
         shutil.rmtree(self.folder(kind, key), ignore_errors=True)
 
     def size(self) -> int:
         """Bytes of everything under the root."""
-        return sum(path.stat().st_size for path in self.root.rglob("*") if path.is_file())
+        return size_of([self.root])
 
-    def save_space(self, key: str, space: Space) -> None:
+    def kinds(self) -> list[str]:
+        """The folders below the root: what kinds of artefacts there are."""
+        return sorted(it.name for it in _entries(self.root) if it.is_dir() and it.name[0] != ".")
+
+    def sweep(self) -> None:
+        """Clear away what killed processes left behind."""
+        for place in (self.root, *(self.root / kind for kind in self.kinds())):
+            sweep(place, ours=True)
+
+    def save_space(self, key: str, space: Space) -> bool:
         """Keep a space. Raises StoreError for a text that UTF-8 cannot hold, naming the row."""
         items = {"text": _storable(space.texts)}
         if space.ids != space.texts:
@@ -133,39 +191,114 @@ class Store:
         if len(space.metadata.columns):
             tables["metadata"] = space.metadata
         payload = {"digest": space.digest, "provenance": asdict(space.provenance)}
-        self.save("space", key, {"vectors": space.vectors}, tables, payload)
+        return self.save("space", key, {"vectors": space.vectors}, tables, payload)
 
-    def load_space(self, key: str, *, verify: bool = False) -> Space:
+    def load_space(self, key: str) -> Space:
         """The space as it was saved, its vectors memory-mapped. Raises StoreError."""
-        found = self.load("space", key, verify=verify)
         try:
-            items = found.tables["items"]
-            texts = tuple(items["text"].to_numpy(dtype=object).tolist())
-            ids = tuple(items["id"].to_numpy(dtype=object).tolist()) if "id" in items else texts
-            metadata = found.tables.get("metadata", pd.DataFrame(index=range(len(texts))))
-            provenance = Provenance(**found.payload["provenance"])
-            digest: str = found.payload["digest"]
-            return Space(ids, texts, found.arrays["vectors"], metadata, provenance, digest)
-        except (KeyError, TypeError):
+            return _space(self.load("space", key))
+        except (KeyError, TypeError, ValueError):
             raise damaged(self.folder("space", key), "no complete space") from None
 
-    def save_graph(self, key: str, graph: NeighborGraph) -> None:
+    def save_graph(self, key: str, graph: NeighborGraph) -> bool:
         """Keep the kNN graph of a space."""
         arrays = {"indices": graph.indices, "cosines": graph.cosines}
-        self.save("graph", key, arrays, None, {"method": graph.method, "recall": graph.recall})
+        payload = {"method": graph.method, "recall": graph.recall}
+        return self.save("graph", key, arrays, None, payload)
 
-    def load_graph(self, key: str, *, verify: bool = False) -> NeighborGraph:
+    def load_graph(self, key: str) -> NeighborGraph:
         """The kNN graph as it was saved, memory-mapped. Raises StoreError."""
-        found = self.load("graph", key, verify=verify)
         try:
-            return NeighborGraph(
-                indices=found.arrays["indices"],
-                cosines=found.arrays["cosines"],
-                method=found.payload["method"],
-                recall=found.payload["recall"],
-            )
-        except KeyError:
+            return _graph(self.load("graph", key))
+        except (KeyError, TypeError, ValueError):
             raise damaged(self.folder("graph", key), "no complete graph") from None
+
+    def _look(self, kind: str, key: str, read: Callable[[Path, Manifest], T]) -> T:
+        """What reading a folder gives that is whole, and that nobody replaces meanwhile."""
+        folder = self.folder(kind, key)
+        for _ in range(PATIENCE):
+            before = _identity(folder)
+            made = _whole(folder, kind, key, read) if before else None
+            if before and _identity(folder) == before:
+                if isinstance(made, _Fault):
+                    raise self._refused(folder, before, made.error)
+                if made is not None:
+                    self._checked[folder] = before, True
+                    return made
+            time.sleep(0.002)  # another process may just be putting its own folder in this place
+        raise StoreError(
+            f"found no {kind} under {key!r} in {self.root}; expected one that was saved: "
+            "compute it first"
+        )
+
+    def _refused(self, folder: Path, identity: Identity, error: StoreError) -> StoreError:
+        """What to raise for a folder that cannot be read, once it is out of the way."""
+        if not isinstance(error, Newer):
+            why = str(error).removeprefix("found ").partition(" in ")[0]
+            if put_aside(folder, self.aside, f"a damaged {folder.parent.name}: {why}") is None:
+                self._checked[folder] = identity, False
+        return error
+
+
+@dataclass(frozen=True)
+class _Fault:
+    error: StoreError
+
+
+def _whole(folder: Path, kind: str, key: str, read: Callable[[Path, Manifest], T]) -> "T | _Fault":
+    try:
+        manifest = Manifest.read(folder)
+        manifest.check(folder, kind, key)
+        return read(folder, manifest)
+    except StoreError as fault:
+        return _Fault(fault)
+    except FileNotFoundError as fault:
+        return _Fault(damaged(folder, f"no {Path(fault.filename).name}"))
+    except OSError as fault:
+        return _Fault(damaged(folder, f"files that do not read ({fault.strerror or fault})"))
+
+
+def _read(folder: Path, manifest: Manifest) -> Artefact:
+    tables = [name for name in manifest.files if name.endswith(".parquet")]
+    try:
+        return Artefact(
+            arrays=map_arrays(folder / ARRAYS) if ARRAYS in manifest.files else {},
+            tables={name.removesuffix(".parquet"): read_table(folder / name) for name in tables},
+            payload=manifest.payload,
+        )
+    except ValueError as fault:
+        raise damaged(folder, f"files that do not read ({_line(fault)})") from None
+
+
+def _space(kept: Artefact) -> Space:
+    """Raises KeyError, TypeError, ValueError where the parts are not those of one space."""
+    items, vectors = kept.tables["items"], kept.arrays["vectors"]
+    texts = tuple(items["text"].to_numpy(dtype=object).tolist())
+    ids = tuple(items["id"].to_numpy(dtype=object).tolist()) if "id" in items else texts
+    metadata = kept.tables.get("metadata", pd.DataFrame(index=range(len(texts))))
+    if vectors.dtype != np.float32 or vectors.ndim != 2 or not vectors.shape[1]:
+        raise ValueError("no matrix of float32")
+    if not len(texts) == len(vectors) == len(metadata):
+        raise ValueError("texts, vectors and metadata of several lengths")
+    if not all(isinstance(it, str) for it in (*texts, *ids, kept.payload["digest"])):
+        raise TypeError("texts that are none")
+    provenance = Provenance(**kept.payload["provenance"])
+    return Space(ids, texts, vectors, metadata, provenance, kept.payload["digest"])
+
+
+def _graph(kept: Artefact) -> NeighborGraph:
+    """Raises KeyError, TypeError, ValueError where the parts are not those of one graph."""
+    indices, cosines = kept.arrays["indices"], kept.arrays["cosines"]
+    method, recall = kept.payload["method"], kept.payload["recall"]
+    if indices.dtype != np.int32 or cosines.dtype != np.float32 or indices.ndim != 2:
+        raise ValueError("no indices, or no cosines")
+    if indices.shape != cosines.shape:
+        raise ValueError("as many cosines as indices")
+    if indices.size and not 0 <= indices.min() <= indices.max() < len(indices):
+        raise ValueError("a neighbour that is not there")
+    if not isinstance(method, str) or not isinstance(recall, int | float):
+        raise TypeError("no method, or no recall")
+    return NeighborGraph(indices, cosines, method, recall)
 
 
 def _plain(name: str) -> str:
@@ -174,42 +307,24 @@ def _plain(name: str) -> str:
     return blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
-def _identity(folder: Path) -> tuple[int, int] | None:
-    """Tells a folder from another one that took its place; None where there is none."""
+def _identity(folder: Path) -> Identity:
+    """Tells a folder's files from any others; () where there is no folder."""
     try:
-        found = folder.stat()
+        stats = [(it.name, it.stat()) for it in os.scandir(folder)]
     except FileNotFoundError:
-        return None
-    return found.st_ino, found.st_mtime_ns
+        return ()
+    return tuple(sorted((name, it.st_ino, it.st_mtime_ns, it.st_size) for name, it in stats))
 
 
-def _read_or_fault(folder: Path, verify: bool) -> Artefact | StoreError:
+def _entries(folder: Path) -> Iterable[Path]:
     try:
-        return _read(folder, verify)
-    except StoreError as fault:
-        return fault
-    except FileNotFoundError as fault:
-        return damaged(folder, f"no {Path(fault.filename).name}")
+        return list(folder.iterdir())
+    except OSError:
+        return []
 
 
-def _read(folder: Path, verify: bool) -> Artefact:
-    import pyarrow.parquet as pq
-    from pyarrow import ArrowException
-
-    manifest = Manifest.read(folder)
-    manifest.check(folder, verify=verify)
-    try:
-        return Artefact(
-            arrays=map_arrays(folder / ARRAYS) if ARRAYS in manifest.files else {},
-            tables={
-                name.removesuffix(".parquet"): pq.read_table(folder / name).to_pandas()
-                for name in manifest.files
-                if name.endswith(".parquet")
-            },
-            payload=manifest.payload,
-        )
-    except (ArrowException, ValueError, KeyError, TypeError) as fault:
-        raise damaged(folder, f"files that do not read ({lines_of(str(fault))[0]})") from None
+def _line(fault: Exception) -> str:
+    return " ".join(str(fault).split())[:160]
 
 
 def _storable(texts: tuple[str, ...]) -> npt.NDArray[np.object_]:
@@ -222,46 +337,3 @@ def _storable(texts: tuple[str, ...]) -> npt.NDArray[np.object_]:
                 "text that UTF-8 can hold: repair or remove that character"
             ) from None
     return np.array(texts, dtype=object)
-
-
-def _sweep(waiting: Path) -> None:
-    """Clear away what killed writers left behind."""
-    if not waiting.exists():
-        return
-    for left in waiting.iterdir():
-        try:
-            stale = time.time() - left.stat().st_mtime > STALE_SECONDS
-        except FileNotFoundError:  # its writer has just finished
-            continue
-        if stale:
-            shutil.rmtree(left, ignore_errors=True)
-
-
-def _move_into_place(beside: Path, target: Path, manifest: Manifest) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    aside = beside.with_name(f"{beside.name}-old")
-    for _ in range(100):
-        try:
-            if _same(target, manifest):
-                return
-            beside.rename(target)
-            return
-        except OSError as fault:
-            if fault.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.EACCES):
-                raise
-        try:  # a folder cannot replace a full one in one step: take the old one away first
-            target.rename(aside)
-        except FileNotFoundError:  # another writer took it
-            continue
-        shutil.rmtree(aside, ignore_errors=True)
-    raise OSError(f"{target} is being rewritten without end")
-
-
-def _same(target: Path, manifest: Manifest) -> bool:
-    """Whether the very same content is there already, whole."""
-    try:
-        there = Manifest.read(target)
-        there.check(target)
-    except (StoreError, OSError):
-        return False
-    return there.files == manifest.files and there.payload == manifest.payload
