@@ -12,7 +12,6 @@ from tiny_causal import DEPTH, DIM, near, raw_model, save_tiny, tiny_model
 
 from core.decode import language_model
 from core.decode.language_model import LanguageModel
-from core.decode.memory import in_batches
 from core.decode.sampling import Sampling, weighed
 from core.decode.stream import Edit
 from core.errors import (
@@ -22,6 +21,7 @@ from core.errors import (
     UnknownTeacher,
     Unsupported,
 )
+from core.models.memory import in_batches
 from core.pipeline import speaking
 from core.pipeline.speaking import speaker, speaker_identity
 from core.teachers import smollm2

@@ -1,8 +1,8 @@
 """Who may import whom, read off the source: imports inside functions count like any other.
 
-errors, types, site, kept, atomic, integrity, weights, context_length <- spaces <- {teachers,
-signatures, students, projection, paths, decode, metrics, store} <- pipeline <- {jobs, figures,
-permalink} <- {ui, cli} <- pages <- app
+errors, types, site, kept, atomic, integrity, weights, context_length <- spaces <- models <-
+{teachers, signatures, students, projection, paths, decode, metrics, store} <- pipeline <- {jobs,
+figures, permalink} <- {ui, cli} <- pages <- app
 """
 
 import ast
@@ -21,6 +21,7 @@ LEVELS = [
         *("atomic", "integrity", "weights", "context_length"),
     },
     {"spaces"},
+    {"models"},
     {
         *("teachers", "signatures", "students", "projection"),
         *("paths", "decode", "metrics", "store"),

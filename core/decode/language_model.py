@@ -12,20 +12,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from core.decode.memory import in_batches, memory
+from core.context_length import context_length
 from core.decode.sampling import Sampling, chosen
 from core.decode.stream import Edit, hook, hooked
 from core.errors import InvalidSpecification, Unsupported
+from core.models.memory import in_batches, memory
+from core.models.passes import passing
+from core.models.prompt import framed
 from core.types import Matrix, Queries
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-UNLIMITED = 1_000_000  # tokens; from here on a tokenizer's limit means that it knows none
 NORMS = ("norm", "ln_f", "final_layer_norm", "final_layernorm")  # the last one's usual names
 CHUNK = 512  # tokens of fans in one pass
 Places = npt.NDArray[np.int64]
-PLAIN_HEADS = ("llama", "gpt2")  # families whose head is known to read the last state, no more
+TRIED = ("llama", "gpt2")  # families that are known to be as :meth:`_require_usual` wants them
 SAME = 1e-3  # of a state's largest number: passes that differ less are the same
 
 
@@ -76,7 +78,7 @@ class LanguageModel:
     """A transformers causal model on ``device`` with its tokenizer, taught to be looked into.
 
     Raises Unsupported where its blocks, its final norm or a head that reads it plainly cannot be
-    found.
+    found, and where it does not go on from the keys and values of what it has read.
     """
 
     def __init__(self, model: Any, tokenizer: Any, device: str, name: str) -> None:
@@ -84,7 +86,7 @@ class LanguageModel:
         self.tokenizer = tokenizer
         self.device = device
         self.name = name
-        self._base = model.base_model
+        self._base = _decoder(model)
         self.blocks = _blocks(self._base, name)
         self.depth = len(self.blocks)  # the layers are 0 to depth
         self.norm = next((getattr(self._base, it) for it in NORMS if hasattr(self._base, it)), None)
@@ -97,14 +99,13 @@ class LanguageModel:
         self.dim = int(self.head.weight.shape[1])
         self.vocabulary = int(self.head.weight.shape[0])
         hook(model, self.blocks)
-        if model.config.model_type not in PLAIN_HEADS:
-            self._require_plain_head()
+        if model.config.model_type not in TRIED:
+            self._require_usual()
 
     @cached_property
     def window(self) -> int:
         """Tokens that the model reads at once."""
-        places = getattr(self.model.config, "max_position_embeddings", None) or UNLIMITED
-        return min(int(self.tokenizer.model_max_length), int(places))
+        return context_length(self.model, self.tokenizer)
 
     @cached_property
     def ends(self) -> frozenset[int]:
@@ -113,13 +114,17 @@ class LanguageModel:
         ids = said if isinstance(said, list) else [said, self.tokenizer.eos_token_id]
         return frozenset(int(it) for it in ids if it is not None)
 
-    def _require_plain_head(self) -> None:
-        """Some families cap or scale what their head says; read without that it would be wrong."""
+    def _require_usual(self) -> None:
+        """Try out, on three tokens, all that is relied on: the head reads the last state and no
+        more (some families cap or scale what it says), the last state is the norm's of the stream,
+        and going on from what was read comes to the same as reading all at once."""
         import torch
 
-        ids = torch.tensor([[self.vocabulary // 2]], device=self.device)
-        with torch.inference_mode(), memory():
-            out = self.model(input_ids=ids, output_hidden_states=True)
+        ids = [token % self.vocabulary for token in (11, 23, 5)]
+        with torch.inference_mode(), passing(self.name):
+            out = self.model(
+                input_ids=torch.tensor([ids], device=self.device), output_hidden_states=True
+            )
             plain = self.head(out.hidden_states[-1])
         if not _same(_array(plain), _array(out.logits)):
             raise Unsupported(
@@ -127,11 +132,23 @@ class LanguageModel:
                 "scales); expected a causal model of the GPT-2 or Llama families: choose another, "
                 "such as smollm2"
             )
+        with torch.inference_mode(), passing(self.name):
+            read = self.run([ids[:-1]], cached=True)
+            gone_on = self.run([ids[-1:]], layers=[self.depth], cache=read.cache)
+            normed = self.norm(gone_on.stream[self.depth])  # type: ignore[misc]
+        last = out.hidden_states[-1][:, -1:]
+        if not all(_same(_array(own), _array(last)) for own in (gone_on.final, normed)):
+            raise Unsupported(
+                f"found {self.name}, whose last state is more than the norm of what its blocks "
+                "leave, or which reads on otherwise than at once; expected a causal model of the "
+                "GPT-2 or Llama families: choose another, such as smollm2"
+            )
 
     # ------------------------------------------------------------------------------ in and out
 
     def ids(self, text: str, room: int = 0) -> list[int]:
-        """The tokens of a text, with ``room`` left for more.
+        """The tokens of a text to go on from, with ``room`` left for more: what the tokenizer puts
+        before a text is in front, what it puts behind one is left out.
 
         Raises InvalidSpecification for an empty text and for one that is too long.
         """
@@ -139,23 +156,41 @@ class LanguageModel:
             raise InvalidSpecification(
                 "found an empty prompt; expected some words to go on from: write a beginning"
             )
-        found = [int(it) for it in self.tokenizer(text, verbose=False)["input_ids"]]
-        if not found:
+        read = framed(self.tokenizer, text)
+        if not read.own:
             raise InvalidSpecification(
                 f"found a prompt without a token that {self.name} knows; expected some words: "
                 "write others"
             )
-        if len(found) + room > self.window:
+        self.require_room(len(read.open), room)
+        return read.open
+
+    def inner_ids(self, text: str) -> list[int]:
+        """The tokens of a text that stands in the midst of another: none is put around it."""
+        return framed(self.tokenizer, text).own
+
+    def require_room(self, read: int, room: int = 0) -> None:
+        """Raise InvalidSpecification where the model does not read so many tokens at once, with
+        ``room`` for more that it is to write."""
+        if read + room > self.window:
             more = f" and {room:,} to write" * bool(room)
             raise InvalidSpecification(
-                f"found a prompt of {len(found):,} tokens{more}; expected at most "
+                f"found a prompt of {read:,} tokens{more}; expected at most "
                 f"{self.window:,} together, which {self.name} reads at once: shorten it"
             )
-        return found
 
     def text(self, ids: Sequence[int]) -> str:
         """The text of tokens."""
         return str(self.tokenizer.decode(list(ids), clean_up_tokenization_spaces=False))
+
+    def own_text(self, ids: Sequence[int]) -> str:
+        """The text of tokens without what the tokenizer puts before every text."""
+        lead = self._lead
+        return self.text(ids[len(lead) :] if list(ids[: len(lead)]) == lead else ids)
+
+    @cached_property
+    def _lead(self) -> list[int]:
+        return framed(self.tokenizer, "a").lead
 
     def pieces(self, ids: Sequence[int]) -> list[str]:
         """The text of each token by itself, with the space in front of it where it has one.
@@ -164,13 +199,13 @@ class LanguageModel:
         """
         if self._keeps_spaces:
             return [self.text([it]) for it in ids]
-        first = self.ids("a")[-1]
-        return [self.text([first, it])[len(self.text([first])) :] for it in ids]
+        before = self.inner_ids("a")[-1:]
+        return [self.text([*before, it])[len(self.text(before)) :] for it in ids]
 
     @cached_property
     def _keeps_spaces(self) -> bool:
         """Whether a token that begins with a space is read with it when it stands alone."""
-        return self.text(self.ids("a a")[-1:]).startswith(" ")
+        return self.text(self.inner_ids("a a")[-1:]).startswith(" ")
 
     def require_layer(self, layer: int) -> int:
         """The layer. Raises InvalidSpecification where the model has none of that number."""
@@ -199,23 +234,25 @@ class LanguageModel:
 
         Rows of different lengths are padded on the right, where nothing before can see it. Give
         the ``cache`` of a pass to go on from it, or ask with ``cached`` for one to begin with.
-        Raises InvalidSpecification for a layer that is not there, NotEnoughMemory.
+        Raises InvalidSpecification for a layer that is not there and for more tokens than the
+        model reads at once, NotEnoughMemory.
         """
         import torch
 
         for layer in (*layers, *(edit.layer for edit in edits)):
             self.require_layer(layer)
         before = 0 if cache is None else int(cache.get_seq_length())
-        given: dict[str, Any] = {"attention_mask": mask}
-        if embeddings is not None:
-            given["inputs_embeds"] = embeddings.to(self.device)
+        if embeddings is None:
+            kind, text = "input_ids", _padded(ids or [], self.device)
         else:
-            given["input_ids"] = _padded(ids or [], self.device)
+            kind, text = "inputs_embeds", embeddings.to(self.device)
+        given: dict[str, Any] = {kind: text, "attention_mask": mask}
         if places is not None:
             given["position_ids"] = places
+        self.require_room(before + text.shape[1] if places is None else int(places.max()) + 1)
         with torch.inference_mode(), hooked(edits, layers, before) as work, memory():
             out = self._base(**given, past_key_values=cache, use_cache=cached or cache is not None)
-        return Pass(work.stream, out.last_hidden_state, out.past_key_values)
+            return Pass(work.stream, out.last_hidden_state, out.past_key_values)
 
     def logits(self, final: "Tensor") -> "Tensor":
         """(..., v) from states after the final norm."""
@@ -258,15 +295,17 @@ class LanguageModel:
 
         ``layers`` (all where None) are recorded. Copy i draws with seed + i, so that it is the
         same however many there are; ``seeds`` (b,) say otherwise, so that texts written under
-        different edits can meet the same draws.
+        different edits can meet the same draws. Raises what :meth:`run` raises.
         """
         import torch
 
         kept = list(range(self.depth + 1)) if layers is None else list(layers)
         if isinstance(prompt, torch.Tensor):
             whole = prompt if prompt.ndim == 3 else prompt[None].expand(copies, -1, -1)
+            self.require_room(whole.shape[1], sampling.steps - 1)
             found = self.run(embeddings=whole, layers=kept, edits=edits, cached=True)
         else:
+            self.require_room(len(prompt), sampling.steps - 1)  # the last one is not read
             found = self.run([prompt] * copies, layers=kept, edits=edits, cached=True)
         rows = len(found.final)
         own = range(sampling.seed, sampling.seed + rows) if seeds is None else seeds
@@ -371,6 +410,12 @@ class LanguageModel:
 
 
 # ---------------------------------------------------------------------------------- small things
+
+
+def _decoder(model: Any) -> Any:
+    """What lies below the head: the row of blocks with its embeddings and its final norm."""
+    decoder = model.get_decoder() if hasattr(model, "get_decoder") else model
+    return model.base_model if decoder is model else decoder
 
 
 def _blocks(base: Any, name: str) -> Any:

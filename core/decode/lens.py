@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from core.decode.language_model import LanguageModel
-from core.decode.memory import in_batches
 from core.errors import InvalidSpecification
+from core.models.memory import in_batches
 from core.types import Progress, silent, tell
 
 if TYPE_CHECKING:

@@ -19,9 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from core.decode.language_model import LanguageModel, Pass
-from core.decode.memory import in_batches
 from core.decode.stream import Edit
 from core.errors import InvalidSpecification, Unsupported
+from core.models.memory import in_batches
 from core.spaces.words import folded
 from core.types import Progress, Queries, QueryScores, silent, tell
 
@@ -138,13 +138,14 @@ class Patchscope:
     """A prompt with a place into which any vector of a layer can be written.
 
     Everything before the place is read once: neither its keys nor its values can depend on what
-    comes after. Raises Unsupported where the tokenizer leaves the place no token of its own.
+    comes after. Raises Unsupported where the tokenizer leaves the place no token of its own, and
+    where the model does not read the whole prompt at once.
     """
 
     def __init__(self, lm: LanguageModel, prompt: str) -> None:
         self.lm = lm
         self.prompt = prompt
-        self.ids = lm.ids(prompt)
+        self.ids = _whole(lm, prompt)
         own = [at for at, piece in enumerate(lm.pieces(self.ids)) if piece.strip() == PLACE]
         if not own or not 0 < own[-1] < len(self.ids) - 1:
             raise Unsupported(
@@ -174,8 +175,9 @@ class Patchscope:
     def write(
         self, vectors: Queries, layer: int, steps: int, progress: Progress = silent
     ) -> list[str]:
-        """What the model writes up to the end of the line, at most ``steps`` tokens, always the
-        likeliest one. Raises Cancelled."""
+        """What the model writes up to the end of the line, at most ``steps`` tokens or as many as
+        it has room for, always the likeliest one. Raises Cancelled."""
+        steps = min(steps, self.lm.window - len(self.ids) + 1)  # the last one is not read
         parts = in_batches(
             len(vectors), BATCH, lambda at: self._written(vectors[at], layer, steps, progress)
         )
@@ -192,7 +194,7 @@ class Patchscope:
                 over[row] |= token in self.lm.ends or "\n" in self.lm.text([token])
                 if not over[row]:
                     rows[row].append(token)
-            if over.all():
+            if over.all() or step == steps - 1:
                 break
             found = self.lm.run([[token] for token in ids], cache=found.cache)
         return [self.lm.text(row).strip() for row in rows]
@@ -203,6 +205,17 @@ class Patchscope:
         cache.batch_repeat_interleave(len(vectors))
         edit = Edit(layer, vectors, self.place, self.place + 1)
         return self.lm.run([self.ids[self.place :]] * len(vectors), edits=[edit], cache=cache)
+
+
+def _whole(lm: LanguageModel, prompt: str) -> list[int]:
+    """The tokens of a prompt that nobody typed, so that nobody can shorten it."""
+    try:
+        return lm.ids(prompt)
+    except InvalidSpecification as error:
+        raise Unsupported(
+            f"found {lm.name}, which reads {lm.window:,} tokens at once; expected room for the "
+            "prompt that asks what a state says: choose another model, such as smollm2"
+        ) from error
 
 
 class Words:

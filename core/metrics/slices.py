@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from core.metrics.fidelity import Fidelity
 from core.spaces.space import Space
+from core.spaces.subwords import bare
 from core.types import Rows
 
 FREQUENCIES = (1_000, 10_000, 100_000)
@@ -101,7 +102,7 @@ def _labels(space: Space, rows: Rows) -> dict[str, Labels]:
     if max(words) > 1:
         found["words"] = np.array([_between(count, WORDS, "words") for count in words])
     else:
-        letters = [len(text.removeprefix("##")) for text in texts]
+        letters = [len(bare(text)) for text in texts]
         found["length"] = np.array([_between(count, LENGTHS, "letters") for count in letters])
     return found
 

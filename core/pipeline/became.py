@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import InvalidSpecification
+from core.models.word_marks import UNUSED, readings
 from core.pipeline.reading import identity, reader
 from core.pipeline.state_index import Floats, StateIndex, best
 from core.signatures.states import States
 from core.spaces.words import folded
-from core.teachers.hub import display
 from core.types import Scores
 
 NEAREST = 5
@@ -161,8 +161,8 @@ def _table(reference: str, stamp: str) -> Table | None:  # noqa: ARG001 - made a
     rows = weight.detach().float().cpu().numpy()
     tokens = model.tokenizer.convert_ids_to_tokens(list(range(len(rows))))
     hidden = {*model.tokenizer.all_special_tokens, None, ""}
-    shown = np.array([it not in hidden and not it.startswith("[unused") for it in tokens])
-    texts = tuple(text for text, _ in display([it or "" for it in tokens], model.tokenizer))
+    shown = np.array([it not in hidden and not UNUSED.fullmatch(it) for it in tokens])
+    texts = tuple(text for text, _ in readings([it or "" for it in tokens], model.tokenizer))
     mean = rows[shown].mean(axis=0, dtype=np.float64).astype(np.float32)
     return Table(
         texts,
@@ -177,4 +177,4 @@ def _table(reference: str, stamp: str) -> Table | None:  # noqa: ARG001 - made a
 @lru_cache(maxsize=2)
 def _names(reference: str, stamp: str, tokens: tuple[str, ...]) -> tuple[str, ...]:  # noqa: ARG001
     """Tokens as a person reads them."""
-    return tuple(text for text, _ in display(list(tokens), reader(reference).tokenizer))
+    return tuple(text for text, _ in readings(list(tokens), reader(reference).tokenizer))

@@ -184,14 +184,14 @@ def between(
     points = _way(lm, [it.states[0] for it in found], layer, steps, kind)
     own = named_apart(lm, found)
     prompt, examples = identity_prompt((a, b, *own))
-    scope = Patchscope(lm, prompt)
+    scope, describing = Patchscope(lm, prompt), Patchscope(lm, DESCRIBING)
     controls = np.concatenate([_noise(points), _shuffled(points)])
     reach(progress, 15, "asking for the word at each step")
     shares = scope.shares(points, layer)
     reach(progress, 30, "asking the same of vectors that mean nothing")
     checked = scope.shares(controls, layer)
     part = partial(scaled, progress, 40, 100)
-    descriptions = Patchscope(lm, DESCRIBING).write(points, layer, DESCRIBED, part)
+    descriptions = describing.write(points, layer, DESCRIBED, part)
     words = words_of(lm).texts
     rows = _kept([words.index(name) for name in own], shares)
     top = [words[row] for row in shares[[0, -1]].argmax(axis=1)]

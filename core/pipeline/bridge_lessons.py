@@ -121,7 +121,7 @@ class _Tokens:
     def one(self, word: str) -> int | None:
         """The one token of a word behind a space, if it is one and not a stop word."""
         if word not in self._known:
-            ids = [] if word.lower() in self._stop else self._lm.ids(f" {word}")
+            ids = [] if word.lower() in self._stop else self._lm.inner_ids(f" {word}")
             self._known[word] = ids[0] if len(ids) == 1 else None
         return self._known[word]
 

@@ -75,7 +75,7 @@ def train_bridge(
         offsets,
         taught.tokens,
         table[lm.ids(OPENING)],
-        (closing := table[lm.ids(CLOSING)]),
+        (closing := table[lm.inner_ids(CLOSING)]),
         np.zeros((*closing.shape, points.shape[1]), np.float32),
     )
     return _learn_prompt(
@@ -168,4 +168,4 @@ def sentence_loss(
 
 def _cut(lm: LanguageModel, text: str, longest: int) -> list[int]:
     """A sentence's tokens with the line end behind them, or the first ``longest``."""
-    return lm.ids(f" {text}\n")[:longest]
+    return lm.inner_ids(f" {text}\n")[:longest]

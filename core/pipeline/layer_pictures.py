@@ -16,6 +16,7 @@ import pandas as pd
 
 from core.errors import InvalidSpecification
 from core.metrics.similarity import Alignment, procrustes
+from core.models.word_marks import WORD, readings
 from core.pipeline.keys import store_key
 from core.pipeline.reading import corpus_identity, identity, reader, some_sentences
 from core.pipeline.stages import scaled
@@ -25,7 +26,7 @@ from core.projection.placement import place
 from core.signatures.hidden import hidden_states
 from core.spaces.geometry import paired_cosines, unit_rows
 from core.spaces.space import Provenance, Space
-from core.teachers.hub import display
+from core.spaces.subwords import GOES_ON, is_piece
 from core.types import Coords, Matrix, Progress, silent
 
 if TYPE_CHECKING:
@@ -133,8 +134,10 @@ def _read_ground(reference: str, seed: int, progress: Progress) -> Ground:
     rows = np.flatnonzero(states.tokens["position"] >= int(model.causal))[:wanted]
     own = states.tokens.iloc[rows]
     tokens = own[["text", "start", "end", "token"]].reset_index(drop=True)
-    read = display(tokens["token"].tolist(), model.tokenizer)
-    tokens["token"] = [it if kind == "word" else f"##{it.removeprefix('##')}" for it, kind in read]
+    read = readings(tokens["token"].tolist(), model.tokenizer)
+    tokens["token"] = [
+        text if kind == WORD or is_piece(text) else GOES_ON + text for text, kind in read
+    ]
     tokens["sentence"] = [chosen[text] for text in tokens["text"]]
     kept = [np.ascontiguousarray(layer[rows], np.float32) for layer in states.layers]
     return _as_ground(reference, seed, kept, tokens.drop(columns=["text"]))

@@ -60,7 +60,7 @@ def surprise(one: Said, other: Said) -> npt.NDArray[np.float64]:
 
 def token_ends(lm: LanguageModel, ids: Sequence[int]) -> list[int]:
     """Where each token ends in the text, in characters."""
-    return [len(lm.text(ids[: at + 1])) for at in range(len(ids))]
+    return [len(lm.own_text(ids[: at + 1])) for at in range(len(ids))]
 
 
 def same_vocabulary(one: LanguageModel, other: LanguageModel) -> bool:

@@ -7,6 +7,7 @@ import numpy as np
 
 from core.decode.language_model import LanguageModel
 from core.errors import InvalidSpecification
+from core.models.prompt import framed
 from core.teachers.layered import passages
 from core.teachers.texts import corpus_sentences
 
@@ -52,7 +53,7 @@ def windows(
     read = 0
     for name, text in documents()[part]:
         cut = text[: LONGEST_TOKEN * tokens * each]
-        ids = [int(it) for it in lm.tokenizer(cut, verbose=False)["input_ids"]]
+        ids = framed(lm.tokenizer, cut).open
         rows = [ids[start : start + tokens] for start in range(0, tokens * each, tokens)]
         kept = [(name, row) for row in rows if len(row) == tokens]
         found += kept

@@ -17,7 +17,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from core.decode.language_model import LanguageModel
-from core.decode.memory import in_batches
 from core.errors import InvalidSpecification, UnknownItem
 from core.metrics.heldout import Mapped, mapped
 from core.metrics.shapes import (
@@ -30,6 +29,7 @@ from core.metrics.shapes import (
     row,
     share_by_chance,
 )
+from core.models.memory import in_batches
 from core.pipeline.keys import store_key
 from core.pipeline.speaking import speaker, speaker_identity
 from core.pipeline.stages import reach, scaled

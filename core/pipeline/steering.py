@@ -32,6 +32,7 @@ from core.decode.steering import (
 )
 from core.errors import InvalidSpecification
 from core.metrics.intervals import FEWEST_SEEDS, Interval, bootstrap, seeds_interval
+from core.models.prompt import framed
 from core.paths.axes import axis_between
 from core.pipeline.keys import store_key
 from core.pipeline.questions import axis
@@ -349,8 +350,7 @@ def _along_axis(
 def measured_texts(model: LanguageModel) -> list[list[int]]:
     """The passages, as ids, that the usual length of a state is taken from."""
     most = min(TOKENS, model.window)
-    found = (model.tokenizer(text, verbose=False)["input_ids"] for _, text in passages()[:MEASURED])
-    rows = [[int(it) for it in ids[:most]] for ids in found]
+    rows = [framed(model.tokenizer, text).open[:most] for _, text in passages()[:MEASURED]]
     return [row for row in rows if len(row) > 1]
 
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from core.errors import InvalidVectors
 from core.spaces.space import frozen
+from core.spaces.subwords import is_piece
 from core.spaces.words import folded
 from core.types import Coords, Matrix, Vector
 
@@ -121,7 +122,7 @@ def _name(
 
 def _presentable(text: str) -> bool:
     """A whole word or a sentence, rather than a piece ("##ing"), a number or a lone letter."""
-    return not text.startswith("##") and len(text) > 1 and text[:1].isalpha()
+    return not is_piece(text) and len(text) > 1 and text[:1].isalpha()
 
 
 def _label(

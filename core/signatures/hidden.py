@@ -10,15 +10,15 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import pandas as pd
 
+from core.context_length import context_length
 from core.errors import InvalidSpecification, InvalidVectors, Unsupported
+from core.models.passes import is_causal, layer_states, trial
 from core.signatures.states import Layers, States, beside
 from core.signatures.tokens import Cut, cut_texts
 from core.spaces.geometry import Floats
 from core.types import Progress, Rows, silent, tell
 
-UNLIMITED = 1_000_000  # tokens; from here on a tokenizer's limit means that it knows none
 CHOICES = {"precision": ("float32", "bfloat16", "float16"), "store": ("float32", "float16")}
-SAME = 1e-5  # states that differ less are the same
 
 
 class Window(NamedTuple):
@@ -71,37 +71,29 @@ class Reader:
         if not self.tokenizer.is_fast:
             raise Unsupported(
                 f"found a tokenizer of {self.name} that does not tell where its tokens stand; "
-                "expected a fast one: load it with AutoTokenizer"
+                "expected a fast one, which writes tokenizer.json: choose another model"
             )
         if getattr(self.model.config, "is_encoder_decoder", False):
             raise Unsupported(
                 f"found an encoder-decoder in {self.name}; expected an encoder or a decoder: "
-                "give model.get_encoder()"
+                "choose one, or save the encoder alone with model.get_encoder().save_pretrained"
             )
         self.model.eval()
 
     @cached_property
     def window(self) -> int:
         """Tokens that the model reads at once, special ones counted."""
-        places = getattr(self.model.config, "max_position_embeddings", None) or UNLIMITED
-        for name, module in self.model.named_modules():
-            padding = getattr(module, "padding_idx", None)
-            if name.endswith("position_embeddings") and padding is not None:
-                places = module.num_embeddings - padding - 1  # RoBERTa's begin after the padding's
-        return min(int(self.tokenizer.model_max_length), int(places))
+        return context_length(self.model, self.tokenizer)
 
     @cached_property
     def trial(self) -> list[Floats]:
         """Each layer's states (4, d) of two texts of two tokens; only the last token differs."""
-        count = int(self.model.get_input_embeddings().num_embeddings)
-        same, other = count // 3, count // 2
-        return _forward(self, [[same, same], [same, other]], "float32")
+        return trial(self.model, self.tokenizer, self.name)
 
     @property
     def causal(self) -> bool:
         """Whether a token sees only what stands before it: tried out, as few models say so."""
-        last = self.trial[-1]
-        return bool(np.allclose(last[0], last[2], rtol=SAME, atol=SAME))
+        return is_causal(self.trial)
 
 
 @dataclass(frozen=True, eq=False)
@@ -237,32 +229,17 @@ def batches_of(lengths: Sequence[int], budget: int) -> Iterator[Rows]:
 
 
 def _forward(reader: Reader, ids: list[list[int]], precision: str) -> list[Floats]:
-    """Each layer's states (t, d) float32 of all tokens, text after text.
-
-    Padding stands on the right, where positions and causal masks do not see it.
-    """
+    """Each layer's states (t, d) float32 of all tokens, text after text."""
     import torch
 
-    longest = max(map(len, ids))
-    padding = reader.tokenizer.pad_token_id or 0  # any id will do where the mask hides it
-    padded = torch.tensor([one + [padding] * (longest - len(one)) for one in ids])
-    mask = torch.tensor([[1] * len(one) + [0] * (longest - len(one)) for one in ids])
     dtype = None if precision == "float32" else getattr(torch, precision)
     kind = reader.device.partition(":")[0]  # cuda:1 is cuda
-    with torch.inference_mode(), torch.autocast(kind, dtype, enabled=dtype is not None):
-        out = getattr(reader.model, "base_model", reader.model)(
-            input_ids=padded.to(reader.device),
-            attention_mask=None if mask.all() else mask.to(reader.device),  # faster without
-            output_hidden_states=True,
-        )
-    states = getattr(out, "hidden_states", None) or ()
-    if not states or any(it.shape != (*padded.shape, states[0].shape[-1]) for it in states):
-        raise Unsupported(
-            f"found {reader.name}, which does not give a state for each token in each layer; "
-            "expected an encoder or a decoder of transformers: choose another model"
-        )
-    real = mask.bool().to(reader.device)
-    return [state[real].float().cpu().numpy() for state in states]
+    with torch.autocast(kind, dtype, enabled=dtype is not None):
+        states = layer_states(reader.model, reader.tokenizer, reader.name, ids)
+    return [
+        np.concatenate([rows[: len(one)] for rows, one in zip(state, ids, strict=True)])
+        for state in (whole.float().cpu().numpy() for whole in states)
+    ]
 
 
 def _require_storable(block: Floats, dtype: np.dtype[Any], layer: int, text: int) -> None:

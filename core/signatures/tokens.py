@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import InvalidSpecification, UnknownItem
+from core.models.prompt import frame_lengths
 from core.types import Progress, Rows, tell
 
 CHUNK = 1024  # texts cut between two reports of progress
@@ -84,15 +85,15 @@ def words_of(text: str, spans: Spans) -> tuple[Rows, Rows]:
 
 
 def _cut(text: str, ids: list[int], offsets: list[tuple[int, int]], special: list[int]) -> Cut:
-    own = np.flatnonzero(np.array(special) == 0)
-    lead, stop = (own[0], own[-1] + 1) if len(own) else (len(ids), len(ids))
+    lead, tail = frame_lengths(special)
+    stop = len(ids) - tail
     rows = np.zeros(len(ids), dtype=ROW)
     spans = np.array(offsets, dtype=np.int64).reshape(-1, 2)
     rows["id"], rows["end"], rows["word"], rows["special"] = ids, spans[:, 1], -1, True
     rows["start"][stop:] = rows["end"][stop:] = len(text)
     rows["special"][lead:stop] = False
     rows["word"][lead:stop], rows["start"][lead:stop] = words_of(text, spans[lead:stop])
-    return Cut(rows, int(lead), int(len(ids) - stop))
+    return Cut(rows, lead, tail)
 
 
 def _kind(character: str) -> int:

@@ -17,10 +17,10 @@ import numpy.typing as npt
 
 from core.errors import InvalidSpecification
 from core.spaces.space import Space
+from core.spaces.subwords import bare
 from core.spaces.words import folded, is_word
 from core.types import Rows
 
-CONTINUATION = "##"  # WordPiece's mark of a piece that goes on a word
 HASH_BYTES = 8
 FEWEST_LETTERS = 2  # below there is no spelling to read: "a", single Chinese characters
 _IRREGULAR = """
@@ -127,7 +127,7 @@ def split(space: Space, share: float, seed: int) -> Split:
 
 
 def _key(text: str) -> str:
-    words = folded(text).removeprefix(CONTINUATION).split()
+    words = folded(bare(text)).split()
     return " ".join(_stem(word) for word in words) if words else text
 
 

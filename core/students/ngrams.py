@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import InvalidStudent
+from core.spaces.subwords import bare, follows
 from core.spaces.words import normal
 
 LONGEST = 6  # characters of a gram
@@ -28,7 +29,6 @@ HASH_BITS = 24
 BYTES = 3
 CHUNK = 32_768  # texts that are hashed at once
 BEGIN, INSIDE, END = 0x110000, 0x110001, 0x110002  # no characters: Unicode ends before them
-CONTINUATION = "##"  # WordPiece's mark of a piece that goes on a word
 
 Array = npt.NDArray[Any]
 
@@ -161,12 +161,8 @@ def gram_hashes(texts: Sequence[str]) -> tuple[npt.NDArray[np.uint32], Array, Ar
 
 def _characters(texts: Sequence[str]) -> tuple[Array, Array]:
     """(c,) uint64 code points of all texts, ends marked, and (n + 1,) where each starts."""
-    goes_on = np.array([t.startswith(CONTINUATION) and len(t) > len(CONTINUATION) for t in texts])
-    read = [
-        text.removeprefix(CONTINUATION) if on else text
-        for text, on in zip(texts, goes_on, strict=True)
-    ]
-    read = [normal(text).casefold() for text in read]
+    inside = np.array([follows(text) for text in texts])
+    read = [normal(bare(text)).casefold() for text in texts]
     sizes = np.array([len(text) for text in read], dtype=np.int64) + 2
     starts = np.concatenate([[0], np.cumsum(sizes)])
     codes = np.empty(starts[-1], np.uint64)
@@ -174,7 +170,7 @@ def _characters(texts: Sequence[str]) -> tuple[Array, Array]:
     middle[starts[:-1]] = middle[starts[1:] - 1] = False
     flat = "".join(read).encode("utf-32-le", "surrogatepass")
     codes[middle] = np.frombuffer(flat, np.uint32)
-    codes[starts[:-1]] = np.where(goes_on, INSIDE, BEGIN) if len(texts) else []
+    codes[starts[:-1]] = np.where(inside, INSIDE, BEGIN) if len(texts) else []
     codes[starts[1:] - 1] = END
     return codes, starts
 

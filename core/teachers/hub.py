@@ -11,17 +11,18 @@ from typing import Any
 import numpy as np
 
 from core.errors import TeacherUnavailable, Unsupported
+from core.models.passes import input_table
+from core.models.word_marks import UNUSED, pieces_of_words, readings
 from core.spaces.lexicon import word_table
 from core.spaces.space import Provenance, Space
 from core.teachers.base import PureTable, TeacherInfo, shown
 from core.teachers.encoded import WORDS, Corpus, EncodedTeacher, common_words
 from core.teachers.encoder import TextEncoder, load_encoder
-from core.teachers.loading import input_table, load_model
+from core.teachers.loading import load_model
 from core.teachers.lookup import mean_of_pieces, own_row
 from core.teachers.sources import WIDTHS, FolderSource, HubSource, Source, number_in
 from core.types import Matrix, Progress, Vector, silent, tell
 
-UNREADABLE = "\ufffd"
 LICENCE = "as the model says"
 
 
@@ -66,10 +67,10 @@ class ModelTokens(PureTable):
         return self._given or _info(self.source, "tokens", items)
 
     def fingerprint(self) -> str:
-        return f"{self.source.reference}:tokens {self.source.revision} rows-1"
+        return f"{self.source.reference}:tokens {self.source.revision} rows-2"
 
     def space(self, progress: Progress = silent) -> Space:
-        """The tokens in the table's order. A piece that continues a word is shown with ``##``."""
+        """The tokens in the table's order, each as :mod:`core.models.word_marks` reads it."""
         tell(progress, 0, 1, f"Loading {self.source.reference}")
         space = self._space
         tell(progress, 1, 1, f"Loading {self.source.reference}")
@@ -85,8 +86,7 @@ class ModelTokens(PureTable):
 
     def _mean_of_pieces(self, space: Space, text: str) -> tuple[Vector, str]:
         _, tokenizer = self._loaded
-        lead = " " if self._marks_words else ""
-        pieces = tokenizer.tokenize(lead + text.strip())
+        pieces = pieces_of_words(text.strip(), tokenizer)
         rows = {token: row for row, token in enumerate(space.ids)}
         return mean_of_pieces(
             space, text, pieces, lambda piece: space.vectors[rows[piece]] if piece in rows else None
@@ -104,11 +104,6 @@ class ModelTokens(PureTable):
         return table.weight.detach().float().numpy().copy(), tokenizer
 
     @cached_property
-    def _marks_words(self) -> bool:
-        """Whether the tokenizer marks where a word starts, by a space in front of it."""
-        return any(token.startswith("Ġ") for token in self._loaded[1].get_vocab())
-
-    @cached_property
     def _space(self) -> Space:
         table, tokenizer = self._loaded
         special = set(tokenizer.all_special_tokens)
@@ -116,10 +111,10 @@ class ModelTokens(PureTable):
         kept = [
             (token, row)
             for token, row in vocabulary
-            if row < len(table) and token not in special and not token.startswith("[unused")
+            if row < len(table) and token not in special and not UNUSED.fullmatch(token)
         ]
         tokens = [token for token, _ in kept]
-        shown_kinds = display(tokens, tokenizer)
+        shown_kinds = readings(tokens, tokenizer)
         texts = [text for text, _ in shown_kinds]
         kinds = [kind for _, kind in shown_kinds]
         provenance = Provenance(
@@ -156,29 +151,6 @@ class ModelWords(EncodedTeacher):
 
     def revision(self) -> str:
         return self.source.revision
-
-
-def display(tokens: list[str], tokenizer: Any) -> list[tuple[str, str]]:
-    """Each token as (text, "word" or "piece"), whatever mark its tokenizer uses.
-
-    WordPiece marks the pieces (``##ing``), byte pairs and SentencePiece the words (``Ġdog``,
-    ``▁dog``). Shown are plain words, and pieces with ``##`` before them.
-    """
-    starts = next((it for it in "Ġ▁" if any(token.startswith(it) for token in tokens)), None)
-    if starts is None:
-        return [(token, "piece" if _continues(token) else "word") for token in tokens]
-    return [_readable(token, starts, tokenizer) for token in tokens]
-
-
-def _continues(token: str) -> bool:
-    return token.startswith("##") and len(token) > 2
-
-
-def _readable(token: str, starts: str, tokenizer: Any) -> tuple[str, str]:
-    text = str(tokenizer.convert_tokens_to_string([token])).strip()
-    if not text or UNREADABLE in text:  # white space, or part of a character
-        return token, "piece"
-    return (text, "word") if token.startswith(starts) else (f"##{text}", "piece")
 
 
 def _info(source: Source, mode: str, items: int) -> TeacherInfo:

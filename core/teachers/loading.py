@@ -115,15 +115,6 @@ def text_part(model: Any, name: str) -> Any:
     return parts[0]
 
 
-def input_table(model: Any) -> Any:
-    """The embedding of the model's tokens (its ``weight`` is (n, d)), None where it has none."""
-    try:
-        table = model.get_input_embeddings()
-    except (NotImplementedError, AttributeError):  # CANINE has hashes instead
-        return None
-    return table if getattr(getattr(table, "weight", None), "ndim", 0) == 2 else None
-
-
 def stacks(model: Any) -> list[str]:
     """The names of a model's lists of layers, such as ``encoder.layer``."""
     import torch

@@ -132,7 +132,7 @@ def _fit(model: str) -> None:
 @st.cache_resource(max_entries=12, show_spinner="Reading every layer")
 def _read(model: str, stamp: str, text: str, kind: str) -> LensGrid:  # noqa: ARG001 - the key
     lm = speaker(model)
-    cut = lm.text(lm.ids(text)[:MOST]) if len(lm.ids(text)) > MOST else text
+    cut = lm.own_text(lm.ids(text)[:MOST]) if len(lm.ids(text)) > MOST else text
     return read_layers(bench(), model, cut, kind)
 
 

@@ -246,7 +246,7 @@ def _beside(drawn: Drawn, wish: Wish) -> Beside | None:
             first, second = speaker(wish.model), speaker(model)
             ids = tuple(walk.ids.tolist())
             same = model == wish.model
-            theirs = ids if same else tuple(second.ids(first.text(ids)))
+            theirs = ids if same else tuple(second.ids(first.own_text(ids)))
             reading = reading_of(model, theirs, layer)
             means = (drawn.backdrop.space.mean, behind.space.mean)
             ends = (token_ends(first, ids), token_ends(second, theirs))

@@ -8,10 +8,11 @@ import pytest
 from small_models import SIZES, bert, llama, renamed, rewrite, save
 
 from core.errors import MeaningSpaceError, TeacherUnavailable, Unsupported
+from core.models.passes import input_table
 from core.students.tiny_transformer import read_shape, read_teacher
 from core.teachers.causal import load_causal
 from core.teachers.hub import model_teacher
-from core.teachers.loading import input_table, load_model
+from core.teachers.loading import load_model
 from core.weights import promised
 
 

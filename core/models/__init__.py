@@ -1,0 +1,1 @@
+"""What holds for any transformers model and its tokenizer, whoever reads them."""

@@ -1,0 +1,95 @@
+"""A pass through a model whose architecture nobody here has chosen: what goes wrong in it ends as
+one of our errors."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from core.errors import Unsupported
+from core.models.memory import memory
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SAME = 1e-5  # states that differ less are the same
+
+
+@contextmanager
+def passing(name: str) -> Iterator[None]:
+    """Raise NotEnoughMemory where memory runs out, Unsupported for whatever else an architecture
+    says of a plain pass: that it wants other inputs, say, or longer ones."""
+    try:
+        with memory():
+            yield
+    except (
+        *(RuntimeError, ValueError, TypeError, AttributeError, LookupError, AssertionError),
+        ArithmeticError,
+    ) as error:
+        reason = " ".join(str(error).split())[:160] or type(error).__name__
+        raise Unsupported(
+            f"found {name}, which does not read a plain text ({reason}); expected an encoder or a "
+            "decoder of transformers: choose another model"
+        ) from error
+
+
+def layer_states(
+    model: Any, tokenizer: Any, name: str, rows: Sequence[Sequence[int]]
+) -> list["Tensor"]:
+    """(b, t, d) a layer of b texts of ids, the embeddings first, in one pass without a head.
+
+    Behind a shorter text stands padding, which positions and causal masks do not see. Raises
+    Unsupported for an architecture that does not give every token a state of one width in every
+    layer, NotEnoughMemory.
+    """
+    import torch
+
+    longest = max(map(len, rows))
+    padding = tokenizer.pad_token_id or 0  # any id will do where the mask hides it
+    ids = torch.tensor([[*row, *[padding] * (longest - len(row))] for row in rows])
+    mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows])
+    where = model.device
+    with torch.inference_mode(), passing(name):
+        out = getattr(model, "base_model", model)(
+            input_ids=ids.to(where),
+            attention_mask=None if mask.all() else mask.to(where),  # faster without
+            output_hidden_states=True,
+        )
+    states = list(getattr(out, "hidden_states", None) or ())
+    if not states or any(it.shape != (*ids.shape, states[0].shape[-1]) for it in states):
+        raise Unsupported(
+            f"found {name}, which does not give a state for each token in each layer; "
+            "expected an encoder or a decoder of transformers: choose another model"
+        )
+    return states
+
+
+def trial(model: Any, tokenizer: Any, name: str) -> list[npt.NDArray[np.float32]]:
+    """Each layer's states (4, d) of two texts of two tokens; only the last token differs."""
+    count = vocabulary(model, tokenizer)
+    same, other = count // 3, count // 2
+    states = layer_states(model, tokenizer, name, [[same, same], [same, other]])
+    return [state.flatten(0, 1).float().cpu().numpy() for state in states]
+
+
+def is_causal(tried: Sequence[npt.NDArray[np.float32]]) -> bool:
+    """Whether a token sees only what stands before it, by a model's :func:`trial`: few say so."""
+    last = tried[-1]
+    return bool(np.allclose(last[0], last[2], rtol=SAME, atol=SAME))
+
+
+def input_table(model: Any) -> Any:
+    """The embedding of the model's tokens (its ``weight`` is (n, d)), None where it has none."""
+    try:
+        table = model.get_input_embeddings()
+    except (NotImplementedError, AttributeError):  # CANINE has hashes instead
+        return None
+    return table if getattr(getattr(table, "weight", None), "ndim", 0) == 2 else None
+
+
+def vocabulary(model: Any, tokenizer: Any) -> int:
+    """How many ids a model reads: the rows of its input table, else what its tokenizer knows."""
+    table = input_table(model)
+    return len(tokenizer) if table is None else int(table.num_embeddings)
