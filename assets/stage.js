@@ -629,7 +629,7 @@ class Search {
   apart(row, listed) {
     const detail = this.stage.items?.details?.[row];
     const alone = listed.filter((text) => text === this.stage.items.texts[row]).length < 2;
-    return alone || !detail ? null : element("span", { class: "ms-quiet" }, ` ${detail.slice(0, 60)}`);
+    return alone || !detail ? null : element("span", { class: "ms-quiet" }, ` ${detail.split(" · ")[0]}`);
   }
 
   key(event) {

@@ -14,6 +14,7 @@ from core.ui.compare_ready import (
     follow_comparison,
     follow_picture,
     paired,
+    say_what_is_left_out,
 )
 from core.ui.ready import space_or_wait
 from core.ui.spot import sheet_asked, spot_of, spot_panel
@@ -41,6 +42,7 @@ if seen.a == seen.b:
 other = space_or_wait(seen.b)
 comparison = comparison_or_sketch(seen, space, other)
 sketched = comparison.overlap is None
+say_what_is_left_out(seen, comparison.join)
 
 picture, panel = st.columns([0.8, 0.2], gap="small")
 with picture:

@@ -229,7 +229,7 @@ class TestWords:
 
     def test_every_figure_has_its_meaning_and_its_chance(self, compared):
         comparison, _ = compared
-        said = figures(comparison.summary, 250, (comparison.only_a, comparison.only_b))
+        said = figures(comparison.summary, 250, comparison.join.left_out)
         assert [figure.name for figure in said] == [
             *("Shared items", "CKA", "RSA", "Procrustes residual", "Neighbours kept")
         ]

@@ -404,7 +404,7 @@ class TestEvaluation:
 class TestComparison:
     def test_a_space_with_itself(self, made, words_reference):
         found = compare(made, words_reference, words_reference)
-        assert (found.shared, found.only_a, found.only_b) == (len(small_words()[0]), 0, 0)
+        assert (found.shared, *found.join.left_out) == (len(small_words()[0]), 0, 0)
         assert np.abs(found.drift).max() < 1e-5
         assert found.overlap.min() == 1
         assert found.summary["cka"] == pytest.approx(1)
@@ -432,7 +432,7 @@ class TestComparison:
         second = f"vectors:{tmp_path / 'moved.npz'}"
         drawn = sketch(made, words_reference, second)
         found = compare(made, words_reference, second)
-        assert (found.only_a, found.only_b) == (drawn.only_a, drawn.only_b) == (5, 0)
+        assert found.join.left_out == drawn.join.left_out == (5, 0)
         assert (drawn.drift == found.drift).all()  # known before any neighbour is
         assert drawn.overlap is None
         assert drawn.moved == []

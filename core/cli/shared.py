@@ -75,9 +75,15 @@ def pairs(
     space: "Space", rows: "npt.NDArray[np.integer]", cosines: "npt.NDArray[np.float32]"
 ) -> list[dict[str, Any]]:
     return [
-        {"text": space.texts[int(row)], "cosine": float(cosine)}
+        {**named(space, int(row)), "cosine": float(cosine)}
         for row, cosine in zip(rows, cosines, strict=True)
     ]
+
+
+def named(space: "Space", row: int) -> dict[str, str]:
+    """An item's text, and its id where that is another."""
+    text, own = space.texts[row], space.ids[row]
+    return {"text": text} if own == text else {"text": text, "id": own}
 
 
 def lines(pairs: list[dict[str, Any]]) -> str:

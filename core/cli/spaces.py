@@ -125,6 +125,7 @@ def neighbors_command(options: argparse.Namespace) -> None:
     answer = {
         "teacher": options.teacher,
         "query": found.query.text,
+        **({} if found.query.row is None else {"item": space.address(found.query.row)}),
         "how": found.query.how,
         "neighbors": near,
     }
@@ -174,10 +175,13 @@ def path_command(options: argparse.Namespace) -> None:
     answer = {
         "teacher": options.teacher,
         "kind": report.kind,
-        "waypoints": [point.text for point in report.waypoints],
+        "waypoints": [
+            point.text if point.row is None else space.address(point.row)
+            for point in report.waypoints
+        ],
         "centred": report.centred,
         "projector": spec.to_dict(),
-        "visited": [space.texts[row] for row in report.visited],
+        "visited": [space.address(row) for row in report.visited],
         "steps": steps,
     }
     write_vectors(options.vectors, report.curve.points)

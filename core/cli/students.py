@@ -111,7 +111,7 @@ def compare_command(options: argparse.Namespace) -> None:
         found = compare(open_bench(), reference_to(options.a), reference_to(options.b), progress)
 
     def text() -> str:
-        lines = [f"{found.shared:,} shared items"]
+        lines = [found.join.sentence((options.a, options.b))]
         lines += [f"{name:24} {value:.4f}" for name, value in found.summary.items()]
         lines += [f"null: {found.null_note}"]
         lines += [f"{it['drift']:.3f}  {it['says']}" for it in found.moved[:MOVED_SHOWN]]

@@ -45,6 +45,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
 }
 """WordNet's noun files in five groups; with verbs, modifiers and the rest they make eight."""
 
+MOST_VALUES = 7  # of numbers, that are drawn as kinds and not as a scale
+
 _WORDS = ("#d55e00", "#e69f00", "#a89600", "#cc79a7", "#009e73", "#0072b2", "#56b4e9")
 _WORDS_DARK = ("#ff7a33", "#e69f00", "#f0e442", "#e394c3", "#1fc79a", "#4f9fe0", "#8fd3ff")
 """Okabe-Ito, the yellow darkened on white, the dark ones lightened on dark."""
@@ -131,6 +133,79 @@ def frequency(metadata: pd.DataFrame, dark: bool) -> Layer:
     rarest = np.nanmax(rank) if np.isfinite(rank).any() else 1.0
     values = -np.log10(np.nan_to_num(rank, nan=rarest) + 10)
     return continuous(values, "Frequency in English", "rare", "frequent", dark)
+
+
+def own_column(values: pd.Series, title: str, tokens: Tokens, dark: bool) -> Layer | None:
+    """A column that somebody's file brought: its commonest values, or numbers and times in order.
+
+    None where it tells nothing apart: a single value, or texts of which none occurs twice.
+    """
+    told = values.dropna()
+    if not len(told) or isinstance(told.iloc[0], bytes):
+        return None
+    different = told.nunique()
+    if different < 2:
+        return None
+    numbers = _as_numbers(values)
+    if numbers is None or different <= min(MOST_VALUES, len(told) // 2):
+        return _commonest(values.astype(object), title, tokens, dark)
+    low, high = (short(told.iloc[at]) for at in _ends(numbers[values.notna().to_numpy()]))
+    missing = np.isnan(numbers)
+    numbers = numbers - np.nanmin(numbers)  # years in microseconds are no float32
+    drawn = continuous(numbers[~missing], title, low, high, dark)
+    if not missing.any():
+        return drawn
+    step = (drawn.high - drawn.low) / 200  # a first step in grey, below all that has a value
+    whole = np.where(missing, drawn.low - step, np.maximum(numbers, drawn.low))
+    scale = [[0.0, tokens.faint], [0.004, tokens.faint], [0.005, drawn.scale[0][1]]]
+    legend = {**drawn.legend, "title": f"{title} (grey: no value)"}
+    values_ = whole.astype(np.float32)
+    return Layer(values_, [*scale, *drawn.scale[1:]], drawn.low - step, drawn.high, legend)
+
+
+def _as_numbers(values: pd.Series) -> npt.NDArray[np.float64] | None:
+    """(n,) numbers and times as float64, NaN where there is none; None for all that is neither."""
+    from decimal import Decimal
+
+    kind = values.dtype.kind if isinstance(values.dtype, np.dtype) else ""
+    if pd.api.types.is_datetime64_any_dtype(values) or kind == "m":
+        missing = values.isna().to_numpy()
+        return np.where(missing, np.nan, values.astype("int64").to_numpy(float))
+    if pd.api.types.is_bool_dtype(values):
+        return None
+    decimal = all(isinstance(value, Decimal) for value in values.dropna())
+    if pd.api.types.is_numeric_dtype(values) or decimal:
+        numbers = pd.to_numeric(values, errors="coerce").to_numpy(float, na_value=np.nan)
+        return np.where(np.isfinite(numbers), numbers, np.nan)
+    return None
+
+
+def short(value: object) -> str:
+    """A number or a moment in a legend; a moment at midnight is its day."""
+    text = f"{value:.4g}" if isinstance(value, float) else str(value)
+    return text.removesuffix("+00:00").removesuffix(" 00:00:00")
+
+
+def _ends(numbers: npt.NDArray[np.float64]) -> tuple[int, int]:
+    """Where the values stand that :func:`continuous` draws as its ends."""
+    order, last = np.argsort(numbers, kind="stable"), len(numbers) - 1
+    return int(order[round(0.01 * last)]), int(order[round(0.99 * last)])
+
+
+def _commonest(values: pd.Series, title: str, tokens: Tokens, dark: bool) -> Layer | None:
+    """The commonest values in colours of their own, the other ones in one."""
+    counts = values.value_counts()  # most frequent first, missing ones left out
+    if counts.iloc[0] < 2:
+        return None
+    palette = _WORDS_DARK if dark else _WORDS
+    own = counts.index[: len(palette) if len(counts) <= len(palette) else len(palette) - 1]
+    codes = values.map({value: float(k) for k, value in enumerate(own)})
+    names = [str(value)[:40] for value in own]
+    if len(counts) > len(own):
+        names.append(f"{len(counts) - len(own):,} other values")
+        codes = codes.where(codes.notna() | values.isna(), float(len(own)))
+    numbers = codes.to_numpy(dtype=float, na_value=np.nan)
+    return _categorical(numbers, names, palette[: len(names)], tokens, title, "no value")
 
 
 def continuous(

@@ -20,6 +20,7 @@ from core.pipeline.keys import store_key
 from core.pipeline.seeds import drift_of, null_drift, twin_of
 from core.pipeline.stages import reach, scaled
 from core.pipeline.students import PREFIX
+from core.spaces.identity import Join, join
 from core.spaces.neighbors import NeighborGraph
 from core.spaces.space import Provenance, Space
 from core.students import folder
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from core.pipeline.bench import Bench
 
 FEWEST = 3  # shared items
+JOINED = "joined-2"  # how items are joined: another way, other rows
 NEAR = 10
 MOVED = 60  # items named
 NAMED = 5  # neighbours in a sentence
@@ -37,7 +39,7 @@ NAMED = 5  # neighbours in a sentence
 @dataclass(frozen=True, eq=False)
 class Comparison:
     """``a`` and ``b`` hold the n shared items in a's order, b laid on a, with zeros appended
-    where one has fewer dimensions.
+    where one has fewer dimensions; ``join`` says which they are and what is left out.
 
     ``drift`` (n,) is 1 - cosine between an item's two vectors, a's mean taken from both: 0 not
     moved, 1 nothing in common, 2 opposite. ``null_drift`` (n,) the same between two seeds of the
@@ -49,9 +51,7 @@ class Comparison:
 
     a: Space
     b: Space
-    shared: int
-    only_a: int
-    only_b: int
+    join: Join
     drift: Scores
     null_drift: Scores | None
     overlap: Scores | None
@@ -60,14 +60,22 @@ class Comparison:
     null_note: str = ""
     names: tuple[str, str] = field(default=("", ""))
 
+    @property
+    def shared(self) -> int:
+        """n, how many items both spaces have."""
+        return len(self.a)
+
     def to_dict(self) -> dict[str, Any]:
         """The figures as JSON, without the vectors."""
+        only_a, only_b = self.join.left_out
         return {
             "a": self.names[0],
             "b": self.names[1],
+            "joined_by": self.join.by,
             "shared": self.shared,
-            "only_a": self.only_a,
-            "only_b": self.only_b,
+            "only_a": only_a,
+            "only_b": only_b,
+            "other_text": self.join.renamed,
             "summary": self.summary,
             "null": self.null_note,
             "moved": self.moved,
@@ -97,12 +105,12 @@ def compare(bench: "Bench", a_ref: str, b_ref: str, progress: Progress = silent)
     key = _key(bench, a_ref, b_ref, twin)
     whole_a = bench.space(a_ref, partial(scaled, progress, 0, 15))
     whole_b = bench.space(b_ref, partial(scaled, progress, 15, 30))
-    names, rows = (a_ref, b_ref), _enough(whole_a, whole_b)
+    names, spaces = (a_ref, b_ref), (whole_a, whole_b)
     return bench.kept(
         "comparison",
         key,
-        read=lambda: _read(bench, key, names, part(whole_a, rows[0])),
-        make=lambda: _compared(bench, names, whole_a, whole_b, rows, twin, progress),
+        read=lambda: _read(bench, key, names, whole_a, _enough(*spaces)),
+        make=lambda: _compared(bench, names, *spaces, _enough(*spaces), twin, progress),
         write=lambda made: _write(bench, key, made),
     )
 
@@ -116,14 +124,14 @@ def sketch(bench: "Bench", a_ref: str, b_ref: str) -> Comparison:
     return _laid((a_ref, b_ref), a, b, _enough(a, b))
 
 
-def _enough(a: Space, b: Space) -> tuple[Rows, Rows]:
-    rows = shared_rows(a, b)
-    if len(rows[0]) < FEWEST:
+def _enough(a: Space, b: Space) -> Join:
+    joined = join(a, b)
+    if len(joined.a) < FEWEST:
         raise InvalidSpecification(
-            f"found {len(rows[0])} items that {a.name} and {b.name} share; expected at least "
-            f"{FEWEST}: compare two spaces of the same words or texts"
+            f"found {len(joined.a)} items that {a.name} and {b.name} share by {joined.by}; "
+            f"expected at least {FEWEST}: compare two spaces of the same words or texts"
         )
-    return rows
+    return joined
 
 
 def has_comparison(bench: "Bench", a_ref: str, b_ref: str) -> bool:
@@ -133,21 +141,8 @@ def has_comparison(bench: "Bench", a_ref: str, b_ref: str) -> bool:
 
 
 def _key(bench: "Bench", a_ref: str, b_ref: str, twin: tuple[str, str, str] | None) -> str:
-    parts = [bench.space_key(a_ref), bench.space_key(b_ref), twin[1] if twin else ""]
+    parts = [bench.space_key(a_ref), bench.space_key(b_ref), twin[1] if twin else "", JOINED]
     return store_key(*parts)
-
-
-def shared_rows(a: Space, b: Space) -> tuple[Rows, Rows]:
-    """(n,) rows of a and of b with the same text, in a's order; of equal texts the first."""
-    theirs = b.index.exact
-    seen: set[str] = set()
-    pairs = [
-        (row, theirs[text])
-        for row, text in enumerate(a.texts)
-        if text in theirs and not (text in seen or seen.add(text))  # type: ignore[func-returns-value]
-    ]
-    found = np.array(pairs, dtype=np.int64).reshape(-1, 2)
-    return np.ascontiguousarray(found[:, 0]), np.ascontiguousarray(found[:, 1])
 
 
 def part(space: Space, rows: Rows) -> Space:
@@ -157,19 +152,15 @@ def part(space: Space, rows: Rows) -> Space:
     return space.take(rows, space.name)
 
 
-def _laid(
-    names: tuple[str, str], whole_a: Space, whole_b: Space, rows: tuple[Rows, Rows]
-) -> Comparison:
-    a, b = part(whole_a, rows[0]), part(whole_b, rows[1])
+def _laid(names: tuple[str, str], whole_a: Space, whole_b: Space, joined: Join) -> Comparison:
+    a, b = part(whole_a, joined.a), part(whole_b, joined.b)
     laid = procrustes(a.vectors, b.vectors)
     aligned = laid.apply(b.vectors)
     drift = drift_of(padded(a.vectors, len(laid.rotation)), aligned)
     return Comparison(
         a=a,
         b=_laid_space(a, names[1], aligned),
-        shared=len(a),
-        only_a=len(whole_a) - len(a),
-        only_b=len(whole_b) - len(b),
+        join=joined,
         drift=drift,
         null_drift=None,
         overlap=None,
@@ -184,15 +175,15 @@ def _compared(
     names: tuple[str, str],
     whole_a: Space,
     whole_b: Space,
-    rows: tuple[Rows, Rows],
+    joined: Join,
     twin: tuple[str, str, str] | None,
     progress: Progress,
 ) -> Comparison:
-    a, b = part(whole_a, rows[0]), part(whole_b, rows[1])
+    a, b = part(whole_a, joined.a), part(whole_b, joined.b)
     graph_a = bench.graph(a, partial(scaled, progress, 30, 50))
     graph_b = bench.graph(b, partial(scaled, progress, 50, 70))
     reach(progress, 70, "laying one space on the other")
-    laid = _laid(names, whole_a, whole_b, rows)
+    laid = _laid(names, whole_a, whole_b, joined)
     kept = overlap(
         np.ascontiguousarray(graph_a.indices[:, :NEAR]),
         np.ascontiguousarray(graph_b.indices[:, :NEAR]),
@@ -252,6 +243,7 @@ def _moved(
         found.append(
             {
                 "row": row,
+                "id": a.ids[row],
                 "text": a.texts[row],
                 "drift": float(drift[row]),
                 "overlap": float(kept[row]),
@@ -281,8 +273,6 @@ def _write(bench: "Bench", key: str, made: Comparison) -> None:
     found = {"drift": made.drift, "overlap": made.overlap, "null_drift": made.null_drift}
     arrays = {name: scores for name, scores in found.items() if scores is not None}
     payload = {
-        "only_a": made.only_a,
-        "only_b": made.only_b,
         "summary": made.summary,
         "moved": made.moved,
         "null_note": made.null_note,
@@ -290,15 +280,16 @@ def _write(bench: "Bench", key: str, made: Comparison) -> None:
     bench.store.save("comparison", key, {"b": made.b.vectors, **arrays}, None, payload)
 
 
-def _read(bench: "Bench", key: str, names: tuple[str, str], a: Space) -> Comparison:
+def _read(
+    bench: "Bench", key: str, names: tuple[str, str], whole_a: Space, joined: Join
+) -> Comparison:
+    a = part(whole_a, joined.a)
     found = bench.store.load("comparison", key)
     said, arrays = found.payload, found.arrays
     return Comparison(
         a=a,
         b=_laid_space(a, names[1], arrays["b"]),
-        shared=len(a),
-        only_a=said["only_a"],
-        only_b=said["only_b"],
+        join=joined,
         drift=arrays["drift"],
         null_drift=arrays.get("null_drift"),
         overlap=arrays["overlap"],

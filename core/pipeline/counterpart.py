@@ -158,7 +158,7 @@ def _own_places(bench: "Bench", comparison: Comparison, spec: Spec, rows: Rows) 
     picture: Coords = bench.projection(space, spec).coords
     if space.digest == comparison.a.digest:
         return np.ascontiguousarray(picture[rows])
-    return picture[[space.index.exact[comparison.a.texts[row]] for row in rows]]
+    return picture[comparison.join.a[rows]]
 
 
 def _among(comparison: Comparison, rows: Rows) -> Space:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from core.errors import InvalidVectors
 from core.spaces.geometry import row_lengths, unit_rows
+from core.spaces.identity import MARK, address, addressed
 from core.spaces.texts import TextIndex
 from core.types import Matrix, Rows, Scores, Vector
 
@@ -122,9 +123,24 @@ class Space:
         """Rows by text."""
         return TextIndex(self.texts)
 
+    @cached_property
+    def rows_by_id(self) -> dict[str, int]:
+        """The row of each id."""
+        return {own: row for row, own in enumerate(self.ids)}
+
     def find(self, text: str) -> int | None:
-        """The row of an item by its text: exactly, then without regard to case; None if absent."""
-        return self.index.find(text)
+        """The row of an item by its text, its address, or its text without regard to case.
+
+        Of equal texts the first row answers. None where there is no such item.
+        """
+        row = self.index.exact.get(text)
+        if row is None and MARK in text:
+            row = addressed(self, text)
+        return self.index.find(text) if row is None else row
+
+    def address(self, row: int) -> str:
+        """What leads back to this very item by :meth:`find`: ``dog``, or ``the#412``."""
+        return address(self, row)
 
     def take(self, rows: Rows, teacher: str) -> "Space":
         """A smaller space of the chosen rows, under a reference string of its own."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from core.errors import UnknownTeacher, UnreadableFile
+from core.spaces.columns import with_own
 from core.spaces.io import read_vectors
 from core.spaces.lexicon import frequent_words, word_table
 from core.spaces.space import Provenance, Space
@@ -95,10 +96,10 @@ class VectorsFile(PureTable):
         return _digest_of(self.path, self._version())
 
     def fingerprint(self) -> str:
-        return f"{self.reference} {self.digest} rows-1"
+        return f"{self.reference} {self.digest} rows-2"
 
     def space(self, progress: Progress = silent) -> Space:
-        """The file's items in its order; other columns of a table become metadata."""
+        """The file's items in its order; other columns of a table become its own ones."""
         tell(progress, 0, 1, f"Reading {self.path.name}")
         space = self._read()
         tell(progress, 1, 1, f"Reading {self.path.name}")
@@ -127,9 +128,7 @@ class VectorsFile(PureTable):
 
     def _made(self) -> Space:
         found = read_vectors(self.path)
-        metadata = word_table(found.texts)
-        for column in found.metadata.columns:
-            metadata[column] = found.metadata[column].to_numpy()
+        metadata = with_own(word_table(found.texts), found.metadata)
         provenance = Provenance(
             teacher=self.reference,
             model=f"{self.path.name} ({found.format})",

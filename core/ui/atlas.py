@@ -15,11 +15,13 @@ from core.pipeline import neighbors
 from core.projection.base import Spec
 from core.projection.inverse import Ground
 from core.projection.placement import place
+from core.spaces.columns import to_take_away
 from core.spaces.space import Space
 from core.types import Coords
 from core.ui.layers import details, layer
 from core.ui.pictures import TITLES
 from core.ui.prose import plain
+from core.ui.saving import save_button
 from core.ui.spot import Lost, sheet_of, spot_from, with_spot
 from core.ui.stage import mount, neighbor_list, tokens
 from core.ui.state import bench, remember
@@ -113,7 +115,7 @@ def chosen_panel(seen: MapView, space: Space) -> None:
         listed, f"Neighbours of {found.query.text}", "map list", _choose_from("map list", "map")
     )
     if row is not None and len(listed):
-        target = space.texts[int(found.rows[-1])]
+        target = space.address(int(found.rows[-1]))
         if st.button("Path from here", help="Go to the Paths page with this item as the start"):
             st.switch_page(
                 "pages/paths.py",
@@ -130,16 +132,30 @@ def lasso_table(space: Space, shown: Spec, rows: list[int]) -> None:
     if not rows:
         return
     cut = rows[:LARGEST_LASSO]
-    table = pd.DataFrame({"text": [space.texts[row] for row in cut]})
-    for column in space.metadata.columns:
-        table[column] = space.metadata[column].to_numpy()[cut]
-    table["vector length"] = space.norms[cut]
+    st.subheader(f"{len(rows):,} in the lasso", anchor=False)
+    st.dataframe(_selection(space, shown, cut), hide_index=True, height=280)
+    if len(cut) < len(rows):
+        st.caption(f"The table shows the first {len(cut):,}; the file has all {len(rows):,}.")
+    save_button(
+        "Save as CSV",
+        lambda: safe_csv(_selection(space, shown, rows)),
+        "selection.csv",
+        f"{len(rows):,} rows",
+        width="content",
+    )
+
+
+def _selection(space: Space, shown: Spec, rows: list[int]) -> pd.DataFrame:
+    """Those items with all that is known about them, a row an item."""
+    table = pd.DataFrame(
+        {"id": [space.ids[row] for row in rows], "text": [space.texts[row] for row in rows]}
+    )
+    about = to_take_away(space.metadata).iloc[rows].reset_index(drop=True)
+    table = pd.concat([table, about], axis=1)
+    table["vector length"] = space.norms[rows]
     if bench().has_faithfulness(space, shown):
-        table["neighbours kept"] = bench().faithfulness(space, shown).per_point[cut]
-    more = f", the first {LARGEST_LASSO:,} of {len(rows):,}" if len(rows) > len(cut) else ""
-    st.subheader(f"{len(cut):,} in the lasso{more}", anchor=False)
-    st.dataframe(table, hide_index=True, height=280)
-    st.download_button("Save as CSV", safe_csv(table), "selection.csv", "text/csv")
+        table["neighbours kept"] = bench().faithfulness(space, shown).per_point[rows]
+    return table
 
 
 def _chosen(seen: MapView, space: Space, coords: Coords) -> Chosen | None:
@@ -178,7 +194,7 @@ def _choose_from(key: str, page: str) -> Callable[[], None]:
             return
         if "row" in picked:
             space = bench().space(current.teacher)
-            text = space.texts[int(np.clip(int(picked["row"]), 0, len(space) - 1))]
+            text = space.address(int(np.clip(int(picked["row"]), 0, len(space) - 1)))
         else:
             text = str(picked["text"])[:2000]
         remember(page, replace(current, selected=text, spot=""))
@@ -189,4 +205,4 @@ def _choose_from(key: str, page: str) -> Callable[[], None]:
 def _link_words(row: int, space: Space, target: str) -> str:
     from core.permalink import join_words
 
-    return join_words((space.texts[row], target))
+    return join_words((space.address(row), target))

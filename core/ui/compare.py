@@ -1,6 +1,6 @@
 """The compare page's maps: two side by side, or one on its way into the other."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 
@@ -31,7 +31,7 @@ from core.spaces.space import Space
 from core.types import Coords, Rows
 from core.ui.compare_panel import choose_from, neighbors_in
 from core.ui.compare_ready import Pair
-from core.ui.layers import NAMES, details, layer, offered
+from core.ui.layers import details, layer, layer_name, offered
 from core.ui.pictures import TITLES
 from core.ui.segments import segments
 from core.ui.spot import Lost, Sheet, sheet_of, spot_from, with_spot
@@ -39,7 +39,7 @@ from core.ui.stage import dark, mount, tokens
 from core.ui.state import bench, widget
 from core.ui.truth import noun
 
-COLOURS = {"drift": "How far it moved", "kept": "Neighbours kept", **NAMES}
+COLOURS = {"drift": "How far it moved", "kept": "Neighbours kept"}
 LAYOUTS = {"side": "Side by side", "morph": "Morph"}
 PICTURES = {"umap": "UMAP", "pca": "PCA"}
 WORTH_SEEING = 0.1  # of the picture's width: the least that is shown around what is chosen
@@ -57,7 +57,7 @@ def compare_controls(seen: CompareView, comparison: Comparison) -> CompareView:
             "Colour by",
             options,
             index=options.index(seen.colour) if seen.colour in options else 0,
-            format_func=COLOURS.__getitem__,
+            format_func=lambda name: COLOURS.get(name) or layer_name(name),
             key=widget("compare", "colour"),
         )
     with layout:
@@ -71,12 +71,25 @@ def sheets_of(seen: CompareView, pair: Pair) -> list[Sheet]:
     """Both maps as pictures whose ground can be clicked. The first is that of the whole first
     space; in the second, a place is judged by the second space's items that are drawn there."""
     shown = pair.shown
-    first = sheet_of(seen.a, bench().space(seen.a), shown.spec)
+    join, space = pair.comparison.join, bench().space(seen.a)
+    named = _named_by(space, pair.comparison.a, join.a)
+    first = replace(sheet_of(seen.a, space, shown.spec), address=named)
     origin = blake2b(pair.digest.encode(), digest_size=16).hexdigest()
     drawn = _drawn(pair.digest, pair)
     whole = bench().space(seen.b)
-    second = Sheet(seen.b, whole, shown.spec, shown.b, drawn, origin, linear=False, picture=1)
+    named = _named_by(whole, pair.comparison.a, join.b)
+    second = Sheet(seen.b, whole, shown.spec, shown.b, drawn, origin, False, 1, named)
     return [first, second]
+
+
+def _named_by(whole: Space, shared: Space, rows: Rows) -> Callable[[int], str]:
+    """From a row of a whole space, of which ``rows`` are shared, to the shared item's address."""
+
+    def address(row: int) -> str:
+        at = np.flatnonzero(rows == row)
+        return shared.address(int(at[0])) if len(at) else f"{whole.address(row)} of {whole.name}"
+
+    return address
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
@@ -218,7 +231,7 @@ def _colours(name: str, pair: Pair) -> Layer | None:
     comparison, rows = pair.comparison, pair.shown.rows
     if name == "kept" and comparison.overlap is not None:
         return kept_layer(comparison.overlap[rows], dark())
-    if name in NAMES:
+    if name != "drift":
         found = layer(name, comparison.a, PcaSpec())
         return None if found is None else replace(found, values=found.values[rows])
     return drift_layer(comparison.drift[rows], dark())

@@ -29,8 +29,7 @@ COLUMNS = ("text", "moved by", "kept of 10", "lost", "gained", "trend")
 def summary_row(pair: Pair) -> None:
     """Five figures, each with its plain meaning, and the warning that belongs to them."""
     comparison = pair.comparison
-    only = (comparison.only_a, comparison.only_b)
-    said = figures(comparison.summary, comparison.shared, only)
+    said = figures(comparison.summary, comparison.shared, comparison.join.left_out)
     for column, figure in zip(st.columns(len(said)), said, strict=True):
         with column:
             st.metric(figure.name, figure.value, help=figure.meaning)
@@ -172,6 +171,7 @@ def drift_table(pair: Pair, rows: Rows) -> pd.DataFrame:
         words.append(in_words(texts[row], lost[-1], gained[-1], category_of))
     table = pd.DataFrame(
         {
+            "id": [comparison.a.ids[row] for row in rows],
             "text": [texts[row] for row in rows],
             "moved by": comparison.drift[rows].astype(float).round(4),
             "kept of 10": kept,

@@ -45,6 +45,8 @@ def chosen_in_both(seen: CompareView, pair: Pair) -> None:
         st.caption(f"“{plain(seen.item, 60)}” is not among the items that both spaces hold.")
         return
     st.subheader(plain(comparison.a.texts[row], 60), anchor=False)
+    if comparison.a.ids[row] != comparison.a.texts[row]:
+        st.caption(plain(f"id {comparison.a.ids[row]}", 60))
     drift = float(comparison.drift[row])
     null = comparison.null_drift
     chance = None if null is None or not null.any() else float(np.percentile(null, 95))
@@ -93,7 +95,7 @@ def choose_from(key: str, among_drawn: bool = True) -> Callable[[], None]:
             comparison = (compare if known else sketch)(bench(), seen.a, seen.b)
             rows = drawn_rows(comparison) if among_drawn else np.arange(comparison.shared)
             row = int(np.clip(int(picked["row"]), 0, len(rows) - 1))
-            text = comparison.a.texts[int(rows[row])]
+            text = comparison.a.address(int(rows[row]))
         else:
             text = str(picked["text"])[:2000]
         remember("compare", replace(seen, item=text, spot=""))

@@ -9,10 +9,11 @@ from core.errors import MeaningSpaceError
 from core.jobs.job import Status
 from core.permalink import CompareView
 from core.pipeline import Comparison, compare, student_key, teachers
-from core.pipeline.comparison import FEWEST, has_comparison, part, shared_rows, sketch
+from core.pipeline.comparison import FEWEST, has_comparison, part, sketch
 from core.pipeline.counterpart import Counterpart, counterpart, has_counterpart
 from core.pipeline.students import PREFIX
 from core.projection.base import PcaSpec, Spec
+from core.spaces.identity import Join, join
 from core.spaces.space import Space
 from core.ui.prose import plain
 from core.ui.ready import submitted, watch
@@ -89,8 +90,9 @@ def comparison_or_sketch(seen: CompareView, a: Space, b: Space) -> Comparison:
         if has_comparison(bench(), seen.a, seen.b):
             with st.spinner("Reading the comparison"):
                 return compare(bench(), seen.a, seen.b)
-        if (shared := len(shared_rows(a, b)[0])) < FEWEST:
-            _nothing_shared(a, b, shared)
+        joined = join(a, b)
+        if len(joined.a) < FEWEST:
+            _nothing_shared(a, b, joined)
         return _sketched(f"{a.digest} {b.digest}", seen.a, seen.b)
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/error:")
@@ -115,11 +117,21 @@ def follow_comparison(seen: CompareView, comparison: Comparison) -> None:
         watch(job_id, "Compare these two", lambda: has_comparison(bench(), seen.a, seen.b))
 
 
-def _nothing_shared(a: Space, b: Space, shared: int) -> None:
+def say_what_is_left_out(seen: CompareView, joined: Join) -> None:
+    """How the items of both were joined; first of all, where more than a tenth is left out."""
+    said = plain(joined.sentence((short_name(seen.a), short_name(seen.b))), 300)
+    if joined.much:
+        st.warning(f"{said} All below is about the shared ones alone.", icon=":material/rule:")
+    elif any(joined.left_out) or joined.renamed:
+        st.caption(said)
+
+
+def _nothing_shared(a: Space, b: Space, joined: Join) -> None:
     """Say what each holds, so that it is clear why there is nothing to compare."""
+    shared = len(joined.a)
     few = "no item" if not shared else f"only {shared} item{'s' * (shared != 1)}"
     st.info(
-        f"These two share {few}, and a comparison needs at least {FEWEST}. "
+        f"These two share {few} by {joined.by}, and a comparison needs at least {FEWEST}. "
         "Choose a space with the same words or texts.",
         icon=":material/join_inner:",
     )
@@ -145,8 +157,7 @@ def _drawn(key: str, _comparison: Comparison, _spec: Spec) -> Counterpart:  # no
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _theirs(key: str, _comparison: Comparison, _b: Space) -> Space:  # noqa: ARG001 - the key
-    _, rows = shared_rows(bench().space(_comparison.names[0]), _b)
-    return part(_b, rows)
+    return part(_b, _comparison.join.b)
 
 
 def categories(pair: Pair) -> dict[str, str]:

@@ -75,7 +75,8 @@ def figures(summary: Mapping[str, float], shared: int, only: tuple[int, int]) ->
             "Shared items",
             f"{shared:,}",
             f"only here {only[0]:,}, only there {only[1]:,}",
-            "Texts that both spaces hold. Everything on this page is about these alone.",
+            "Items that both spaces hold: of the same id where both have ids of their own, else of "
+            "the same text. Everything on this page is about these alone.",
         ),
         Figure(
             "CKA",

@@ -160,8 +160,8 @@ def _point_out() -> None:
         return
     text = picked.get("text")
     if "row" in picked:
-        texts = bench().space(seen.teacher).texts
-        text = texts[min(max(int(picked["row"]), 0), len(texts) - 1)]
+        space = bench().space(seen.teacher)
+        text = space.address(min(max(int(picked["row"]), 0), len(space) - 1))
     words = [word.strip() for word in st.session_state[widget("axes", "highlight")].split(",")]
     if text and "," not in text:
         st.session_state[widget("axes", "highlight")] = ", ".join(
@@ -175,6 +175,7 @@ def _table(space: Space, found: Scatter, rows: Rows, x: Axis, y: Axis) -> None:
     chosen = list(dict.fromkeys([*rows.tolist(), *np.concatenate(ends).tolist()]))
     table = pd.DataFrame(
         {
+            **({} if space.ids == space.texts else {"id": [space.ids[row] for row in chosen]}),
             "text": [space.texts[row] for row in chosen],
             f"{x.start[0]} to {x.end[0]}": found.coords[chosen, 0],
             f"{y.start[0]} to {y.end[0]}": found.coords[chosen, 1],

@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.permalink import MapView
 from core.spaces.space import Space
-from core.ui.layers import NAMES, offered
+from core.ui.layers import layer_name, offered
 from core.ui.pictures import TITLES, changed_parameters, picture_form, spec_of
 from core.ui.segments import segments
 from core.ui.state import widget
@@ -22,7 +22,7 @@ def map_controls(seen: MapView, space: Space) -> MapView:
             "Colour by",
             layers,
             index=layers.index(colour),
-            format_func=NAMES.__getitem__,
+            format_func=layer_name,
             key=widget("map", f"colour {space.digest}"),
         )
     with projectors:

@@ -13,14 +13,21 @@ from core.figures.colors import (
     faithful,
     frequency,
     kinds,
+    own_column,
     parts_of_speech,
+    short,
     word_groups,
 )
+from core.figures.tokens import LIGHT
 from core.projection.base import Spec
+from core.spaces.columns import OWN, own_columns, own_name
+from core.spaces.identity import occurrences
 from core.spaces.space import Space
 from core.ui.stage import dark, tokens
 from core.ui.state import bench
 
+MOST_OWN = 40  # columns of a file that are offered as colours
+MOST_TOLD = 3  # of them on the card of an item
 NAMES = {
     "category": "Meaning",
     "part_of_speech": "Part of speech",
@@ -42,6 +49,7 @@ def offered(space: Space) -> list[str]:
         names.append("kind")
     if "frequency_rank" in columns and bool((space.metadata["frequency_rank"] >= 0).any()):
         names.append("frequency")
+    names += _own_layers(space.digest, space)
     if float(np.ptp(space.norms)) > 1e-3 * float(space.norms.max()):
         names.append("norm")
     return [*names, "cluster", "faithfulness", "plain"]
@@ -58,11 +66,26 @@ def layer(name: str, space: Space, spec: Spec) -> Layer | None:
     }
     if name in makers:
         return makers[name]()
+    if name.startswith(OWN) and name in space.metadata:
+        return own_column(space.metadata[name], own_name(name), tokens(), dark())
     if name == "cluster" and spec.dims == 2 and bench().has_regions(space, spec):
         return clusters(bench().regions(space, spec).cluster, tokens())
     if name == "faithfulness" and bench().has_faithfulness(space, spec):
         return faithful(bench().faithfulness(space, spec).per_point, dark())
     return None
+
+
+def layer_name(name: str) -> str:
+    """What a layer is called; a column of one's own by its own name, marked as such."""
+    return f"{own_name(name)} (own column)" if name.startswith(OWN) else NAMES.get(name, name)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _own_layers(digest: str, _space: Space) -> list[str]:  # noqa: ARG001 - the digest is the key
+    """The columns that its file brought and that tell items apart."""
+    table = _space.metadata
+    columns = own_columns(table)[:MOST_OWN]
+    return [it for it in columns if own_column(table[it], "", LIGHT, False) is not None]
 
 
 def in_words(category: str) -> str:
@@ -85,7 +108,7 @@ def details(space: Space) -> list[str]:
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _details(digest: str, _space: Space) -> list[str]:  # noqa: ARG001 - the digest is the key
     table = _space.metadata
-    parts: list[pd.Series] = []
+    parts = [_which_of_equals(_space)]
     if "category" in table:
         parts.append(table["category"].fillna("").astype(str).map(in_words))
     if "kind" in table:
@@ -95,7 +118,19 @@ def _details(digest: str, _space: Space) -> list[str]:  # noqa: ARG001 - the dig
         parts.append(pd.Series([f"no. {r + 1:,} in English" if r >= 0 else "" for r in rank]))
     if "document" in table:
         parts.append(table["document"].fillna("").astype(str))
-    if not parts:
-        return [""] * len(_space)
+    parts += [_said(table[column], own_name(column)) for column in own_columns(table)[:MOST_TOLD]]
     rows = zip(*(part.tolist() for part in parts), strict=True)
     return [" · ".join(filter(None, row)) for row in rows]
+
+
+def _said(values: pd.Series, name: str) -> pd.Series:
+    """What a column of one's own has to say of each item."""
+    each = zip(values, values.notna(), strict=True)
+    return pd.Series([f"{name}: {short(value):.40}" if there else "" for value, there in each])
+
+
+def _which_of_equals(space: Space) -> pd.Series:
+    """Where several items have one text: which of them this is, and its id."""
+    before, count = occurrences(space.texts)
+    each = zip(before.tolist(), count.tolist(), space.ids, strict=True)
+    return pd.Series([f"{k + 1} of {n}, id {own:.40}" if n > 1 else "" for k, n, own in each])

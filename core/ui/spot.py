@@ -55,7 +55,7 @@ class Sheet:
     """A picture whose ground can be asked about: ``coords`` (n, p) are the places of the items of
     ``drawn``, a part of ``space`` or all of it, in the picture ``shown``. ``linear`` says that it
     is PCA of that very space, ``origin`` is the digest of what it was drawn from, and ``picture``
-    its number on the stage."""
+    its number on the stage. ``address`` leads from a row of ``space`` to the item on its page."""
 
     reference: str
     space: Space
@@ -65,6 +65,7 @@ class Sheet:
     origin: str
     linear: bool
     picture: int = 0
+    address: Callable[[int], str] | None = None
 
     def token(self, spec: Spec) -> str:
         """What a place of the picture ``spec`` is marked with in a link: 16 hexadecimal digits."""
@@ -247,11 +248,11 @@ def _told(spot: Ground, sheet: Sheet, page: str) -> None:
         (text, cosine, int(row)) for (text, cosine), row in zip(found.near, found.rows, strict=True)
     ]
     key = f"{page} spot list"
-    neighbor_list(listed, "Nearest to this place", key, _chosen_from(key, page, space))
+    neighbor_list(listed, "Nearest to this place", key, _chosen_from(key, page, sheet))
     st.caption(_how_sure(spot, found))
 
 
-def _chosen_from(key: str, page: str, space: Space) -> Callable[[], None]:
+def _chosen_from(key: str, page: str, sheet: Sheet) -> Callable[[], None]:
     """A click on a neighbour chooses it; on the paths page the way goes on to it."""
 
     def choose() -> None:
@@ -259,7 +260,8 @@ def _chosen_from(key: str, page: str, space: Space) -> Callable[[], None]:
         current = st.session_state.get(f"{page} view")
         if not picked or "row" not in picked:
             return
-        text = space.texts[int(np.clip(int(picked["row"]), 0, len(space) - 1))]
+        row = int(np.clip(int(picked["row"]), 0, len(sheet.space) - 1))
+        text = (sheet.address or sheet.space.address)(row)
         if isinstance(current, PathView):
             if current.waypoints[-1:] != (text,):
                 way = (*current.waypoints, text)

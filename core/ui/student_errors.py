@@ -78,7 +78,7 @@ def _follow_pick(card: StudentCard) -> None:
     row = st.session_state.pop("student worst row", None)
     if row is None:
         return
-    texts = bench().space(card.teacher).texts
-    if 0 <= row < len(texts):
-        target = MapView(teacher=card.teacher, selected=texts[row])
+    space = bench().space(card.teacher)
+    if 0 <= row < len(space):
+        target = MapView(teacher=card.teacher, selected=space.address(row))
         st.switch_page("pages/map.py", query_params=encode(target))
