@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.decode.nearest import csls_penalty, decode
+from core.decode.nearest import csls_penalty, decode, leave_out
 from core.errors import InvalidSpecification
 from core.spaces.neighbors import knn_graph
 from core.spaces.space import Provenance, Space
@@ -109,3 +109,15 @@ def test_refusals():
 
 def test_a_single_item_is_no_hub():
     assert csls_penalty(knn_graph(random_space(1).unit)).tolist() == [0]
+
+
+@given(st.integers(0, 1000), st.integers(1, 12), st.lists(st.integers(0, 39), max_size=5))
+def test_leaving_out_afterwards_is_leaving_out(seed, k, exclude):
+    generator = np.random.default_rng(seed)
+    vectors = generator.integers(-2, 3, size=(40, 3)).astype(np.float32)  # many are equal
+    space = Space.create([str(row) for row in range(40)], vectors, Provenance("tiny", "by hand"))
+    points = generator.normal(size=(6, 3)).astype(np.float32)
+    rows, cosines = decode(space, points, k, exclude)
+    left = leave_out(*decode(space, points, k + len(set(exclude))), exclude, k)
+    np.testing.assert_array_equal(left[0], rows)
+    np.testing.assert_array_equal(left[1], cosines)

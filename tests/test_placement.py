@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import InvalidVectors
-from core.projection.placement import place
+from core.projection.placement import CANDIDATES, place
 from core.projection.regions import regions
+from core.spaces.neighbors import nearest
 from core.spaces.space import Provenance, Space
 
 N, D = 400, 10
@@ -52,6 +53,18 @@ def test_every_item_gets_its_own_place(space: Space, coords: np.ndarray) -> None
 def test_length_does_not_matter(space: Space, coords: np.ndarray, rows: list, scale: float) -> None:
     places, _ = place(space, coords, np.float32(scale) * space.vectors[rows])
     np.testing.assert_allclose(places, coords[rows], atol=1e-4)
+
+
+@given(st.integers(0, 2**20), st.integers(CANDIDATES, 40))
+def test_known_candidates_change_nothing(
+    space: Space, coords: np.ndarray, seed: int, known: int
+) -> None:
+    vectors = np.random.default_rng(seed).normal(size=(7, D)).astype(np.float32)
+    candidates, _ = nearest(space.unit, vectors, known)
+    for told, found in zip(
+        place(space, coords, vectors, candidates), place(space, coords, vectors), strict=True
+    ):
+        np.testing.assert_array_equal(told, found)
 
 
 @given(st.integers(0, 2**20), st.integers(2, 30))

@@ -16,6 +16,7 @@ from core.types import Coords, Matrix, Queries, QueryScores, Scores, Vector
 ZERO = 1e-5  # length of the difference of means of unit vectors that is only rounding
 PARALLEL = 1e-3  # sine of the angle between two axes that draw one and the same line
 BLOCK = 8192  # items held in float64 at once
+CLOSE = 0.01  # share of an item's square distance from the mean, below which it is measured itself
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,23 +106,30 @@ def scatter(space: Space, x: Axis, y: Axis) -> Scatter:
             "choose other words for one of them"
         )
     basis = np.stack([e, beside / np.linalg.norm(beside)], axis=1)  # (d, 2)
-    residual, unshown = _unshown(space.unit, basis)
-    coords = np.stack([x.score(space.unit), y.score(space.unit)], axis=1)
-    return Scatter(frozen(coords), frozen(residual), unshown, cosine)
+    columns = np.column_stack([x.direction, y.direction, basis[:, 1]])
+    along = (space.unit @ columns.astype(np.float32)).astype(np.float64)  # (n, 3), one product
+    coords = (along[:, :2] - [x.middle, y.middle]) / [x.half, y.half]
+    residual, unshown = _unshown(space, basis, along[:, [0, 2]] - space.unit_mean @ basis)
+    return Scatter(frozen(coords.astype(np.float32)), frozen(residual), unshown, cosine)
 
 
-def _unshown(unit: Matrix, basis: Double) -> tuple[Scores, float]:
-    """Each item's distance from the plane, and the plane's missing share of the variance."""
-    mean = unit.mean(axis=0, dtype=np.float64)
-    residual = np.empty(len(unit))
-    total = 0.0
-    for first in range(0, len(unit), BLOCK):
-        offsets = unit[first : first + BLOCK] - mean
-        total += float((offsets**2).sum())
-        rest = offsets - (offsets @ basis) @ basis.T
-        residual[first : first + BLOCK] = np.linalg.norm(rest, axis=1)
-    unshown = float((residual**2).sum()) / total if total > 0 else 0.0
-    return residual.astype(np.float32), unshown
+def _unshown(space: Space, basis: Double, inside: Double) -> tuple[Scores, float]:
+    """Each item's distance from the plane, and the plane's missing share of the variance.
+
+    By Pythagoras: what lies ``inside`` the plane (n, 2) is taken off an item's square distance
+    from the mean. Where little is left of that, rounding would be all of it, so there the rest of
+    the vector itself is measured.
+    """
+    whole = space.unit_spread
+    squares = whole - np.square(inside).sum(axis=1)
+    close = np.flatnonzero(squares < CLOSE * whole)
+    for first in range(0, len(close), BLOCK):
+        rows = close[first : first + BLOCK]
+        offsets = space.unit[rows] - space.unit_mean
+        squares[rows] = np.square(offsets - (offsets @ basis) @ basis.T).sum(axis=1)
+    total = float(whole.sum())
+    unshown = float(squares.sum()) / total if total > 0 else 0.0
+    return np.sqrt(squares).astype(np.float32), unshown
 
 
 def _mean_direction(words: Sequence[str], vectors: Matrix) -> Double:

@@ -7,7 +7,7 @@ from core.errors import InvalidSpecification
 from core.spaces.geometry import row_lengths
 from core.spaces.neighbors import NeighborGraph, nearest
 from core.spaces.space import Space
-from core.types import Queries, QueryScores, Scores
+from core.types import Queries, QueryCosines, QueryScores, Scores
 
 NEIGHBOURS = 15
 OFF_DATA = 95.0  # percent: further from the items than this share of the items themselves
@@ -29,6 +29,14 @@ def knn_percentile(
     the data, and the measure stays continuous along a path. ``space`` and ``graph``
     belong together. Raises InvalidSpecification where they do not, or hold a single item.
     """
+    _, cosines = nearest(space.unit, points, min(k, graph.k))
+    return cosines_percentile(space, graph, cosines, k)
+
+
+def cosines_percentile(
+    space: Space, graph: NeighborGraph, cosines: QueryCosines, k: int = NEIGHBOURS
+) -> QueryScores:
+    """The same of points whose cosines (m, k or more) to their nearest items are known."""
     if len(graph) != len(space):
         raise InvalidSpecification(
             f"found a graph of {len(graph)} items for a space of {len(space)}; "
@@ -40,9 +48,8 @@ def knn_percentile(
             f"found {k} neighbours to compare with; expected at least 1: ask for k >= 1 in a "
             "space of two items or more"
         )
-    _, cosines = nearest(space.unit, points, k)
     own = 1 - graph.cosines[:, :k].mean(axis=1, dtype=np.float64)
-    distances = 1 - cosines.mean(axis=1, dtype=np.float64)
+    distances = 1 - cosines[:, :k].mean(axis=1, dtype=np.float64)
     return percentile_of(own.astype(np.float32), distances.astype(np.float32))
 
 

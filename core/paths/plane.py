@@ -77,8 +77,12 @@ def _principal(offsets: Double, along: Double) -> Double:
     beside = offsets - np.outer(offsets @ along, along)
     if not len(beside) or np.linalg.norm(beside, axis=1).max() < FLAT:
         return np.zeros_like(along)
-    _, _, directions = np.linalg.svd(beside, full_matrices=False)
-    away = directions[0] - (directions[0] @ along) * along
+    # The largest eigenvector of the smaller products: a tenth of the work of the whole SVD.
+    if len(beside) < len(along):
+        away = beside.T @ np.linalg.eigh(beside @ beside.T)[1][:, -1]
+    else:
+        away = np.linalg.eigh(beside.T @ beside)[1][:, -1]
+    away -= (away @ along) * along
     away /= np.linalg.norm(away)
     # A principal direction has no sign of its own; most of the path goes up.
     upwards: Double = away if (beside @ away).sum() >= 0 else -away

@@ -7,17 +7,17 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from core.decode.nearest import csls_penalty, decode
-from core.errors import InvalidPath
+from core.decode.nearest import csls_penalty, decode, leave_out
+from core.errors import InvalidPath, InvalidSpecification
 from core.paths import curve
 from core.paths.base import STEPS, Curve
 from core.paths.graph import nearest_items, walk
-from core.paths.manifold import knn_percentile, norm_percentile, off_data
+from core.paths.manifold import NEIGHBOURS, cosines_percentile, norm_percentile, off_data
 from core.pipeline.bench import NEAREST, Bench, Waypoint
 from core.projection.base import Spec
-from core.projection.placement import place
+from core.projection.placement import CANDIDATES, place
 from core.spaces.geometry import row_lengths, unit_rows
-from core.spaces.neighbors import NeighborGraph
+from core.spaces.neighbors import NeighborGraph, nearest
 from core.spaces.space import Space, frozen
 from core.types import (
     Progress,
@@ -40,7 +40,9 @@ class PathReport:
     ``curve`` lies in the space itself, also when it was made on the centred one. ``nearest`` and
     ``nearest_without`` are rows (m, k), the second without the waypoints and so with fewer
     columns in a tiny space, with cosines measured in the space in which the path was made.
-    ``off`` marks the steps off the data. ``visited`` are the items of a graph walk.
+    ``off`` marks the steps off the data. ``visited`` are the items of a graph walk. ``around``
+    (m, c) are the items nearest to each step by plain cosine, enough of them to place it on a map
+    of the space; None where the way was made on the centred one.
     """
 
     kind: str
@@ -58,6 +60,7 @@ class PathReport:
     cosine_to_start: QueryScores
     cosine_to_end: QueryScores
     visited: tuple[int, ...] = ()
+    around: npt.NDArray[np.int32] | None = None
 
 
 def path(
@@ -78,6 +81,8 @@ def path(
     """
     if kind not in KINDS:
         raise InvalidPath(f"found the kind {kind!r}; expected one of {', '.join(KINDS)}")
+    if k < 1:
+        raise InvalidSpecification(f"found k = {k}; expected at least 1 neighbour to tell")
     if len(texts) < 2:
         raise InvalidPath(
             f"found {len(texts)} waypoint{'s' * (len(texts) != 1)}; expected two or more: "
@@ -91,18 +96,23 @@ def path(
     graph = bench.graph(space, progress)
     made, marks, visited = _curve(space, graph, waypoints, shift, kind, steps)
     exclude = sorted({point.row for point in waypoints if point.row is not None})
+    most = k + len(exclude)
+    # One product of the points with all items answers every question about what is near.
+    around, near = nearest(space.unit, made.points, max(most, NEIGHBOURS, CANDIDATES))
     penalty = csls_penalty(graph) if csls else None
-    found, cosines = decode(space, made.points, k, csls=penalty)
-    without, cosines_without = decode(space, made.points, k, exclude, penalty)
-    percentile = knn_percentile(space, graph, made.points)
+    ranked = (around, near) if penalty is None else decode(space, made.points, most, csls=penalty)
+    without, cosines_without = leave_out(
+        *ranked, exclude, max(0, min(k, len(space) - len(exclude)))
+    )
+    percentile = cosines_percentile(space, graph, near)
     ends = made.points[[0, -1]]
     return PathReport(
         kind,
         centred,
         waypoints,
         _in_space(raw, made, marks, visited, waypoints) if centred else made,
-        found,
-        cosines,
+        ranked[0][:, :k],
+        ranked[1][:, :k],
         without,
         cosines_without,
         row_lengths(made.points).astype(np.float32),
@@ -112,6 +122,7 @@ def path(
         _cosine(made.points, ends[0]),
         _cosine(made.points, ends[1]),
         visited,
+        None if centred else around,
     )
 
 
@@ -184,5 +195,5 @@ def place_path(bench: Bench, reference: str, spec: Spec, report: PathReport) -> 
     """Where the steps of a path lie on a picture of the raw space: (m, p)."""
     space = bench.space(reference)
     coords = bench.projection(space, spec).coords
-    placed, _ = place(space, coords, report.curve.points)
+    placed, _ = place(space, coords, report.curve.points, report.around)
     return placed

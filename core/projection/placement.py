@@ -20,10 +20,11 @@ from core.errors import InvalidVectors
 from core.spaces.geometry import unit_rows
 from core.spaces.neighbors import nearest
 from core.spaces.space import Space
-from core.types import Coords, Queries, QueryCoords, QueryScores
+from core.types import Coords, Queries, QueryCoords, QueryIndices, QueryScores
 
 NEIGHBORS = 8
 SPARE = 9  # candidates beyond those, as float32 may misjudge the order that float64 then settles
+CANDIDATES = NEIGHBORS + 1 + SPARE
 SAME = 1e-6  # distance of unit vectors below which they are one; float32 tells no finer
 WEISZFELD_STEPS = 5  # 0 is the mean, 30 the median: benchmarks/placement.py has the table
 SOFTENING = 4e-5  # of the map's width: a step from right on a neighbour's place stays finite
@@ -32,19 +33,24 @@ FARTHEST = 2.0  # between unit vectors
 Floats = npt.NDArray[np.float64]
 
 
-def place(space: Space, coords: Coords, vectors: Queries) -> tuple[QueryCoords, QueryScores]:
+def place(
+    space: Space, coords: Coords, vectors: Queries, candidates: QueryIndices | None = None
+) -> tuple[QueryCoords, QueryScores]:
     """Places (m, p) of ``vectors`` (m, d) on the map ``coords`` (n, p), and how sure they are.
 
     The second answer, (m,) in the map's units, is the weighted mean distance from a place to its
     neighbours' places: 0 on an item, large where the neighbours are scattered over the map.
     A place depends on its own vector's direction alone, not on the batch. Among items with equal
-    vectors the first lends its place. Raises InvalidVectors for vectors that are not finite or
-    not of this space, or a map of another space.
+    vectors the first lends its place. ``candidates`` (m, CANDIDATES or more) are the items nearest
+    to each by cosine, where they are known already. Raises InvalidVectors for vectors that are not
+    finite or not of this space, or a map of another space.
     """
     _require_match(space, coords, vectors)
     if not len(vectors):
         return np.empty((0, coords.shape[1]), np.float32), np.empty(0, np.float32)
-    rows, distances, reach = _neighbors(space, vectors)
+    if candidates is None:
+        candidates, _ = nearest(space.unit, vectors, CANDIDATES)
+    rows, distances, reach = _neighbors(space, vectors, candidates[:, :CANDIDATES])
     places = coords[rows].astype(np.float64)  # (m, k, p)
     near = np.maximum(distances, SAME)
     weights = np.maximum(reach - distances, 0) / (reach * near)  # (m, k)
@@ -58,13 +64,14 @@ def place(space: Space, coords: Coords, vectors: Queries) -> tuple[QueryCoords, 
     return found.astype(np.float32), spread.astype(np.float32)
 
 
-def _neighbors(space: Space, vectors: Queries) -> tuple[npt.NDArray[np.int32], Floats, Floats]:
+def _neighbors(
+    space: Space, vectors: Queries, candidates: QueryIndices
+) -> tuple[npt.NDArray[np.int32], Floats, Floats]:
     """Rows (m, k) and distances (m, k) between unit vectors, nearest first; the reach (m, 1).
 
     Distances are by differences in float64: exactly 0 for equal vectors, where 1 - cosine in
     float32 is off by 3e-4.
     """
-    candidates, _ = nearest(space.unit, vectors, NEIGHBORS + 1 + SPARE)
     apart = unit_rows(vectors)[:, None].astype(np.float64) - space.unit[candidates]
     distances = np.sqrt(np.square(apart).sum(axis=2))  # (m, c)
     order = np.lexsort((candidates, distances), axis=1)

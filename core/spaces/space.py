@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from core.errors import InvalidVectors
-from core.spaces.geometry import row_lengths, unit_rows
+from core.spaces.geometry import BLOCK_ROWS, row_lengths, unit_rows
 from core.spaces.identity import MARK, address, addressed
 from core.spaces.texts import TextIndex
 from core.types import Matrix, Rows, Scores, Vector
@@ -100,6 +100,20 @@ class Space:
     def unit(self) -> Matrix:
         """(n, d) the vectors scaled to length 1; a zero vector stays zero (its cosines are 0)."""
         return frozen(unit_rows(self.vectors))
+
+    @cached_property
+    def unit_mean(self) -> npt.NDArray[np.float64]:
+        """(d,) the mean of ``unit``, in float64."""
+        return frozen(self.unit.mean(axis=0, dtype=np.float64))
+
+    @cached_property
+    def unit_spread(self) -> npt.NDArray[np.float64]:
+        """(n,) square distance of each row of ``unit`` from their mean, in float64."""
+        squares = np.empty(len(self))
+        for first in range(0, len(self), BLOCK_ROWS):
+            offsets = self.unit[first : first + BLOCK_ROWS] - self.unit_mean
+            squares[first : first + BLOCK_ROWS] = np.einsum("nd,nd->n", offsets, offsets)
+        return frozen(squares)
 
     @cached_property
     def mean(self) -> Vector:

@@ -5,6 +5,7 @@ has to be painted before torch is loaded.
 """
 
 import importlib.util
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -22,8 +23,9 @@ def package_folder(module: str) -> Path:
     return Path(found.origin).parent
 
 
+@cache
 def package_version(module: str) -> str:
-    """The version of an installed package. Raises TeacherUnavailable."""
+    """The version of an installed package, read once. Raises TeacherUnavailable."""
     try:
         return metadata.version(module.replace("_", "-"))
     except metadata.PackageNotFoundError:

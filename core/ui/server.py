@@ -88,7 +88,13 @@ def _announce(server: Server, url: str, open_browser: bool, began: float) -> Non
 
 def _prepare() -> None:
     """Get the first picture ready while the browser still opens: the space and PCA, then the
-    worker, which would take a core away from them."""
+    worker, which would take a core away from them.
+
+    Afterwards every answer multiplies on one core: those of other people want the others, and
+    threads that wait for each other took as much of the processor again as the products did.
+    """
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
     from core.permalink import TEACHER
     from core.projection.base import PcaSpec
     from core.ui import atlas, state  # noqa: F401 - atlas is what the first page needs
@@ -96,6 +102,7 @@ def _prepare() -> None:
     with suppress(MeaningSpaceError):  # whoever opens the page is told why
         space = state.bench().space(TEACHER)
         state.bench().projection(space, PcaSpec())
+    threadpool_limits(1, "blas")
     state.runner()
 
 
