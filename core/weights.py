@@ -196,6 +196,26 @@ def read_tensors(file: Path, name: str) -> dict[str, Any]:
 
 def read_object(file: Path, name: str) -> dict[str, Any]:
     """The JSON object in a model's file. Raises TeacherUnavailable for anything else."""
+    content = _read_json(file, name)
+    if not isinstance(content, dict):
+        raise TeacherUnavailable(
+            f"found a {type(content).__name__} in {file.name} of {name}; expected a JSON object: "
+            "fetch it again"
+        )
+    return content
+
+
+def read_list(file: Path, name: str) -> list[dict[str, Any]]:
+    """The JSON list of objects in a model's file. Raises TeacherUnavailable for anything else."""
+    content = _read_json(file, name)
+    if not isinstance(content, list) or not all(isinstance(it, dict) for it in content):
+        raise TeacherUnavailable(
+            f"found no list of objects in {file.name} of {name}; expected one: fetch it again"
+        )
+    return content
+
+
+def _read_json(file: Path, name: str) -> Any:
     what = f"{file.name} of {name}"
     try:
         if (size := file.stat().st_size) > LONGEST_TEXT:
@@ -203,16 +223,15 @@ def read_object(file: Path, name: str) -> dict[str, Any]:
                 f"found {size:,} bytes in {what}; expected at most {LONGEST_TEXT:,}: it is no "
                 "configuration, check the folder"
             )
-        content = json.loads(file.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        pointer = file.is_file() and file.read_bytes()[: len(POINTER)] == POINTER
+        content = file.read_bytes()
+        return json.loads(content)
+    except OSError as fault:
+        raise TeacherUnavailable(
+            f"found {what}, which cannot be read ({fault.strerror or fault}); expected JSON: check "
+            "its rights"
+        ) from None
+    except (ValueError, RecursionError):
+        pointer = content.startswith(POINTER)
         held = "a pointer of Git LFS" if pointer else "no JSON to read"
         mend = "run `git lfs pull`" if pointer else "fetch it again"
-        raise TeacherUnavailable(
-            f"found {held} in {what}; expected a JSON object: {mend}"
-        ) from None
-    if not isinstance(content, dict):
-        raise TeacherUnavailable(
-            f"found a {type(content).__name__} in {what}; expected a JSON object: fetch it again"
-        )
-    return content
+        raise TeacherUnavailable(f"found {held} in {what}; expected JSON: {mend}") from None

@@ -13,6 +13,7 @@ from core.spaces.lexicon import frequent_words, word_table
 from core.spaces.space import Provenance, Space
 from core.teachers.base import TeacherInfo
 from core.teachers.encoder import TextEncoder
+from core.teachers.sources import require_unchanged
 from core.types import Progress, Queries, Vector, silent
 
 WORDS = 20_000
@@ -55,19 +56,24 @@ class EncodedTeacher(ABC):
         """The weights' version."""
 
     def space(self, progress: Progress = silent) -> Space:
-        """Encode the corpus: a minute or so, not kept here. Raises Cancelled."""
+        """Encode the corpus: a minute or so, not kept here.
+
+        Raises Cancelled, and TeacherUnavailable where the model's files change in the meantime.
+        """
         corpus = self.corpus()
+        revision = self.revision()
         encoder = self.encoder()
         provenance = Provenance(
             teacher=self.info.reference,
             model=encoder.name,
-            revision=self.revision(),
+            revision=revision,
             layer="last",
             pooling=encoder.pooling.name,
             corpus=corpus.digest,
             licence=self.info.licence,
         )
         vectors = encoder.encode(corpus.texts, progress)
+        require_unchanged(encoder.name, revision, self.revision())
         return Space.create(
             corpus.texts, vectors, provenance, ids=corpus.ids, metadata=corpus.metadata
         )

@@ -6,22 +6,27 @@ needs neither padding nor a mask. Products are bf16 where a measurement says tha
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from core.context_length import UNLIMITED, context_length
 from core.errors import Unsupported
+from core.models.passes import SAME, input_table, passing
 from core.teachers.device import bf16_pays, device, halve_products
-from core.teachers.loading import load_model
-from core.teachers.pooling import Pooling, read_pooling
+from core.teachers.loading import load_whole, text_part
+from core.teachers.pooling import FEATURES, Pooling, read_pooling
+from core.teachers.starts import Start, start_of
 from core.types import Progress, Queries, silent, tell
 
 BUDGET = {"cpu": 2048, "mps": 8192, "cuda": 32768}  # tokens a batch; measured on the CPU
 LONGEST = 512  # tokens, where a model would take more
-UNLIMITED = 1_000_000  # a tokenizer's way to say that it knows no limit
 CHUNK = 4096  # texts tokenized between two reports of progress
+TRIAL = 8  # tokens of the texts that a model is tried on
+NOTHING = Start([], "", 0)
 
 
 class TextEncoder:
@@ -35,8 +40,14 @@ class TextEncoder:
         self.pooling = pooling
         self.name = name
         self.precision = precision  # of the products: "float32" or "bfloat16"
-        self.dim = int(model.config.hidden_size)
-        self.max_tokens = _max_tokens(model.config, tokenizer, pooling)
+        table = input_table(model)
+        self._rows = len(table.weight) if table is not None else UNLIMITED
+        self._start = start_of(tokenizer, self._rows) if pooling.start else NOTHING
+        places = min(context_length(model, tokenizer), pooling.max_tokens or LONGEST)
+        self.max_tokens = places - len(self._start.ids)
+        self._lead = self._start.lead if pooling.include_prompt else self._prompt_length()
+        self._shortest = 1
+        self.dim = self._tried()
 
     def encode(self, texts: Sequence[str], progress: Progress | None = None) -> Queries:
         """(m, d) float32, one vector a text, in the texts' order.
@@ -44,18 +55,16 @@ class TextEncoder:
         Texts longer than ``max_tokens`` are cut there. Raises Cancelled when ``progress``
         (counting texts) answers False.
         """
-        import torch
-
         report = progress or silent
         ids = self._tokenize(texts, report)
         lengths = np.array([len(tokens) for tokens in ids], dtype=np.int64)
         out = np.empty((len(texts), self.dim), dtype=np.float32)
         done = 0
-        with torch.inference_mode():
-            for rows in batches(lengths, BUDGET[self.model.device.type]):
-                tell(report, done, len(texts), f"Encoding with {self.name}")
+        for rows in batches(lengths, BUDGET[self.model.device.type]):
+            tell(report, done, len(texts), f"Encoding with {self.name}")
+            with passing(self.name):
                 out[rows] = self._batch([ids[row] for row in rows])
-                done += len(rows)
+            done += len(rows)
         tell(report, done, len(texts), f"Encoding with {self.name}")
         return out
 
@@ -64,8 +73,7 @@ class TextEncoder:
         return len(self.tokenizer(self._prepared(text), verbose=False)["input_ids"])
 
     def _prepared(self, text: str) -> str:
-        prompted = self.pooling.prompt + text
-        return prompted.lower() if self.pooling.lower else prompted
+        return self._start.blank + self.pooling.prompt + text
 
     def _tokenize(self, texts: Sequence[str], report: Progress) -> list[list[int]]:
         """Token ids, no padding; never none, since there would be nothing to pool."""
@@ -75,18 +83,44 @@ class TextEncoder:
             tell(report, 0, len(texts), "Cutting the texts into tokens")
             part = [self._prepared(text) for text in texts[start : start + CHUNK]]
             cut = self.tokenizer(part, truncation=True, max_length=self.max_tokens, padding=False)
-            ids += [tokens or blank for tokens in cut["input_ids"]]
+            ids += [[*self._start.ids, *(tokens or blank)] for tokens in cut["input_ids"]]
+        if (largest := max(map(max, ids), default=0)) >= self._rows:
+            raise Unsupported(
+                f"found token {largest:,} of the tokenizer of {self.name}, whose model has "
+                f"{self._rows:,}; expected one that fits its model: save both again together"
+            )
         return ids
+
+    def _tried(self) -> int:
+        """Dimensions of a vector; how many tokens the model reads at least is noted, as Funnel
+        needs some five. Raises Unsupported where it reads none."""
+        while True:
+            with passing(self.name):
+                try:
+                    return int(self._batch([[self._padding()] * self._shortest]).shape[1])
+                except (RuntimeError, ValueError, IndexError):
+                    if self._shortest >= TRIAL:
+                        raise
+            self._shortest *= 2
+
+    def _prompt_length(self) -> int:
+        """Tokens that the prompt takes at the start of a text, as sentence-transformers counts."""
+        if not self.pooling.prompt:
+            return 0
+        cut = self.tokenizer(self.pooling.prompt, truncation=True, max_length=self.max_tokens)
+        tokens = cut["input_ids"]
+        return len(tokens) - (tokens[-1] in self.tokenizer.all_special_ids if tokens else 0)
 
     def _padding(self) -> int:
         """Any id will do where the mask hides it; decoders often have none of their own."""
-        found = self.tokenizer.pad_token_id
-        return int(found if found is not None else self.tokenizer.eos_token_id or 0)
+        said = (self.tokenizer.pad_token_id, self.tokenizer.eos_token_id)
+        known = (int(it) for it in said if it is not None and int(it) < self._rows)
+        return next(known, 0)
 
     def _batch(self, ids: list[list[int]]) -> Queries:
         import torch
 
-        longest = max(map(len, ids))
+        longest = max(self._shortest, *map(len, ids))
         padded = np.full((len(ids), longest), self._padding(), dtype=np.int64)
         mask = np.zeros((len(ids), longest), dtype=np.int64)
         for row, tokens in enumerate(ids):
@@ -94,11 +128,17 @@ class TextEncoder:
             mask[row, : len(tokens)] = 1
         where = self.model.device
         attended = torch.from_numpy(mask).to(where)
-        states = self.model(
-            input_ids=torch.from_numpy(padded).to(where),
-            attention_mask=None if mask.all() else attended,  # unmasked attention is faster
-        )[0]
-        vectors: Queries = self.pooling(states, attended).cpu().numpy()
+        read = self.model.get_text_features if self.pooling.modes == (FEATURES,) else self.model
+        with torch.inference_mode():
+            out = read(
+                input_ids=torch.from_numpy(padded).to(where),
+                attention_mask=None if mask.all() else attended,  # unmasked attention is faster
+            )
+            if self.pooling.modes == (FEATURES,):
+                made = self.pooling.finished(getattr(out, "pooler_output", out).float())
+            else:
+                made = self.pooling(out[0], attended, self._lead)
+        vectors: Queries = made.cpu().numpy()
         return vectors
 
 
@@ -140,12 +180,18 @@ def load_encoder(
     architecture is none that turns a text into states by itself.
     """
     pooling = read_pooling(folder)
-    model, tokenizer = load_model(folder, name)
-    if getattr(model.config, "is_encoder_decoder", False):
-        raise Unsupported(
-            f"found an encoder-decoder in {name}; expected an encoder or a decoder: "
-            "use its token table with :tokens"
-        )
+    whole, tokenizer = load_whole(folder, name)
+    if pooling.max_tokens and pooling.max_tokens < UNLIMITED:
+        tokenizer.model_max_length = pooling.max_tokens
+    if pooling.lower:
+        _lower(tokenizer, name)
+    told = (folder / "modules.json").is_file()
+    if not told and hasattr(whole, "get_text_features"):
+        model, pooling = whole, replace(pooling, modes=(FEATURES,))
+    else:
+        model = text_part(whole, name)
+        causal = _sees_only_what_stands_before(model, name)
+        pooling = replace(pooling, start=causal and not told)
     if precision == "measured":
         precision = "bfloat16" if bf16_pays(device()) else "float32"
     if precision == "bfloat16":
@@ -153,10 +199,30 @@ def load_encoder(
     return TextEncoder(model.to(device()), tokenizer, pooling, name, precision)
 
 
-def _max_tokens(config: Any, tokenizer: Any, pooling: Pooling) -> int:
-    """Tokens of a text that are read: what the model's folder says, else at most 512."""
-    if pooling.max_tokens:
-        return pooling.max_tokens
-    said = int(tokenizer.model_max_length)
-    positions = int(getattr(config, "max_position_embeddings", 0) or LONGEST)
-    return min(said if said < UNLIMITED else positions, positions, LONGEST)
+def _sees_only_what_stands_before(model: Any, name: str) -> bool:
+    """Whether a model is a decoder: tried on two texts that differ in their last token, as few
+    models say so. Raises Unsupported where it gives no state a token."""
+    import torch
+
+    table = input_table(model)
+    count = len(table.weight) if table is not None else UNLIMITED
+    rows = [[count // 3] * TRIAL, [*[count // 3] * (TRIAL - 1), count // 2]]
+    with torch.inference_mode(), passing(name):
+        states = model(input_ids=torch.tensor(rows).to(model.device))[0]
+        if states.ndim != 3 or states.shape[:2] != (2, TRIAL):
+            raise ValueError(f"states of shape {tuple(states.shape)}")
+    return bool(torch.allclose(states[0, :-1], states[1, :-1], rtol=SAME, atol=SAME))
+
+
+def _lower(tokenizer: Any, name: str) -> None:
+    """Make a tokenizer lower all letters first, as sentence-transformers does."""
+    from tokenizers import normalizers
+
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None:
+        raise Unsupported(
+            f"found do_lower_case for {name}, whose tokenizer is a slow one; expected a fast one: "
+            "save it with AutoTokenizer"
+        )
+    own = backend.normalizer
+    backend.normalizer = normalizers.Sequence([normalizers.Lowercase(), *([own] if own else [])])

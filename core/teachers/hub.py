@@ -4,13 +4,14 @@
 ``:words`` behind it.
 """
 
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from core.errors import TeacherUnavailable, Unsupported
+from core.kept import Kept
 from core.models.passes import input_table
 from core.models.word_marks import UNUSED, pieces_of_words, readings
 from core.spaces.lexicon import word_table
@@ -20,7 +21,14 @@ from core.teachers.encoded import WORDS, Corpus, EncodedTeacher, common_words
 from core.teachers.encoder import TextEncoder, load_encoder
 from core.teachers.loading import load_model
 from core.teachers.lookup import mean_of_pieces, own_row
-from core.teachers.sources import WIDTHS, FolderSource, HubSource, Source, number_in
+from core.teachers.sources import (
+    WIDTHS,
+    FolderSource,
+    HubSource,
+    Source,
+    number_in,
+    require_unchanged,
+)
 from core.types import Matrix, Progress, Vector, silent, tell
 
 LICENCE = "as the model says"
@@ -60,10 +68,11 @@ class ModelTokens(PureTable):
     def __init__(self, source: Source, info: TeacherInfo | None = None) -> None:
         self.source = source
         self._given = info
+        self._once: Kept[Any] = Kept(2)  # a table and a space, of one revision
 
     @property
     def info(self) -> TeacherInfo:
-        items = int(self.source.config().get("vocab_size", 0))
+        items = number_in(self.source.config(), ("vocab_size",))
         return self._given or _info(self.source, "tokens", items)
 
     def fingerprint(self) -> str:
@@ -92,8 +101,18 @@ class ModelTokens(PureTable):
             space, text, pieces, lambda piece: space.vectors[rows[piece]] if piece in rows else None
         )
 
-    @cached_property
+    @property
     def _loaded(self) -> tuple[Matrix, Any]:
+        held: tuple[Matrix, Any] = self._once.get(("table", self.source.revision), self._load)
+        return held
+
+    @property
+    def _space(self) -> Space:
+        revision = self.source.revision
+        held: Space = self._once.get(("space", revision), lambda: self._make(revision))
+        return held
+
+    def _load(self) -> tuple[Matrix, Any]:
         model, tokenizer = load_model(self.source.folder(), self.source.reference)
         table = input_table(model)
         if table is None:
@@ -103,9 +122,9 @@ class ModelTokens(PureTable):
             )
         return table.weight.detach().float().numpy().copy(), tokenizer
 
-    @cached_property
-    def _space(self) -> Space:
+    def _make(self, revision: str) -> Space:
         table, tokenizer = self._loaded
+        require_unchanged(self.source.reference, revision, self.source.revision)
         special = set(tokenizer.all_special_tokens)
         vocabulary = sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])
         kept = [
@@ -120,7 +139,7 @@ class ModelTokens(PureTable):
         provenance = Provenance(
             teacher=f"{self.source.reference}:tokens",
             model=self.source.reference,
-            revision=self.source.revision,
+            revision=revision,
             licence=LICENCE,
         )
         rows = np.array([row for _, row in kept], dtype=np.int64)
@@ -137,7 +156,7 @@ class ModelWords(EncodedTeacher):
         self.info = _info(source, "words", WORDS)
 
     def fingerprint(self) -> str:
-        return f"{self.source.reference}:words {self.source.revision} encode-1"
+        return f"{self.source.reference}:words {self.source.revision} encode-2"
 
     def corpus(self) -> Corpus:
         return common_words()

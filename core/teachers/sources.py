@@ -3,7 +3,6 @@
 Only safetensors and text files are ever fetched or read.
 """
 
-import hashlib
 import json
 import re
 from abc import ABC, abstractmethod
@@ -15,13 +14,12 @@ from typing import Any
 from core.errors import TeacherUnavailable, UnknownTeacher
 from core.teachers.base import shown
 from core.teachers.loading import require_model
+from core.teachers.revision import revision_of
 
-FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
+FILES = ["*.json", "*.txt", "*.model", "*.bpe", "*.spm", "*.codes", "*.vocab", "*.safetensors"]
 REPOSITORY = re.compile(r"\w[\w.-]*/\w[\w.-]*(@[\w./-]+)?")
 COMMIT = re.compile(r"[0-9a-f]{40}")
 PATIENCE = 10.0  # seconds for the hub's first answer
-SMALL = ("config.json", "tokenizer.json", "vocab.txt", "merges.txt", "modules.json")
-HEADER = 8  # bytes of a safetensors file that give the length of its header
 # What configurations call the number of layers, and of dimensions.
 DEPTHS = ("num_hidden_layers", "n_layer", "num_layers")
 WIDTHS = ("hidden_size", "n_embd", "d_model", "dim")
@@ -62,18 +60,8 @@ class FolderSource(Source):
 
     @property
     def revision(self) -> str:
-        """32 hex digits of the small files, and of each weights file's header, size and time."""
-        state = hashlib.blake2b(digest_size=16)
-        for name in SMALL:
-            if (self.path / name).is_file():
-                state.update(name.encode() + (self.path / name).read_bytes())
-        for weights in sorted(self.path.glob("*.safetensors")):
-            found = weights.stat()
-            state.update(f"{weights.name} {found.st_size} {found.st_mtime_ns}".encode())
-            with weights.open("rb") as file:
-                length = int.from_bytes(file.read(HEADER), "little")
-                state.update(file.read(min(length, 1 << 24)))
-        return state.hexdigest()
+        """32 hex digits of every file that is read."""
+        return revision_of(self.path)
 
     def folder(self) -> Path:
         return self.path
@@ -181,6 +169,16 @@ def number_in(config: Mapping[str, Any], names: Sequence[str]) -> int:
     return next((it for it in found if type(it) is int and it > 0), 0)
 
 
+def require_unchanged(name: str, before: str, after: str) -> None:
+    """Raise TeacherUnavailable where a model's files changed while it was read: what was made is
+    of no one revision."""
+    if before != after:
+        raise TeacherUnavailable(
+            f"found the files of {name} changed while it was read; expected them to stay as they "
+            "are: try again when nothing writes there"
+        )
+
+
 def _offline_errors() -> tuple[type[Exception], ...]:
     """What the hub's client raises when it cannot reach the hub."""
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
@@ -195,8 +193,12 @@ def _offline_errors() -> tuple[type[Exception], ...]:
 
 
 def _read_config(folder: Path) -> dict[str, Any]:
+    """The configuration; of a model for more than texts, that of its part for texts over it."""
     try:
-        found = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    if not isinstance(config, dict):
+        return {}
+    text = config.get("text_config")
+    return {**config, **(text if isinstance(text, dict) else {})}

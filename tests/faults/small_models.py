@@ -6,27 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-WORDS = [
-    "the",
-    "a",
-    "cat",
-    "dog",
-    "sat",
-    "on",
-    "mat",
-    "bank",
-    "of",
-    "river",
-    "money",
-    "is",
-    "was",
-    "ocean",
-    "moon",
-    "lamp",
-    "salt",
-    "red",
-    "blue",
-]
+WORDS = ["the", "a", "cat", "dog", "sat", "on", "mat", "bank", "of", "river", "money", "is", "was"]
+WORDS += ["ocean", "moon", "lamp", "salt", "red", "blue", "and"]
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 LETTERS = [*"abcdefghijklmnopqrstuvwxyz.,", *(f"##{it}" for it in "abcdefghijklmnopqrstuvwxyz")]
 VOCABULARY = {token: row for row, token in enumerate([*SPECIAL, *WORDS, *LETTERS])}
@@ -38,6 +19,7 @@ SIZES = {
     "intermediate_size": 48,
     "initializer_range": 0.3,
 }
+LAYERS = "sentence_transformers.models"
 TEXTS = ["the cat sat on the mat", "river", "a dog", "money of the bank, the ocean and the moon"]
 
 
@@ -105,3 +87,23 @@ def renamed(folder: Path, into: Path, rename: Callable[[str], str]) -> Path:
 def rewrite(file: Path, **changes: Any) -> None:
     """Change fields of a JSON file."""
     file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+
+
+def sentence_layers(folder: Path, *kinds: str) -> list[Path]:
+    """Write modules.json: a transformer, then layers of these kinds; gives their folders."""
+    modules = [{"idx": 0, "name": "0", "path": "", "type": f"{LAYERS}.Transformer"}]
+    for number, kind in enumerate(kinds, 1):
+        place = f"{number}_{kind}"
+        (folder / place).mkdir(exist_ok=True)
+        modules.append(
+            {"idx": number, "name": f"{number}", "path": place, "type": f"{LAYERS}.{kind}"}
+        )
+    (folder / "modules.json").write_text(json.dumps(modules))
+    return [folder / str(it["path"]) for it in modules[1:]]
+
+
+def pooled(folder: Path, **config: Any) -> Path:
+    """Make a model's folder one of sentence-transformers, with this 1_Pooling/config.json."""
+    (place,) = sentence_layers(folder, "Pooling")
+    (place / "config.json").write_text(json.dumps({"word_embedding_dimension": 32} | config))
+    return folder

@@ -1,18 +1,22 @@
 """Foreign models: weights that don't fit, files that lie, architectures of every kind."""
 
 import json
+import os
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
-from small_models import SIZES, bert, llama, renamed, rewrite, save
+from small_models import SIZES, bert, llama, pooled, renamed, rewrite, save
 
 from core.errors import MeaningSpaceError, TeacherUnavailable, Unsupported
 from core.models.passes import input_table
 from core.students.tiny_transformer import read_shape, read_teacher
 from core.teachers.causal import load_causal
+from core.teachers.encoded import Corpus
 from core.teachers.hub import model_teacher
 from core.teachers.loading import load_model
+from core.teachers.revision import revision_of
 from core.weights import promised
 
 
@@ -205,3 +209,82 @@ def test_without_a_table_of_tokens(tmp_path):
     assert input_table(model) is None
     with pytest.raises(Unsupported, match="found no table of tokens in path"):
         model_teacher("path", f"{tmp_path}:tokens").space()
+
+
+class TestRevision:
+    """Every file that is read makes the revision; no two revisions meet in one space."""
+
+    @pytest.fixture
+    def folder(self, tmp_path):
+        return pooled(bert(tmp_path / "it"), pooling_mode="mean")
+
+    @pytest.mark.parametrize(
+        "file",
+        [
+            "config.json",
+            "tokenizer.json",
+            "tokenizer_config.json",
+            "special_tokens_map.json",
+            "vocab.txt",
+            "spiece.model",
+            "bpe.codes",
+            "modules.json",
+            "sentence_bert_config.json",
+            "config_sentence_transformers.json",
+            "1_Pooling/config.json",
+            "1_Pooling/model.safetensors",
+        ],
+    )
+    def test_another_byte_is_another_revision(self, file, folder):
+        before = revision_of(folder)
+        path = folder / file
+        path.write_bytes((path.read_bytes() if path.is_file() else b"[]") + b" ")
+        assert revision_of(folder) != before
+
+    def test_weights_of_the_same_size_and_time(self, folder):
+        weights = folder / "model.safetensors"
+        before, about = revision_of(folder), weights.stat()
+        content = bytearray(weights.read_bytes())
+        content[-3] ^= 1
+        weights.write_bytes(content)
+        os.utime(weights, ns=(about.st_atime_ns, about.st_mtime_ns))
+        assert revision_of(folder) != before
+
+    def test_a_copy_is_the_same_and_notes_are_nothing(self, folder, tmp_path):
+        copy = shutil.copytree(folder, tmp_path / "copy", copy_function=shutil.copyfile)
+        (copy / "README.md").write_text("notes")
+        (copy / "pytorch_model.bin").write_text("pickled")
+        assert revision_of(copy) == revision_of(folder)
+
+    def test_a_large_file_is_not_read_whole(self, folder, monkeypatch):
+        monkeypatch.setattr("core.teachers.revision.WHOLE", 10_000)
+        before = revision_of(folder)
+        weights = folder / "model.safetensors"
+        weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
+        assert revision_of(folder) != before
+
+    def test_within_a_process_the_new_pooling_answers(self, folder, monkeypatch):
+        corpus = Corpus(("cat", "dog"), ("cat", "dog"), pd.DataFrame(index=range(2)))
+        monkeypatch.setattr("core.teachers.hub.common_words", lambda: corpus)
+        words, tokens = (model_teacher("path", f"{folder}:{it}") for it in ("words", "tokens"))
+        old, key, table = words.space(), words.fingerprint(), tokens.space()
+        rewrite(folder / "1_Pooling" / "config.json", pooling_mode="cls")
+        new = words.space()
+        assert words.fingerprint() != key
+        assert new.provenance.revision != old.provenance.revision
+        assert not np.allclose(new.vectors, old.vectors)
+        np.testing.assert_allclose(words.represent("dog")[0], new.vectors[1], atol=1e-5)
+        assert tokens.space().provenance.revision == new.provenance.revision
+        assert table.provenance.revision == old.provenance.revision
+
+    def test_files_that_change_while_they_are_read(self, folder, monkeypatch):
+        def common_words():
+            return Corpus(("cat", "dog"), ("cat", "dog"), pd.DataFrame(index=range(2)))
+
+        def change(*_):
+            rewrite(folder / "1_Pooling" / "config.json", pooling_mode="max")
+            return True
+
+        monkeypatch.setattr("core.teachers.hub.common_words", common_words)
+        with pytest.raises(TeacherUnavailable, match="changed while it was read"):
+            model_teacher("path", f"{folder}:words").space(change)
