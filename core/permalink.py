@@ -2,8 +2,9 @@
 
 Each view is a frozen dataclass whose fields carry how they are written and read; a field at its
 empty default is left out of the link, every other value is written, so that a link keeps its
-meaning when a default changes. Lists are joined by commas, with ``\\`` before a comma or a
-backslash inside a word.
+meaning when a default changes. An item is named by its address (core/spaces/identity.py): its
+text, or its text and its id where texts are equal. Lists are joined by commas, with ``\\`` before
+a comma or a backslash inside a word.
 """
 
 import math

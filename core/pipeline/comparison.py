@@ -129,7 +129,7 @@ def _enough(a: Space, b: Space) -> Join:
     if len(joined.a) < FEWEST:
         raise InvalidSpecification(
             f"found {len(joined.a)} items that {a.name} and {b.name} share by {joined.by}; "
-            f"expected at least {FEWEST}: compare two spaces of the same words or texts"
+            f"expected at least {FEWEST}: {joined.advice[0].lower()}{joined.advice[1:]}"
         )
     return joined
 

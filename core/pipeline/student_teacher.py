@@ -10,6 +10,7 @@ import pandas as pd
 from core.errors import MeaningSpaceError, TeacherUnavailable, UnknownItem, Unsupported
 from core.spaces.lexicon import word_table
 from core.spaces.space import Provenance, Space
+from core.spaces.words import normal
 from core.students import folder, registry
 from core.students.base import Student
 from core.teachers.base import Teacher, TeacherInfo, shown
@@ -106,17 +107,22 @@ class StudentTeacher:
 
     def vectors(self, texts: Sequence[str]) -> Queries:
         """(m, d) typed texts, in order, made together where the student can. Raises UnknownItem."""
-        whole = all(text in self.student.known or (self.reads and text.strip()) for text in texts)
+        kept = [self.stored(text) or text for text in texts]
+        whole = all(text in self.student.known or (self.reads and text.strip()) for text in kept)
         if whole and texts:
-            return self.student.generate(texts)
+            return self.student.generate(kept)
         return np.stack([self.represent(text)[0] for text in texts])
+
+    def stored(self, text: str) -> str | None:
+        """The text as the student stores it, composed or not; None for one that it reads."""
+        return next((it for it in (text, normal(text)) if it in self.student.known), None)
 
     def represent(self, text: str) -> tuple[Vector, str]:
         """(d,) a text's vector and how it was made. Raises UnknownItem."""
         if not text.strip():
             raise UnknownItem("found an empty text; expected a word or a phrase: type one")
-        if text in self.student.known:
-            return self.student.generate([text])[0], "given back from what the student stores"
+        if (kept := self.stored(text)) is not None:
+            return self.student.generate([kept])[0], "given back from what the student stores"
         if self.reads:
             return self.student.generate([text])[0], "read from its letters by the student"
         return represent_in_table(self.space(), text)

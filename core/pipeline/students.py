@@ -231,7 +231,7 @@ class Studio:
         teacher = self.teacher(key)
         vector, how = teacher.represent(text)
         here = near(self.space(key), text, vector, k)
-        known = text in teacher.student.known
+        known = teacher.stored(text) is not None
         reference = teacher.student.origin.teacher
         try:
             meant = self._bench.represent(reference, text)

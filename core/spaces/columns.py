@@ -38,16 +38,18 @@ def own_name(column: str) -> str:
 
 
 def to_take_away(table: pd.DataFrame) -> pd.DataFrame:
-    """A space's table under the names that its reader knows, each once.
+    """A space's table under the names that its reader knows, each once; a file's columns first.
 
-    A file's columns keep their names; ours, where one is called the same, say whose they are.
+    They keep their names; ours, where one is called the same, say whose they are.
 
     >>> ours = pd.DataFrame({"kind": ["word"], "category": [""]})
     >>> list(to_take_away(with_own(ours, pd.DataFrame({"kind": [1], "id": [2]}))).columns)
-    ['kind (Meaning Space)', 'category', 'kind', 'id (own)']
+    ['kind', 'id (own)', 'kind (Meaning Space)', 'category']
     """
-    own = {own_name(column) for column in own_columns(table)}
-    return table.set_axis([_label(str(name), own) for name in table.columns], axis=1)
+    own = own_columns(table)
+    ordered = table[[*own, *(name for name in table.columns if name not in own)]]
+    names = {own_name(column) for column in own}
+    return ordered.set_axis([_label(str(name), names) for name in ordered.columns], axis=1)
 
 
 def _label(column: str, own: Iterable[str]) -> str:

@@ -6,7 +6,7 @@ leads to it, else its text and its id, ``the#412``.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from core.spaces.space import Space
 
 MARK = "#"
+DOCUMENT = "document"  # the column that says in which text an item stands
+MOST_MARKS = 40  # of those in an address, tried from the front
 LONGEST = 500  # characters of a text in an address
 MUCH = 0.1  # of a space: a join that leaves out more says so first
 
@@ -40,9 +42,8 @@ def address(space: "Space", row: int) -> str:
 
 def addressed(space: "Space", written: str) -> int | None:
     """The row that an address with an id leads to; None where it names no item of this space."""
-    for at, letter in enumerate(written):
-        if letter != MARK:
-            continue
+    marks = [at for at, letter in enumerate(written) if letter == MARK]
+    for at in marks[-MOST_MARKS:]:
         row = space.rows_by_id.get(written[at + 1 :])
         if row is not None and _same(written[:at], space.texts[row]):
             return row
@@ -55,13 +56,13 @@ def _same(head: str, text: str) -> bool:
     return head == text or (head.endswith("…") and text.startswith(head[:-1].rstrip()))
 
 
-def occurrences(texts: Sequence[str]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def occurrences(texts: Sequence[Hashable]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """(n,) how often each text came before its row, and (n,) how often it comes in all.
 
     >>> [counts.tolist() for counts in occurrences(["the", "cat", "the"])]
     [[0, 0, 1], [2, 1, 2]]
     """
-    before: Counter[str] = Counter()
+    before: Counter[Hashable] = Counter()
     numbers = np.empty(len(texts), np.int64)
     for row, text in enumerate(texts):
         numbers[row] = before[text]
@@ -88,7 +89,8 @@ class Join:
     """Rows (m,) of a and of b that are the same items, in a's order, of ``sizes`` in all.
 
     ``by`` is "id", where both spaces have ids of their own, else "text": then the first *the* of
-    one is that of the other, and the second the second. ``renamed`` items have one id and two
+    one is that of the other, and the second the second, a document at a time where both have
+    documents. ``renamed`` items have one id and two
     texts.
     """
 
@@ -107,6 +109,13 @@ class Join:
     def much(self) -> bool:
         """Whether more than a tenth of one of the two is left out."""
         return any(out > MUCH * size for out, size in zip(self.left_out, self.sizes, strict=True))
+
+    @property
+    def advice(self) -> str:
+        """What to do where too little is shared."""
+        if self.by == "id":
+            return "Leave the ids out of one file, and the two are compared by text"
+        return "Choose a space with the same words or texts"
 
     def sentence(self, names: tuple[str, str] = ("the first", "the second")) -> str:
         """What is compared and what is not.
@@ -129,7 +138,8 @@ class Join:
 def join(a: "Space", b: "Space") -> Join:
     """The items that two spaces share: by id where both have ids of their own, else by text."""
     by_id = has_own_ids(a) and has_own_ids(b)
-    keys = [space.ids if by_id else _by_text(space) for space in (a, b)]
+    placed = all(DOCUMENT in space.metadata for space in (a, b))
+    keys = [space.ids if by_id else _by_text(space, placed) for space in (a, b)]
     there = {key: row for row, key in enumerate(keys[1])}
     pairs = [(row, there[key]) for row, key in enumerate(keys[0]) if key in there]
     rows = np.array(pairs, dtype=np.int64).reshape(-1, 2)
@@ -143,7 +153,10 @@ def join(a: "Space", b: "Space") -> Join:
     )
 
 
-def _by_text(space: "Space") -> list[tuple[str, int]]:
-    """Each item's text, as it looks, and which one of this text it is."""
-    texts = [normal(text) for text in space.texts]
+def _by_text(space: "Space", placed: bool) -> list[tuple[Hashable, int]]:
+    """Each item's text, as it looks, and which one of this text it is, in its document where both
+    spaces are ``placed``: two models may read the same texts to another length."""
+    texts: list[Hashable] = [normal(text) for text in space.texts]
+    if placed:
+        texts = list(zip(space.metadata[DOCUMENT].astype(str), texts, strict=True))
     return list(zip(texts, occurrences(texts)[0].tolist(), strict=True))

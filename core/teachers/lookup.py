@@ -120,15 +120,15 @@ def _cut(space: Space, word: str) -> list[str]:
     """
     if not unspaced(word) or space.find(word) is not None:
         return [word]
-    parts, letters, lost = [], clusters(word), ""
-    while letters:
-        sizes = range(min(len(letters), LONGEST_CUT), 0, -1)
-        known = (size for size in sizes if space.find("".join(letters[:size])) is not None)
-        size = next(known, 0)
-        if size and lost:
+    letters, parts, at, lost = clusters(word)[:MOST_WORDS], [], 0, ""
+    while at < len(letters):
+        sizes = range(min(len(letters) - at, LONGEST_CUT), 0, -1)
+        tried = ("".join(letters[at : at + size]) for size in sizes)
+        part = next((it for it in tried if space.find(it) is not None), "")
+        if part and lost:
             parts.append(lost)
-        if size:
-            parts.append("".join(letters[:size]))
-        lost = "" if size else lost + letters[0]
-        letters = letters[size or 1 :]
+        if part:
+            parts.append(part)
+        lost = "" if part else lost + letters[at]
+        at += len(clusters(part)) or 1
     return [*parts, lost] if lost else parts

@@ -150,7 +150,7 @@ def _selection(space: Space, shown: Spec, rows: list[int]) -> pd.DataFrame:
     table = pd.DataFrame(
         {"id": [space.ids[row] for row in rows], "text": [space.texts[row] for row in rows]}
     )
-    about = to_take_away(space.metadata).iloc[rows].reset_index(drop=True)
+    about = to_take_away(space.metadata.iloc[rows]).reset_index(drop=True)
     table = pd.concat([table, about], axis=1)
     table["vector length"] = space.norms[rows]
     if bench().has_faithfulness(space, shown):

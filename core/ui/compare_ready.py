@@ -132,7 +132,7 @@ def _nothing_shared(a: Space, b: Space, joined: Join) -> None:
     few = "no item" if not shared else f"only {shared} item{'s' * (shared != 1)}"
     st.info(
         f"These two share {few} by {joined.by}, and a comparison needs at least {FEWEST}. "
-        "Choose a space with the same words or texts.",
+        f"{joined.advice}.",
         icon=":material/join_inner:",
     )
     for side, space in zip(st.columns(2), (a, b), strict=True):

@@ -149,6 +149,23 @@ def test_without_ids_the_second_of_equal_texts_is_the_second() -> None:
     assert join(a, a).left_out == (0, 0)
 
 
+def test_tokens_of_documents_are_joined_in_their_document() -> None:
+    """One model reads more of each text than the other: its further *the* shift no other one."""
+    places = [(["the", "sea", "the", "the", "cat"], "aabbb"), (["the", "the", "cat"], "abb")]
+    more, less = (
+        Space.create(
+            texts,
+            np.eye(len(texts)),
+            Provenance("demo", "by hand"),
+            ids=[str(row) for row in range(len(texts))],
+            metadata=pd.DataFrame({"document": list(documents)}),
+        )
+        for texts, documents in places
+    )
+    joined = join(more, less)
+    assert (joined.a.tolist(), joined.b.tolist()) == ([0, 2, 4], [0, 1, 2])
+
+
 def test_compare_says_what_it_leaves_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
