@@ -141,7 +141,7 @@ def own_column(values: pd.Series, title: str, tokens: Tokens, dark: bool) -> Lay
     None where it tells nothing apart: a single value, or texts of which none occurs twice.
     """
     told = values.dropna()
-    if not len(told) or isinstance(told.iloc[0], bytes):
+    if not len(told) or isinstance(told.iloc[0], bytes | complex):
         return None
     different = told.nunique()
     if different < 2:
@@ -149,9 +149,12 @@ def own_column(values: pd.Series, title: str, tokens: Tokens, dark: bool) -> Lay
     numbers = _as_numbers(values)
     if numbers is None or different <= min(MOST_VALUES, len(told) // 2):
         return _commonest(values.astype(object), title, tokens, dark)
-    low, high = (short(told.iloc[at]) for at in _ends(numbers[values.notna().to_numpy()]))
-    missing = np.isnan(numbers)
-    numbers = numbers - np.nanmin(numbers)  # years in microseconds are no float32
+    missing = np.isnan(numbers)  # also what is not finite
+    if missing.all() or np.nanmin(numbers) == np.nanmax(numbers):
+        return None
+    low, high = (short(values[~missing].iloc[at]) for at in _ends(numbers[~missing]))
+    numbers = numbers / 2 - np.nanmin(numbers) / 2  # 0 to 1: neither 1e308 nor years in
+    numbers /= np.nanmax(numbers)  # microseconds fit float32
     drawn = continuous(numbers[~missing], title, low, high, dark)
     if not missing.any():
         return drawn

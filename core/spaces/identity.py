@@ -160,3 +160,21 @@ def _by_text(space: "Space", placed: bool) -> list[tuple[Hashable, int]]:
     if placed:
         texts = list(zip(space.metadata[DOCUMENT].astype(str), texts, strict=True))
     return list(zip(texts, occurrences(texts)[0].tolist(), strict=True))
+
+
+def in_both(
+    joined: Join, shared: "Space", wholes: tuple["Space", "Space"], names: Sequence[str]
+) -> tuple[tuple[str, ...], ...]:
+    """What leads, in each of two joined spaces, to the ``shared`` items of these names.
+
+    An address is of one space: the same id may be another item's in the other. A name of no shared
+    item stays as it is.
+    """
+    rows = [shared.find(name) for name in names]
+    return tuple(
+        tuple(
+            name if row is None else whole.address(int(theirs[row]))
+            for name, row in zip(names, rows, strict=True)
+        )
+        for whole, theirs in zip(wholes, (joined.a, joined.b), strict=True)
+    )

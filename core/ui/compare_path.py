@@ -17,6 +17,7 @@ from core.permalink import CompareView
 from core.pipeline import PathReport, path
 from core.pipeline.counterpart import falls
 from core.spaces.geometry import paired_cosines, row_lengths
+from core.spaces.identity import in_both
 from core.types import QueryScores
 from core.ui.compare_ready import Pair
 from core.ui.journey import Journey
@@ -85,8 +86,11 @@ def same_way(seen: CompareView, pair: Pair) -> None:
 @st.cache_resource(max_entries=12, show_spinner="Walking the way in both")
 def _walked(key: str, _pair: Pair, _waypoints: tuple[str, ...]) -> tuple[Scene, str]:  # noqa: ARG001
     steps = max(STEPS, len(_waypoints))
+    names = _pair.comparison.names
+    wholes = (bench().space(names[0]), bench().space(names[1]))
+    led = in_both(_pair.comparison.join, _pair.comparison.a, wholes, _waypoints)
     first, second = (
-        path(bench(), name, _waypoints, "slerp", steps) for name in _pair.comparison.names
+        path(bench(), name, way, "slerp", steps) for name, way in zip(names, led, strict=True)
     )
     ways = two_ways(_pair, (first, second))
     return way_scene(_pair, ways), _told(ways)

@@ -17,8 +17,9 @@ from core.figures.tokens import LIGHT
 from core.paths.written import box_text, waypoints_of
 from core.permalink import MapView, PathView, decode, encode
 from core.pipeline import Bench, compare, neighbors, path
+from core.pipeline.comparison import sketch
 from core.spaces.columns import own_columns, to_take_away, with_own
-from core.spaces.identity import has_own_ids, join
+from core.spaces.identity import has_own_ids, in_both, join
 from core.spaces.space import Provenance, Space
 from core.teachers.static import VectorsFile
 
@@ -166,6 +167,22 @@ def test_tokens_of_documents_are_joined_in_their_document() -> None:
     assert (joined.a.tolist(), joined.b.tolist()) == ([0, 2, 4], [0, 1, 2])
 
 
+def test_a_way_is_walked_between_the_same_items_in_both(bench: Bench, tmp_path: Path) -> None:
+    texts = ["the", "the", "sea", "the", "cat"]
+    vectors = GENERATOR.normal(size=(5, 4))
+    one = table(tmp_path / "1.parquet", texts, vectors, id=[f"a{k}" for k in range(5)])
+    other = table(tmp_path / "2.parquet", texts[1:], vectors[1:], id=list("0123"))
+    a, b = bench.space(one), bench.space(other)
+    found = sketch(bench, one, other)
+    assert found.join.by == "text"
+    names = [found.a.address(row) for row in range(found.shared)] + ["no item"]
+    led = in_both(found.join, found.a, (a, b), names)
+    for row in range(found.shared):
+        assert a.find(led[0][row]) == found.join.a[row]
+        assert b.find(led[1][row]) == found.join.b[row]
+    assert led[0][-1] == led[1][-1] == "no item"
+
+
 def test_compare_says_what_it_leaves_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -235,9 +252,16 @@ def test_numbers_and_times_are_a_scale_and_missing_ones_grey() -> None:
     numbers = own_column(pd.Series(np.arange(20.0)), "n", LIGHT, False)
     assert numbers is not None
     assert np.all(np.diff(numbers.values) > 0)
+    wide = own_column(pd.Series([-1e308, np.inf, 1e308, *range(9)]), "n", LIGHT, False)
+    assert wide is not None
+    assert np.isfinite(wide.values).all()
+    assert (wide.legend["low"], wide.legend["high"]) == ("-1e+308", "1e+308")
 
 
-@pytest.mark.parametrize("values", [["r"] * 7, list("abcdefg"), [None] * 7, [b"a", b"b"] * 3])
+UNTOLD = [["r"] * 7, list("abcdefg"), [None] * 7, [b"a", b"b"] * 3, [np.inf, 1.0], [1j, 1j, 0j]]
+
+
+@pytest.mark.parametrize("values", UNTOLD)
 def test_what_tells_nothing_apart_is_no_colour(values: list[Any]) -> None:
     assert own_column(pd.Series(values, dtype=object), "x", LIGHT, False) is None
 

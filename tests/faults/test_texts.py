@@ -4,6 +4,7 @@ import ast
 import csv
 import io
 import unicodedata
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from core.spaces.keywords import class_keywords
 from core.spaces.lemmas import lemma_groups, whole_words
 from core.spaces.lexicon import frequency_rank
 from core.spaces.space import Provenance, Space
-from core.spaces.words import folded, inside_word, is_word, lines_of, terms, words
+from core.spaces.words import clusters, folded, inside_word, is_word, lines_of, terms, words
 from core.students.ngrams import gram_hashes
 from core.teachers.lookup import represent_in_table
 from core.teachers.static import VectorsFile
@@ -78,6 +79,19 @@ def test_words_are_parts_of_the_text_in_order(text: str) -> None:
     for letter in text:  # no letter is lost, whatever it stands beside
         if unicodedata.category(letter)[0] in "LN":
             assert any(letter in word for word in words(text))
+
+
+SYLLABLES = "न म क् स्ते हिं क्ष ที่ มา حَ שָׁ a\u0308 ß 한 \u1112\u1161\u11ab क\u200d न\u200c - ' 1 _"
+
+
+@given(st.lists(st.sampled_from([*SYLLABLES.split(), " "]), max_size=20).map("".join))
+def test_no_word_parts_what_a_reader_sees_as_one_character(text: str) -> None:
+    edges = {0, *accumulate(map(len, clusters(text)))}  # by another rule: grapheme clusters
+    at = 0
+    for word in words(text):
+        start = text.index(word, at)
+        at = start + len(word)
+        assert {start, at} <= edges
 
 
 def test_two_hindi_words_are_the_mean_of_their_rows(tmp_path: Path) -> None:
