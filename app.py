@@ -5,7 +5,7 @@ import streamlit as st
 from core.site import site_root
 from core.ui.chrome import chrome
 from core.ui.offline import ask_nobody
-from core.ui.sidebar import sidebar
+from core.ui.sidebar import kept_or_not, sidebar
 
 ask_nobody()
 st.set_page_config(
@@ -39,4 +39,7 @@ page = st.navigation(
 )
 chrome()
 sidebar(page.url_path)
-page.run()
+try:
+    page.run()
+finally:  # pages stop where they wait
+    kept_or_not()

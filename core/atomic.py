@@ -27,7 +27,7 @@ NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EACCES)  # folders on some network
 
 @contextmanager
 def new_file(path: Path) -> Iterator[IO[bytes]]:
-    """A stream for what shall take the place of a file once it is complete.
+    """A stream, to write and to read, for what shall take the place of a file once it is whole.
 
     Raises Unwritable where the disk is full or may not be written; the old file is then there.
     """
@@ -36,7 +36,7 @@ def new_file(path: Path) -> Iterator[IO[bytes]]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         sweep(path.parent)
-        with half.open("wb") as stream:
+        with half.open("w+b") as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())

@@ -67,7 +67,11 @@ class StoreError(MeaningSpaceError):
 
 
 class Unwritable(StoreError):
-    """A file or folder that cannot be written: what was computed is there, but is not kept."""
+    """A file or folder that cannot be written; ``why`` as the system says it."""
+
+    def __init__(self, message: str, why: str = "") -> None:
+        super().__init__(message)
+        self.why = why
 
 
 class InvalidStudent(MeaningSpaceError):
@@ -92,7 +96,9 @@ class Cancelled(MeaningSpaceError):
 
 def unwritable(place: object, fault: OSError) -> Unwritable:
     """What to raise where a file or folder cannot be written."""
+    why = str(fault.strerror or fault)
     return Unwritable(
-        f"found that {place} cannot be written ({fault.strerror or fault}); expected a folder with "
-        "space left: free some, or choose another"
+        f"found that {place} cannot be written ({why}); expected a folder with space left: free "
+        "some, or choose another",
+        why,
     )

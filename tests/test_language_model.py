@@ -412,17 +412,16 @@ class TestLoading:
         with pytest.raises(UnknownTeacher, match="try smollm2"):
             causal_source(reference)
 
-    def test_a_copy_without_its_weights_is_made_again(self, monkeypatch, tmp_path):
+    def test_a_copy_that_is_not_what_was_written_is_made_again(self, monkeypatch, tmp_path):
         monkeypatch.setattr(smollm2, "packaged_file", lambda: tmp_path / "packed.gguf")
         monkeypatch.setattr(smollm2, "model_cache", lambda: tmp_path)
         monkeypatch.setattr(smollm2, "UNPACKED", 4)
         unpacked = []
 
-        def unpack(_: Path, made: Path) -> None:
-            unpacked.append(made)
-            made.mkdir()
+        def unpack(_: Path, folder: Path) -> None:
+            unpacked.append(folder)
             for name in ("config.json", "tokenizer.json", "model.safetensors"):
-                (made / name).write_text("whole")
+                (folder / name).write_text("whole")
 
         monkeypatch.setattr(smollm2, "_unpack", unpack)
         made = smollm2.smollm2_folder()
@@ -430,7 +429,24 @@ class TestLoading:
         assert smollm2.smollm2_folder() == made
         (made / "config.json").unlink()
         assert smollm2.smollm2_folder() == smollm2.smollm2_folder() == made
-        assert unpacked == [made] * 3
+        assert len(unpacked) == 3
+        (made / "model.safetensors").write_text("whale")
+        assert smollm2.smollm2_folder() == made
+        assert len(unpacked) == 4
+        (made / smollm2.SEALED).unlink()  # as a copy of an earlier version: it gets its digests now
+        assert smollm2.smollm2_folder() == made
+        (made / "tokenizer.json").write_text("whale")
+        assert smollm2.smollm2_folder() == made
+        assert len(unpacked) == 5
+
+    def test_where_no_copy_can_be_kept_it_is_unpacked_for_this_run(self, monkeypatch, tmp_path):
+        (tmp_path / "file").write_text("in the way")
+        monkeypatch.setattr(smollm2, "packaged_file", lambda: tmp_path / "packed.gguf")
+        monkeypatch.setattr(smollm2, "model_cache", lambda: tmp_path / "file")
+        monkeypatch.setattr(smollm2, "_unpack", lambda _, folder: (folder / "a").write_text("b"))
+        made = smollm2.smollm2_folder()
+        assert (made / "a").read_text() == "b"
+        assert smollm2.smollm2_folder() == made
 
     def test_how_many_layers_is_told_without_loading(self, tmp_path):
         reference = save_tiny(tmp_path, "gpt2")

@@ -2,6 +2,7 @@
 
 import argparse
 import io
+import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -12,11 +13,21 @@ from core.errors import Cancelled, MeaningSpaceError
 EXIT_INTERRUPTED = 130
 
 
+def _log_on_stderr() -> None:
+    """What the program notes (something damaged, a full disk), in the form of its errors."""
+    logger = logging.getLogger("core")
+    if not logger.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("meaning-space: %(message)s"))
+        logger.addHandler(handler)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 0, or 2 with one line on stderr that says what to mend."""
     if isinstance(sys.stdout, io.TextIOWrapper):  # any word can be told to any terminal
         sys.stdout.reconfigure(errors="backslashreplace")
     options = parser().parse_args(arguments)
+    _log_on_stderr()
     if options.workspace is not None:
         os.environ["MEANING_SPACE_WORKSPACE"] = str(options.workspace)
     run: Callable[[argparse.Namespace], None] = options.run

@@ -16,7 +16,7 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from core.errors import JobFailed
 from core.jobs.job import Job, Status
@@ -33,7 +33,8 @@ class Runner:
     """Starts its worker at once, so that it warms up while a person still reads the page.
 
     ``recipes`` is "module:NAME" of a dictionary of recipes, see worker.py. Where that module has
-    ``discard(workspace, recipe, arguments)``, it clears away what a cancelled job had kept.
+    ``discard(workspace, recipe, arguments)``, it clears away what a cancelled job had kept; where
+    it has ``hold(workspace, kind, key, packed, why)``, it is given what no disk took.
     """
 
     def __init__(
@@ -186,9 +187,7 @@ class Runner:
         # -P: a folder named core where the person happens to stand must not be taken for ours.
         command = [sys.executable, "-P", "-m", "core.jobs.worker"]
         try:
-            self.workspace.mkdir(parents=True, exist_ok=True)
-            anew = not self.log.exists() or self.log.stat().st_size > LOG_BYTES
-            with self.log.open("wb" if anew else "ab") as log:
+            with self._opened_log() as log:
                 process = subprocess.Popen(
                     [*command, "--workspace", str(self.workspace), "--recipes", self._recipes],
                     stdin=subprocess.PIPE,
@@ -199,11 +198,20 @@ class Runner:
                 )
         except OSError as fault:
             raise JobFailed(
-                f"found that no worker can start in {self.workspace} ({fault.strerror or fault}); "
-                "expected a folder that can be written: choose another with --workspace"
+                f"found that no worker can start ({fault.strerror or fault}); expected memory and "
+                "room for another process: end some, and try again"
             ) from None
         self._process = process
         threading.Thread(target=self._listen, args=(process,), daemon=True).start()
+
+    def _opened_log(self) -> IO[bytes]:
+        """What libraries print; where it cannot be written, it is lost and the work goes on."""
+        try:
+            self.workspace.mkdir(parents=True, exist_ok=True)
+            anew = not self.log.exists() or self.log.stat().st_size > LOG_BYTES
+            return self.log.open("wb" if anew else "ab")
+        except OSError:
+            return Path(os.devnull).open("wb")
 
     def _send(self, order: dict[str, Any]) -> None:
         process = self._process
@@ -219,14 +227,25 @@ class Runner:
         """A thread for each process: takes in what it says until it ends."""
         assert process.stdout is not None
         for line in process.stdout:
-            with self._changed, suppress(ValueError):  # a process killed in mid-line
-                if process is self._process:
-                    self._hear(json.loads(line))
+            with suppress(ValueError):  # a process killed in mid-line
+                said = json.loads(line)
+                if said["say"] == "held":
+                    self._hold(said, process.stdout.read(said["bytes"]))
+                    continue
+                with self._changed:
+                    if process is self._process:
+                        self._hear(said)
         process.stdout.close()
         code = process.wait()
         with self._changed:
             if process is self._process:
                 self._bury(code)
+
+    def _hold(self, said: dict[str, Any], packed: bytes) -> None:
+        """Hold here what the worker could not write: its memory goes with it."""
+        hold = getattr(importlib.import_module(self._recipes.partition(":")[0]), "hold", None)
+        if hold is not None and len(packed) == said["bytes"]:
+            hold(self.workspace, said["kind"], said["key"], packed, said["why"])
 
     def _hear(self, said: dict[str, Any]) -> None:
         if said["id"] != self._running:

@@ -6,10 +6,13 @@
           {"say": "done", "id": "3", "result": {...}}
           {"say": "failed", "id": "3", "error": "..."}
           {"say": "cancelled", "id": "3"}
+          {"say": "held", "kind": ..., "key": ..., "why": ..., "bytes": 40} and 40 bytes behind it
 
 A recipe is ``recipe(workspace, arguments, progress) -> dict``, both dictionaries JSON. It runs
 in the main thread; while no job is there yet, and beside the first one, the recipes' module may
 warm up (imports, compilation) in a thread: its ``warm_up()`` must be safe beside a recipe.
+Where the recipes' module has ``when_held(workspace, tell)``, what a recipe made and no disk took
+is told and handed over as "held", before the job says that it is done.
 The process ends when its input does, because then its runner is gone.
 """
 
@@ -54,6 +57,13 @@ class Channel:
         line = json.dumps({"say": what, **details}).encode() + b"\n"
         with self._lock:
             self._out.write(line)
+            self._out.flush()
+
+    def hand_over(self, kind: str, key: str, packed: bytes, why: str) -> None:
+        """Send what could not be written to the process that shows it."""
+        said = {"say": "held", "kind": kind, "key": key, "why": why, "bytes": len(packed)}
+        with self._lock:
+            self._out.write(json.dumps(said).encode() + b"\n" + packed)
             self._out.flush()
 
     def listen(self) -> None:
@@ -105,6 +115,12 @@ def find_recipes(reference: str) -> dict[str, Recipe]:
     return recipes
 
 
+def _when_held(channel: Channel, workspace: Path, reference: str) -> None:
+    when_held = getattr(importlib.import_module(reference.partition(":")[0]), "when_held", None)
+    if when_held is not None:
+        when_held(workspace, channel.hand_over)
+
+
 def warm_up(reference: str) -> None:
     """Let the recipes' module prepare itself; a failure is only logged, jobs tell better."""
     try:
@@ -121,6 +137,7 @@ def run(channel: Channel, workspace: Path, reference: str, order: dict[str, Any]
     job = order["id"]
     try:
         recipe = find_recipes(reference)[order["recipe"]]
+        _when_held(channel, workspace, reference)
         with Reporter(channel, job) as progress:
             result = recipe(workspace, order["arguments"], progress)
         channel.say("done", id=job, result=result)

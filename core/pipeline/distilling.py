@@ -1,7 +1,5 @@
 """Making a student: its training folder, what can be resumed, and where it comes to lie."""
 
-import json
-import os
 import re
 import shutil
 import time
@@ -13,7 +11,9 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from core.errors import Cancelled, InvalidSpecification, JobFailed, MeaningSpaceError, StoreError
+from core.atomic import write_bytes
+from core.errors import Cancelled, InvalidSpecification, JobFailed, MeaningSpaceError, unwritable
+from core.integrity import sealed
 from core.pipeline.stages import scaled
 from core.pipeline.students import KEY, SHIPPED, TRAINING
 from core.students import folder, registry
@@ -143,7 +143,13 @@ def _fitted(
     resumed = keeper.restore() is not None
     before = keeper.history()[-1]["seconds"] if resumed and keeper.history() else 0.0
     began = time.perf_counter()
-    student = registry.fit(space, spec, partial(_counted, progress), keeper, model)
+    try:
+        student = registry.fit(space, spec, partial(_counted, progress), keeper, model)
+    except (LookupError, TypeError, ValueError, RuntimeError):
+        if not resumed:
+            raise
+        keeper.begin_anew()  # a checkpoint that reads, but not as one of this training
+        student = registry.fit(space, spec, partial(_counted, progress), keeper, model)
     return student, before + time.perf_counter() - began
 
 
@@ -168,14 +174,7 @@ def _begin(keeper: Keeper, arguments: dict[str, Any], progress: Progress) -> tup
 
 def _describe(place: Path, said: dict[str, Any]) -> None:
     """Write training.json, whole or not at all. Raises StoreError."""
-    beside = place / f".{TRAINING}.{os.getpid()}"
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-        beside.write_text(json.dumps(said), encoding="utf-8")
-        beside.replace(place / TRAINING)
-    except OSError as fault:
-        beside.unlink(missing_ok=True)
-        raise _unwritable(place, fault) from None
+    write_bytes(place / TRAINING, sealed(said).encode())
 
 
 @contextmanager
@@ -193,7 +192,7 @@ def _claimed(place: Path) -> Iterator[None]:
         place.mkdir(parents=True, exist_ok=True)
         file = (place / LOCK).open("w")
     except OSError as fault:
-        raise _unwritable(place, fault) from None
+        raise unwritable(place, fault) from None
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -203,10 +202,3 @@ def _claimed(place: Path) -> Iterator[None]:
                 "one at a time: wait for it, or stop it there"
             ) from None
         yield
-
-
-def _unwritable(place: Path, fault: OSError) -> StoreError:
-    return StoreError(
-        f"found that {place} cannot be written ({fault.strerror or fault}); expected room "
-        "for a training: free some space, or choose another with --workspace"
-    )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -321,12 +321,23 @@ RECIPES: dict[str, Callable[[Path, dict[str, Any], Progress], dict[str, Any]]] =
     "laws": measure_laws,
 }
 
-_benches: dict[Path, Bench] = {}
+
+def when_held(workspace: Path, tell: Callable[[str, str, bytes, str], None]) -> None:
+    """Have ``tell(kind, key, packed, why)`` called with what is made and no disk takes."""
+    _worker_bench(workspace).store.when_held(tell)
 
 
+def hold(workspace: Path, kind: str, key: str, packed: bytes, why: str) -> None:
+    """Hold in this process what the worker made and no disk took."""
+    Bench(workspace).store.hold(kind, key, packed, why)
+
+
+@cache
 def _worker_bench(workspace: Path) -> Bench:
     """One bench for the worker's whole life, so that a second map finds the space in memory."""
-    return _benches.setdefault(workspace, Bench(workspace))
+    bench = Bench(workspace)
+    bench.store.sweep()
+    return bench
 
 
 def warm_up() -> None:

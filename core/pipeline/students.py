@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from core.atomic import sweep
 from core.errors import (
     InvalidStudent,
     MeaningSpaceError,
@@ -25,6 +26,7 @@ from core.errors import (
     UnknownTeacher,
     Unsupported,
 )
+from core.integrity import unsealed
 from core.pipeline.pareto import Pareto, ParetoPoint, point_of, stored_pareto
 from core.pipeline.student_teacher import StudentTeacher, titled
 from core.site import site_root
@@ -114,6 +116,7 @@ class Studio:
         self.made = workspace / "students"
         self.under_way = workspace / "trainings"
         self.shipped = site_root() / "assets" / "students"
+        sweep(self.made)  # a student that a killed process had taken from its place is put back
 
     def students(self, teacher: str | None = None) -> list[StudentCard]:
         """All that read, the latest first and the shipped ones last; of one teacher if named."""
@@ -187,9 +190,10 @@ class Studio:
         found: list[Training] = []
         for place in _folders(self.under_way):
             try:
-                said = json.loads((place / TRAINING).read_text(encoding="utf-8"))
+                said = unsealed((place / TRAINING).read_bytes())
                 arguments, error = said["arguments"], said.get("error", "")
                 spec, taught = arguments["spec"], arguments["teacher"]
+                titled(spec["family"], float(spec["bytes_per_item"]), taught)
                 history = Keeper(place).history()
                 found.append(Training(place.name, taught, spec, arguments, history, error))
             except (OSError, ValueError, KeyError, TypeError):  # not a training of ours

@@ -16,6 +16,7 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -72,7 +73,7 @@ class Store:
 
     @property
     def unkept(self) -> str:
-        """Why what was last computed could not be written; "" where it could."""
+        """Why something that was computed is only in memory; "" where all is on the disk."""
         return self._held.why
 
     def folder(self, kind: str, key: str) -> Path:
@@ -116,22 +117,25 @@ class Store:
 
         Where it did not, the artefact is held in memory. Raises StoreError for what no file holds.
         """
-        arrays, tables, payload = dict(arrays or {}), dict(tables or {}), dict(payload or {})
+        named = {_plain(name): table for name, table in (tables or {}).items()}
+        artefact = Artefact(dict(arrays or {}), named, dict(payload or {}))
         try:
-            with new_folder(self.folder(kind, key)) as beside:
-                if arrays:
-                    with (beside / ARRAYS).open("wb") as stream:
-                        write_arrays(stream, arrays)
-                for name, table in tables.items():
-                    write_table(beside / f"{_plain(name)}.parquet", name, table)
-                Manifest.describe(beside, kind, key, payload).write(beside)
+            _write(self.folder(kind, key), kind, key, artefact)
         except Unwritable as fault:
-            said = {_plain(name): table for name, table in tables.items()}
-            self.hold(kind, key, pack(arrays, said, payload), str(fault))
+            self.hold(kind, key, pack(**vars(artefact)), fault.why)
             return False
         self._held.drop(kind, key)
-        self._held.why = ""
+        with suppress(Unwritable):
+            self._write_held()
         return True
+
+    def _write_held(self) -> None:
+        """There is room again: write what is held. Raises Unwritable where there is none."""
+        for kind, key in self._held.all():
+            packed = self._held.get(kind, key)
+            if packed is not None:
+                _write(self.folder(kind, key), kind, key, Artefact(*unpack(packed)))
+                self._held.drop(kind, key)
 
     def hold(self, kind: str, key: str, packed: bytes, why: str) -> None:
         """Hold in memory what could not be written, here or in another process."""
@@ -256,6 +260,16 @@ def _whole(folder: Path, kind: str, key: str, read: Callable[[Path, Manifest], T
         return _Fault(damaged(folder, f"no {Path(fault.filename).name}"))
     except OSError as fault:
         return _Fault(damaged(folder, f"files that do not read ({fault.strerror or fault})"))
+
+
+def _write(folder: Path, kind: str, key: str, artefact: Artefact) -> None:
+    with new_folder(folder) as beside:
+        if artefact.arrays:
+            with (beside / ARRAYS).open("wb") as stream:
+                write_arrays(stream, artefact.arrays)
+        for name, table in artefact.tables.items():
+            write_table(beside / f"{name}.parquet", name, table)
+        Manifest.describe(beside, kind, key, artefact.payload).write(beside)
 
 
 def _read(folder: Path, manifest: Manifest) -> Artefact:

@@ -23,14 +23,18 @@ MOST_BYTES = 1 << 30  # in memory for one workspace; the latest stays in any cas
 Packed = tuple[dict[str, Array], dict[str, pd.DataFrame], dict[str, Any]]
 Listener = Callable[[str, str, bytes, str], None]  # kind, key, packed, why
 
+NOT_KEPT = (
+    "found no way to write into %s (%s): what is computed is shown, and gone when this program "
+    "ends; free some space, or choose another folder with --workspace"
+)
 _log = logging.getLogger(__name__)
 
 
 class Held:
-    """Packed artefacts by kind and key. ``why`` says why the last one could not be written; it is
-    "" once something could be."""
+    """Packed artefacts by kind and key; ``why`` they are not on the disk, "" while none is held."""
 
-    def __init__(self) -> None:
+    def __init__(self, root: Path) -> None:
+        self.root = root
         self.why = ""
         self.listener: Listener | None = None
         self._packed: dict[tuple[str, str], bytes] = {}
@@ -45,7 +49,7 @@ class Held:
                 del self._packed[next(iter(self._packed))]
             first, self.why = not self.why, why
         if first:
-            _log.warning("%s; what is computed meanwhile is shown, but not kept", why)
+            _log.warning(NOT_KEPT, self.root, why)
         if self.listener is not None:
             self.listener(kind, key, packed, why)
 
@@ -57,6 +61,12 @@ class Held:
         """Forget one: it is on the disk now, or nobody wants it."""
         with self._lock:
             self._packed.pop((kind, key), None)
+            if not self._packed:
+                self.why = ""
+
+    def all(self) -> list[tuple[str, str]]:
+        """The kinds and keys of what is held."""
+        return list(self._packed)
 
 
 _rooms: dict[Path, Held] = {}
@@ -66,7 +76,7 @@ _lock = threading.Lock()
 def held_for(root: Path) -> Held:
     """The one memory of a store's folder in this process."""
     with _lock:
-        return _rooms.setdefault(root.absolute(), Held())
+        return _rooms.setdefault(root.absolute(), Held(root))
 
 
 def pack(

@@ -9,22 +9,25 @@ student, bit for bit, as one that was left alone: randomness depends on seed and
 """
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from core.errors import StoreError
-from core.spaces.words import lines_of
+from core.atomic import write_bytes
+from core.errors import Unwritable, unwritable
+from core.integrity import SEAL, sealed, unsealed
 from core.types import Coords, Matrix, Rows
 
 CHECKPOINT = "checkpoint.safetensors"
 HISTORY = "history.jsonl"
 PREVIEW = "preview.safetensors"
+
+ROW_OF_FLOATS = (np.dtype(np.int64), np.dtype(np.float32))  # of a preview
 
 Tensors = Mapping[str, npt.NDArray[np.generic]]
 
@@ -55,20 +58,20 @@ class Keeper:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with (self.folder / HISTORY).open("a", encoding="utf-8") as file:
-                file.write(json.dumps(entry) + "\n")
+                file.write(sealed(entry) + "\n")
         except OSError as fault:
-            raise _full(self.folder, fault) from None
+            raise _full(unwritable(self.folder, fault)) from None
 
     def history(self) -> list[dict[str, float]]:
         """All lines so far, one for each step, the latest wins; a line cut short is left out."""
         if self.folder is None or not (self.folder / HISTORY).exists():
             return []
         entries: dict[float, dict[str, float]] = {}
-        for line in lines_of((self.folder / HISTORY).read_text(encoding="utf-8")):
+        for line in (self.folder / HISTORY).read_bytes().split(b"\n"):
             try:
-                entry = {name: float(value) for name, value in json.loads(line).items()}
+                entry = {name: float(value) for name, value in unsealed(line).items()}
                 entries[entry["step"]] = entry
-            except (ValueError, KeyError, TypeError, AttributeError):
+            except (ValueError, KeyError, TypeError, OverflowError):
                 continue
         return [entries[step] for step in sorted(entries)]
 
@@ -82,7 +85,14 @@ class Keeper:
         if found is None:
             return None
         arrays, payload = found
-        return arrays["rows"], arrays["vectors"], int(payload["step"])  # type: ignore[return-value]
+        rows, vectors, step = arrays.get("rows"), arrays.get("vectors"), payload.get("step")
+        if rows is None or vectors is None or type(step) is not int or rows.ndim != 1:
+            return None
+        if (rows.dtype, vectors.dtype) != ROW_OF_FLOATS or vectors.ndim != 2:
+            return None
+        if len(rows) != len(vectors):
+            return None
+        return rows, vectors, step  # type: ignore[return-value]
 
     def begin_anew(self) -> None:
         """Forget checkpoint, history and preview: what is recorded from now on starts at zero."""
@@ -101,15 +111,11 @@ class Keeper:
         from safetensors.numpy import save
 
         whole = {key: np.ascontiguousarray(value) for key, value in tensors.items()}
-        content = save(whole, metadata={"payload": json.dumps(payload)})
-        beside = self.folder / f".{name}.{os.getpid()}"
+        said = {"payload": json.dumps(payload), SEAL: _seal(whole, payload)}
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            beside.write_bytes(content)
-            beside.replace(self.folder / name)
-        except OSError as fault:
-            beside.unlink(missing_ok=True)
-            raise _full(self.folder, fault) from None
+            write_bytes(self.folder / name, save(whole, metadata=said))
+        except Unwritable as fault:
+            raise _full(fault) from None
 
     def _read(self, name: str) -> tuple[dict[str, npt.NDArray[np.generic]], dict[str, Any]] | None:
         if self.folder is None or not (self.folder / name).is_file():
@@ -119,13 +125,23 @@ class Keeper:
         try:
             with safe_open(self.folder / name, framework="numpy") as file:
                 arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-                return arrays, json.loads(file.metadata()["payload"])
-        except (SafetensorError, OSError, ValueError, KeyError, TypeError):
+                said = file.metadata()
+            payload = json.loads(said["payload"])
+            if said.get(SEAL) not in (None, _seal(arrays, payload)):  # None: of an older version
+                return None
+            return arrays, dict(payload)
+        except (SafetensorError, OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
 
 
-def _full(folder: Path, fault: OSError) -> StoreError:
-    return StoreError(
-        f"found that {folder} cannot be written ({fault.strerror or fault}); expected room for a "
-        "checkpoint: free some space, then resume"
-    )
+def _seal(tensors: Tensors, payload: Mapping[str, Any]) -> str:
+    """The digest of all that a checkpoint holds."""
+    state = blake2b(json.dumps(payload, sort_keys=True).encode(), digest_size=16)
+    for name, tensor in sorted(tensors.items()):
+        state.update(f"{name} {tensor.dtype} {tensor.shape} ".encode())
+        state.update(np.ascontiguousarray(tensor).tobytes())
+    return state.hexdigest()
+
+
+def _full(fault: Unwritable) -> Unwritable:
+    return Unwritable(f"{str(fault).partition(': ')[0]}: free some space, then resume", fault.why)

@@ -1,15 +1,14 @@
 """A student on disk: student.json and student.safetensors, nothing else, and never a pickle."""
 
 import json
-import shutil
-import uuid
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from core.errors import InvalidStudent, MeaningSpaceError, StoreError, unwritable
+from core.atomic import new_folder
+from core.errors import InvalidStudent, MeaningSpaceError, StoreError
+from core.integrity import digest_of, file_digest
 from core.students.base import VERSION, Origin, Stored, Student
 
 DESCRIPTION = "student.json"
@@ -29,8 +28,9 @@ def serialise(student: Student) -> dict[str, bytes]:
         "origin": vars(student.origin),
         "notes": student.notes,
         "payload": stored.payload,
-        "digest": blake2b(arrays, digest_size=16).hexdigest(),
     }
+    plain = json.loads(json.dumps(description))
+    description["digest"] = _digest(plain, digest_of(arrays))
     text = json.dumps(description, ensure_ascii=False, separators=(",", ":"))
     return {DESCRIPTION: text.encode(), ARRAYS: arrays}
 
@@ -38,21 +38,14 @@ def serialise(student: Student) -> dict[str, bytes]:
 def save(student: Student, folder: Path) -> None:
     """Write a student, in place of one that is there. Raises StoreError, leaving nothing half."""
     folder = Path(folder)
-    beside = folder.parent / f".{folder.name}.{uuid.uuid4().hex[:8]}"
-    try:
-        if folder.exists() and not _is_ours(folder):
-            raise StoreError(
-                f"found {folder} with other things in it; expected no such folder, or one that "
-                "holds a student: choose another name"
-            )
-        beside.mkdir(parents=True)
+    if folder.exists() and not _is_ours(folder):
+        raise StoreError(
+            f"found {folder} with other things in it; expected no such folder, or one that holds "
+            "a student: choose another name"
+        )
+    with new_folder(folder) as beside:
         for name, content in serialise(student).items():
             (beside / name).write_bytes(content)
-        _take_its_place(beside, folder)
-    except OSError as fault:
-        raise unwritable(folder, fault) from None
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
 
 
 def load(folder: Path) -> Student:
@@ -65,11 +58,6 @@ def load(folder: Path) -> Student:
     folder = Path(folder)
     said = describe(folder)
     content = _bytes(folder, ARRAYS)
-    if blake2b(content, digest_size=16).hexdigest() != said.get("digest"):
-        raise InvalidStudent(
-            f"found {ARRAYS} in {folder} changed since it was written (another digest); expected "
-            "the student's own arrays: copy it again, or train it again"
-        )
     try:
         made = family(said["family"])
         spec = made.spec.from_dict(said["spec"])
@@ -80,6 +68,8 @@ def load(folder: Path) -> Student:
         TypeError,
         ValueError,
         IndexError,
+        AttributeError,
+        ArithmeticError,
         SafetensorError,
         MeaningSpaceError,
     ) as fault:
@@ -90,12 +80,17 @@ def load(folder: Path) -> Student:
 
 
 def describe(folder: Path) -> dict[str, Any]:
-    """What student.json says; reads no arrays. Raises InvalidStudent: absent, damaged, newer."""
+    """What student.json says, once both files are what was written.
+
+    Raises InvalidStudent: absent, damaged, newer.
+    """
     folder = Path(folder)
     try:
         said: dict[str, Any] = json.loads(_bytes(folder, DESCRIPTION))
-        version = int(said["format"])
-    except (ValueError, KeyError, TypeError):
+        version = said["format"]
+        if not isinstance(version, int):
+            raise ValueError
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise InvalidStudent(
             f"found {folder / DESCRIPTION} damaged; expected the description of a student: copy "
             "it again, or train it again"
@@ -105,36 +100,45 @@ def describe(folder: Path) -> dict[str, Any]:
             f"found a student of format {version} in {folder}; expected at most {VERSION}: it "
             "was made by a newer version, so update this program"
         )
+    _require_unchanged(folder, said)
     return said
+
+
+def _require_unchanged(folder: Path, said: dict[str, Any]) -> None:
+    try:
+        arrays = file_digest(folder / ARRAYS)
+    except OSError as fault:
+        raise _absent(folder, ARRAYS, fault) from None
+    rest = {name: value for name, value in said.items() if name != "digest"}
+    if said.get("digest") not in (_digest(rest, arrays), arrays):  # of the arrays alone: once
+        raise InvalidStudent(
+            f"found the student in {folder} changed since it was written (another digest); "
+            f"expected its own {DESCRIPTION} and {ARRAYS}: copy it again, or train it again"
+        )
+
+
+def _digest(description: dict[str, Any], arrays: str) -> str:
+    """Of a description without its digest, and of the arrays that lie beside it."""
+    return digest_of(f"{json.dumps(description, sort_keys=True)} {arrays}".encode())
 
 
 def digest(folder: Path) -> str:
     """What tells this student from every other, without reading it whole."""
-    return blake2b(_bytes(Path(folder), DESCRIPTION), digest_size=16).hexdigest()
+    return digest_of(_bytes(Path(folder), DESCRIPTION))
 
 
 def _bytes(folder: Path, name: str) -> bytes:
     try:
         return (folder / name).read_bytes()
     except OSError as fault:
-        raise InvalidStudent(
-            f"found no {name} to read in {folder} ({fault.strerror or fault}); expected the folder "
-            "of a student: check the path"
-        ) from None
+        raise _absent(folder, name, fault) from None
 
 
-def _take_its_place(beside: Path, folder: Path) -> None:
-    """A folder cannot replace a full one in one step: the old one waits until the new one is in."""
-    aside = beside.with_name(f"{beside.name}-old")
-    if folder.exists():
-        folder.rename(aside)
-    try:
-        beside.rename(folder)
-    except OSError:
-        if aside.exists():
-            aside.rename(folder)
-        raise
-    shutil.rmtree(aside, ignore_errors=True)
+def _absent(folder: Path, name: str, fault: OSError) -> InvalidStudent:
+    return InvalidStudent(
+        f"found no {name} to read in {folder} ({fault.strerror or fault}); expected the folder "
+        "of a student: check the path"
+    )
 
 
 def _is_ours(folder: Path) -> bool:

@@ -4,12 +4,13 @@ import tempfile
 from collections.abc import Sequence
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from core.errors import InvalidSpecification, unwritable
+from core.atomic import new_file
+from core.errors import InvalidSpecification
 from core.students.layered import each_batch, starts_of
 from core.types import Progress
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     import torch
 
 SAMPLED = 20_000  # tokens from which a layer's mean and variance are taken
+BLOCK = 1 << 16  # bytes read at once for the digest
+DIGEST_BYTES = 16
 LARGEST = float(np.finfo(np.float16).max)
 
 
@@ -60,9 +63,28 @@ def read_states(
         return found
     named = blake2b(repr([list(it) for it in ids]).encode(), digest_size=8).hexdigest()
     file = folder / f"states-{named}.f16"
-    if file.is_file() and file.stat().st_size == 2 * int(np.prod(size)):
+    if _is_whole(file, 2 * int(np.prod(size))):
         return TeacherStates(ids, np.memmap(file, np.float16, "r", shape=size))
     return TeacherStates(ids, _made(teacher, ids, file, size, progress))
+
+
+def _is_whole(file: Path, size: int) -> bool:
+    """Whether the states are there as they were written, their digest behind them; those of an
+    earlier version have none, and cannot be told from damaged ones."""
+    if not file.is_file() or file.stat().st_size not in (size, size + DIGEST_BYTES):
+        return False
+    with file.open("rb") as stream:
+        digest = _digest(stream, size)
+        return stream.read() in (b"", digest)
+
+
+def _digest(stream: IO[bytes], size: int) -> bytes:
+    """Of the first ``size`` bytes; the stream stands behind them afterwards."""
+    state = blake2b(digest_size=DIGEST_BYTES)
+    stream.seek(0)
+    while block := stream.read(min(BLOCK, size - stream.tell())):
+        state.update(block)
+    return state.digest()
 
 
 def _made(
@@ -74,25 +96,18 @@ def _made(
 ) -> npt.NDArray[np.float16]:
     import torch
 
-    beside, starts = file.with_name(f".{file.name}.half"), starts_of(ids)
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        row_bytes = 2 * size[1] * size[2]
-        with beside.open("wb") as stream:
+    starts, row_bytes = starts_of(ids), 2 * size[1] * size[2]
+    with new_file(file) as stream:
 
-            def keep(batch: "torch.Tensor", rows: list[int]) -> None:
-                states = torch.stack(teacher(batch), 2).numpy()
-                _require_small(states)
-                for row, state in zip(rows, states.astype(np.float16), strict=True):
-                    stream.seek(int(starts[row]) * row_bytes)
-                    stream.write(state.tobytes())
+        def keep(batch: "torch.Tensor", rows: list[int]) -> None:
+            states = torch.stack(teacher(batch), 2).numpy()
+            _require_small(states)
+            for row, state in zip(rows, states.astype(np.float16), strict=True):
+                stream.seek(int(starts[row]) * row_bytes)
+                stream.write(state.tobytes())
 
-            each_batch(ids, keep, progress, f"The teacher reads {len(ids):,} texts")
-        beside.replace(file)
-    except OSError as fault:
-        raise unwritable(file, fault) from None
-    finally:
-        beside.unlink(missing_ok=True)
+        each_batch(ids, keep, progress, f"The teacher reads {len(ids):,} texts")
+        stream.write(_digest(stream, row_bytes * size[0]))
     return np.memmap(file, np.float16, "r", shape=size)
 
 

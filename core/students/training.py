@@ -2,11 +2,12 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from core.errors import Cancelled, TrainingFailed
 from core.students.checkpoint import Keeper
@@ -146,11 +147,30 @@ def _go_on(
     expected = {name: tuple(value.shape) for name, value in module.state_dict().items()}
     if {name: tuple(value.shape) for name, value in own.items()} != expected:
         return 0, 0.0
+    state = _moments(arrays, [p for group in optimiser.param_groups for p in group["params"]])
+    step, seconds = payload.get("step"), payload.get("seconds")
+    timed = type(step) is int and step >= 0 and isinstance(seconds, int | float)
+    if state is None or not timed:
+        return 0, 0.0
     module.load_state_dict(own)
+    optimiser.load_state_dict({**optimiser.state_dict(), "state": state})
+    return int(payload["step"]), float(payload["seconds"])
+
+
+def _moments(
+    arrays: Mapping[str, npt.NDArray[np.generic]], parameters: Sequence["torch.Tensor"]
+) -> "dict[int, dict[str, torch.Tensor]] | None":
+    """What the optimiser remembers of each parameter; None where it is not of these."""
+    import torch
+
     state: dict[int, dict[str, torch.Tensor]] = {}
     for name, array in arrays.items():
         if name.startswith("optimiser."):
-            _, index, moment = name.split(".")
+            index, _, moment = name.removeprefix("optimiser.").partition(".")
+            if not index.isdecimal() or int(index) >= len(parameters):
+                return None
+            if moment != "step" and array.shape != tuple(parameters[int(index)].shape):
+                return None
             state.setdefault(int(index), {})[moment] = torch.from_numpy(np.array(array))
-    optimiser.load_state_dict({**optimiser.state_dict(), "state": state})
-    return int(payload["step"]), float(payload["seconds"])
+    whole = all(set(it) == {"step", "exp_avg", "exp_avg_sq"} for it in state.values())
+    return state if whole else None

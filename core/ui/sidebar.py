@@ -61,6 +61,15 @@ def sidebar(page: str) -> str:
     return current
 
 
+def kept_or_not() -> None:
+    """One quiet line where what was computed could not be written."""
+    if why := bench().store.unkept:
+        st.sidebar.caption(
+            f":material/save: Not kept: {plain(why[:1].lower() + why[1:])}. What is computed is "
+            "shown, and gone when the app ends."
+        )
+
+
 def _asks_a_model(page: str) -> bool:
     """Whether the paths page shows one of the views that have no space."""
     if page != "paths":
