@@ -239,6 +239,13 @@ class TestGuesses:
         errs = [1 - guesses.Locked(RISES, "m", 2, "now", k).level for k in range(1, 10_000)]
         assert sum(errs) == pytest.approx(0.05, abs=1e-4)
 
+    def test_damage_on_the_disk_costs_no_guess(self, tmp_path):
+        made = lock(Bench(tmp_path), RISES, "smollm2", 3)
+        (Bench(tmp_path).store.folder(guesses.KIND, guesses.KEY) / "manifest.json").write_text("{")
+        assert locked(Bench(tmp_path), "smollm2", 3) == [made]
+        assert lock(Bench(tmp_path), replace(RISES, claim="lower"), "smollm2", 3).order == 2
+        assert len(locked(Bench(tmp_path), "smollm2", 3)) == 2
+
     def test_a_changed_guess_is_noticed(self, tmp_path):
         bench = Bench(tmp_path)
         lock(bench, RISES, "smollm2", 3)

@@ -1,6 +1,12 @@
 """Every target of `make fuzz`, in the order in which they run."""
 
-from benchmarks.fuzz import vectors
+from benchmarks.fuzz import kept, vectors
 from benchmarks.fuzz.harness import Target
 
-TARGETS: tuple[Target, ...] = (vectors.TARGET,)
+TARGETS: tuple[Target, ...] = (
+    vectors.TARGET,
+    kept.ARTEFACTS,
+    kept.STUDENTS,
+    kept.CHECKPOINTS,
+    kept.LINKS,
+)

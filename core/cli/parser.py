@@ -6,7 +6,17 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from core import __version__
-from core.cli import between, describing, lens, signatures, spaces, steering, students, trajectories
+from core.cli import (
+    between,
+    describing,
+    doctor,
+    lens,
+    signatures,
+    spaces,
+    steering,
+    students,
+    trajectories,
+)
 
 EXIT_BAD_INPUT = 2
 LONGEST_ERROR = 400  # characters that argparse may say
@@ -95,6 +105,7 @@ def parser() -> argparse.ArgumentParser:
     describing.add_to(command, _json_flag)
     steering.add_to(command, _json_flag)
     trajectories.add_to(command, _json_flag)
+    doctor.add_to(command, _json_flag)
     return whole
 
 

@@ -31,6 +31,7 @@ TOGETHER = {"together": "rises with", "against": "falls as the other rises:"}
 OUTCOMES = ("supported", "not supported", "undecided")
 ALIKE = 0.5  # of the standard deviation between documents: a difference that small counts as none
 KIND, KEY = "guesses", store_key("guesses-1")
+TWIN = store_key("guesses-1 again")  # kept twice: nobody could make them again
 
 _lock = threading.Lock()
 
@@ -122,7 +123,8 @@ def lock(bench: "Bench", guess: Guess, model: str, layer: int) -> Locked:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         made = Locked(guess, model, layer, now, len(known) + 1)
         rows = [{**asdict(one), "digest": one.digest} for one in (*known, made)]
-        bench.store.save(KIND, KEY, None, None, {"guesses": rows})
+        for key in (KEY, TWIN):
+            bench.store.save(KIND, key, None, None, {"guesses": rows})
         return made
 
 
@@ -137,17 +139,18 @@ def every(bench: "Bench") -> list[Locked]:
 
     Raises InvalidSpecification where one was changed after it was written down.
     """
-    if not bench.store.has(KIND, KEY):
+    key = next((it for it in (KEY, TWIN) if bench.store.has(KIND, it)), None)
+    if key is None:
         return []
     found = []
-    for row in bench.store.load(KIND, KEY).payload["guesses"]:
+    for row in bench.store.load(KIND, key).payload["guesses"]:
         said = dict(row)
         digest = said.pop("digest")
         one = Locked(Guess(**said.pop("guess")), **said)
         if one.digest != digest:
             raise InvalidSpecification(
                 f"found a guess of {one.written} that was changed after it was locked; expected "
-                f"the one with digest {digest}: delete {bench.store.folder(KIND, KEY)}"
+                f"the one with digest {digest}: delete {bench.store.folder(KIND, key)}"
             )
         found.append(one)
     return found

@@ -126,7 +126,9 @@ def read_table(source: "Path | io.BytesIO") -> pd.DataFrame:
     import pyarrow.parquet as pq
 
     try:
-        table: pd.DataFrame = pq.read_table(source).to_pandas()
+        stored = pq.read_table(source)
+        stored.validate(full=True)
+        table: pd.DataFrame = stored.to_pandas()
     except FileNotFoundError:
         raise
     except (pa.ArrowException, OSError, LookupError, TypeError, AttributeError) as fault:

@@ -1,0 +1,177 @@
+"""What this program keeps itself: artefacts of the store, students, checkpoints; and its links."""
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from urllib.parse import parse_qsl, urlencode
+
+import numpy as np
+
+from benchmarks.fuzz.harness import Target
+from core.integrity import SEAL, file_digest
+from core.permalink import VIEWS, decode, encode
+from core.pipeline.bench import Bench
+from core.projection.base import PcaSpec
+from core.spaces.space import Provenance, Space
+from core.store.manifest import NAME
+from core.students import folder as student_folder
+from core.students import registry
+from core.students.checkpoint import Keeper
+from core.students.training import Schedule, train
+from core.types import silent
+
+WORDS = tuple(f"word{row}" for row in range(40))
+VECTORS = np.random.default_rng(5).normal(size=(40, 5)).astype(np.float32)
+FAMILIES = {"transform": 16.0, "codes": 120.0, "vae": 60.0, "speller": 200.0, "hybrid": 200.0}
+
+
+def space() -> Space:
+    """Forty words in five dimensions."""
+    return Space.create(WORDS, VECTORS, Provenance("demo", "by hand"))
+
+
+# Artefacts
+
+
+def artefact_seeds(folder: Path) -> None:
+    """One of each kind that a first map makes, and each as before manifests were sealed."""
+    made = Bench(folder / "made")
+    demo = space()
+    made.store.save_space("demo", demo)
+    made.graph(demo)
+    made.regions(demo, PcaSpec())
+    made.faithfulness(demo, PcaSpec())
+    for kind in made.store.kinds():
+        (place,) = (folder / "made" / "cache" / kind).iterdir()
+        for sealed in (True, False):
+            copy = folder / f"{kind}-{'sealed' if sealed else 'open'}" / place.name
+            shutil.copytree(place, copy)
+            if not sealed:
+                said = json.loads((copy / NAME).read_text(encoding="utf-8"))
+                said.pop(SEAL)
+                (copy / NAME).write_text(json.dumps(said), encoding="utf-8")
+    shutil.rmtree(folder / "made")
+
+
+def read_artefact(path: Path) -> None:
+    """Ask a bench that finds the artefact in its store; its digests fitted anew, where they are
+    open, so that what reads behind them is tried too."""
+    kind = path.name.partition("-")[0]
+    (place,) = path.iterdir()
+    if path.name.endswith("open"):
+        _fit(place)
+    with tempfile.TemporaryDirectory(prefix="fuzz-") as name:
+        shutil.copytree(place, Path(name) / "cache" / kind / place.name)
+        bench, demo = Bench(Path(name)), space()
+        if kind == "space":
+            bench.store.recall("space", "demo", lambda: bench.store.load_space("demo"))
+        elif kind == "graph":
+            bench.graph(demo)
+        else:
+            getattr(bench, kind)(demo, PcaSpec())
+
+
+def _fit(place: Path) -> None:
+    try:
+        said = json.loads((place / NAME).read_bytes())
+        for name, entry in said["files"].items():
+            entry |= {"bytes": (place / name).stat().st_size, "blake2b": file_digest(place / name)}
+        (place / NAME).write_text(json.dumps(said), encoding="utf-8")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return
+
+
+# Students
+
+
+def student_seeds(folder: Path) -> None:
+    """One of each family that needs no model."""
+    for family, budget in FAMILIES.items():
+        spec = registry.family(family).spec(bytes_per_item=budget)
+        student_folder.save(registry.fit(space(), spec), folder / family)
+        shutil.copytree(folder / family, folder / f"{family}-open")
+
+
+def read_student(path: Path) -> None:
+    """Load it and ask it, the digest fitted anew where it is open."""
+    if path.name.endswith("-open"):
+        try:
+            file = path / student_folder.DESCRIPTION
+            said = json.loads(file.read_bytes())
+            said["digest"] = file_digest(path / student_folder.ARRAYS)
+            file.write_text(json.dumps(said), encoding="utf-8")
+        except (OSError, ValueError, TypeError, RecursionError):
+            pass
+    student = student_folder.load(path)
+    student.generate(student.vocabulary[:3])
+
+
+# Checkpoints
+
+
+def _train(keeper: Keeper, steps: int) -> None:
+    import torch
+
+    torch.manual_seed(0)
+    module = torch.nn.Linear(3, 2)
+    train(
+        module,
+        lambda step, draw: module(torch.ones(4, 3)).square().mean(),  # noqa: ARG005
+        Schedule(steps),
+        0,
+        silent,
+        keeper,
+        preview=lambda: (np.arange(4), VECTORS[:4]),
+    )
+
+
+def checkpoint_seeds(folder: Path) -> None:
+    """A training's folder after three steps, and the same before checkpoints were sealed."""
+    from safetensors.numpy import load_file, save_file
+
+    _train(Keeper(folder / "sealed"), 3)
+    shutil.copytree(folder / "sealed", folder / "open")
+    for file in (folder / "open").glob("*.safetensors"):
+        step = {"step": 3, "seconds": 0.5}
+        save_file(load_file(file), file, metadata={"payload": json.dumps(step)})
+
+
+def read_checkpoint(path: Path) -> None:
+    """Look at it as a page does, then go on with the training."""
+    keeper = Keeper(path)
+    keeper.history()
+    keeper.previewed()
+    keeper.cut_short()
+    _train(keeper, 4)
+
+
+# Links
+
+
+def link_seeds(folder: Path) -> None:
+    """The query strings of views, one of each page."""
+    for page, view in VIEWS.items():
+        link = {
+            **encode(view()),
+            "teacher": "glove",
+            "steps": "24",
+            "words": "a,b\\,c",
+            "seed": "7",
+        }
+        (folder / page).write_text(urlencode(link), encoding="utf-8")
+
+
+def read_link(path: Path) -> None:
+    """A link never fails: it is read, and written again as it was understood."""
+    parameters = dict(parse_qsl(path.read_bytes().decode("utf-8", "replace"), errors="replace"))
+    view, warnings = decode(path.name, parameters)
+    assert not any("\n" in warning for warning in warnings)
+    again, _ = decode(path.name, encode(view))
+    assert again == view
+
+
+ARTEFACTS = Target("artefacts", artefact_seeds, read_artefact)
+STUDENTS = Target("students", student_seeds, read_student, seconds=20.0)
+CHECKPOINTS = Target("checkpoints", checkpoint_seeds, read_checkpoint)
+LINKS = Target("links", link_seeds, read_link)
