@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+THREADS = "MEANING_SPACE_THREADS"  # marks that it was us who limited them
+
 
 def site_root() -> Path:
     """The folder that holds ``app.py``, ``pages/`` and ``assets/``.
@@ -24,6 +26,27 @@ def share_cores() -> None:
     that draws without a graphics card wants the same ones. To be called before torch is imported.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def leave_a_core() -> None:
+    """Let the models of this process compute on all cores but one, for the pages that it serves.
+
+    Each thread that computes gets as many helpers, so that in a crowd of readers there are hundreds
+    of them. To be called before torch is imported; a number that the person set is kept.
+    """
+    if "OMP_NUM_THREADS" in os.environ:
+        return
+    granted = hasattr(os, "sched_getaffinity")  # fewer than the machine has, in a container
+    cores = len(os.sched_getaffinity(0)) if granted else os.cpu_count() or 1
+    os.environ[THREADS] = os.environ["OMP_NUM_THREADS"] = str(max(1, cores - 1))
+
+
+def whole_machine() -> dict[str, str]:
+    """The environment of a child that serves no pages: without what `leave_a_core` set."""
+    own = dict(os.environ)
+    if own.pop(THREADS, None) is not None:
+        own.pop("OMP_NUM_THREADS", None)
+    return own
 
 
 def model_cache() -> Path:

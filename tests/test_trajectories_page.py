@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from core.projection.base import PcaSpec
 from core.teachers import layered
 from core.ui import trajectory_writer
 from core.ui.trajectory_scene import percent, place_words
+from core.ui.turns import LINE
 
 pytestmark = pytest.mark.usefixtures("pages")
 PROMPT = "the cat sat on the mat"
@@ -50,6 +51,19 @@ def whole(app: AppTest) -> AppTest:
     """Wait as the page does by itself."""
     until(app, lambda app: bool(app.error) or _name(app) == "trajectory whole")
     return healthy(app)
+
+
+def bar(app: AppTest) -> str:
+    """What stands over the bar of progress."""
+    return " ".join(str(element.proto.text) for element in app.get("progress"))
+
+
+def stands(happened: Callable[[], bool]) -> None:
+    """Wait until a thread has come so far."""
+    end = time.monotonic() + 60.0
+    while not happened() and time.monotonic() < end:
+        time.sleep(0.01)
+    assert happened()
 
 
 def _name(app: AppTest) -> str:
@@ -293,7 +307,7 @@ class TestWriter:
             return []
 
         monkeypatch.setattr(trajectory_writer, "spreads", slowly)
-        run = trajectory_writer.Run(self.wish(model, seed=61), DEPTH)
+        run = trajectory_writer.Run("six", self.wish(model, seed=61), DEPTH)
         assert run.can_stop
         run.start()
         assert looking.wait(60.0)
@@ -314,6 +328,70 @@ class TestWriter:
         monkeypatch.setattr(trajectory_writer, "MOST_FANS", 500)
         found = trajectory_writer.fans_along(self.wish(model), walk, 2, k=2)
         assert [it.position for it in found] == list(range(1, lm.window - 1))
+
+    def test_one_after_the_other_and_who_leaves_the_line_wrote_nothing(self, model):
+        with LINE.join("somebody", "write") as ahead:
+            assert ahead.wait(60.0)
+            runs = [
+                trajectory_writer.run_of(
+                    f"seven {number}", self.wish(model, seed=70 + number), DEPTH
+                )
+                for number in range(3)
+            ]
+            stands(lambda: [run.waiting[:1] for run in runs] == ["1", "2", "3"])
+            runs[1].stop()
+            runs[1].join(60.0)
+            assert runs[1].over
+            assert runs[1].stopped
+            assert runs[1].walks == ()
+            assert runs[2].waiting.startswith("2 ahead of you")
+        for run in (runs[0], runs[2]):
+            run.join(60.0)
+            assert (run.error, run.stopped, run.waiting) == (None, False, "")
+            assert run.written > 0
+
+    def test_the_same_wish_in_line_twice_is_written_once(self, model, monkeypatch):
+        with LINE.join("somebody", "write") as ahead:
+            assert ahead.wait(60.0)
+            one, other = (
+                trajectory_writer.run_of(f"eight {number}", self.wish(model, seed=81), DEPTH)
+                for number in range(2)
+            )
+            assert one is not other
+            stands(lambda: other.waiting.startswith("2 ahead"))
+            written = []
+            write = trajectory_writer.write_walks
+            monkeypatch.setattr(
+                trajectory_writer,
+                "write_walks",
+                lambda *given: written.append(given) or write(*given),
+            )
+        one.join(60.0)
+        other.join(60.0)
+        assert len(written) == 1
+        assert other.walks is one.walks
+
+    def test_the_page_says_where_it_stands(self, model):
+        with LINE.join("somebody", "write") as ahead:
+            assert ahead.wait(60.0)
+            given = {"model": model, "prompt": PROMPT, "steps": "6", "seed": "91"}
+            app = open_page("trajectories", **given)
+            until(app, lambda app: "In line for the model: 1 ahead of you" in bar(app))
+            healthy(app)
+            app.button(key="trajectories:stop").click().run()
+            until(app, lambda app: "You left the line" in said(app))
+        [write] = [it for it in app.button if it.label == "Write"]
+        whole(write.click().run())
+
+    def test_a_reading_waits_for_its_turn(self, model):
+        """On the page's own thread; the place is shown meanwhile."""
+        place = LINE.join("somebody", "write")
+        threading.Timer(1.5, place.leave).start()
+        begun = time.monotonic()
+        prompt = "the moon waits in line"
+        app = healthy(open_page("trajectories", model=model, show="lens", prompt=prompt))
+        assert time.monotonic() - begun > 1.0
+        assert "lens stage" in scenes(app)
 
     def test_a_fault_is_told(self, model, monkeypatch):
         monkeypatch.setattr(trajectory_writer, "write_walks", None)

@@ -20,7 +20,7 @@ from typing import IO, Any
 
 from core.errors import JobFailed
 from core.jobs.job import Job, Status
-from core.site import share_cores
+from core.site import share_cores, whole_machine
 
 RECIPES = "core.pipeline:RECIPES"
 GRACE_SECONDS = 3.0  # from a request to stop until the process is ended
@@ -193,7 +193,7 @@ class Runner:
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=log,
-                    env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+                    env={**whole_machine(), "PYTHONPATH": os.pathsep.join(paths)},
                     start_new_session=True,  # Ctrl-C in the terminal is for the app to handle
                 )
         except OSError as fault:

@@ -18,6 +18,7 @@ from core.figures.layers import (
 )
 from core.figures.scene import Mover, Picture, Player, Scene, Strip
 from core.figures.tokens import OKABE_ITO
+from core.kept import Kept
 from core.permalink import LayersView
 from core.pipeline.layer_pictures import LayerPicture, ground_of, layer_picture
 from core.pipeline.reading import identity
@@ -28,6 +29,7 @@ from core.ui.prose import plain
 from core.ui.stage import mount, tokens
 from core.ui.state import bench, remember, widget
 from core.ui.tables import safe_csv
+from core.ui.turns import kept_or_made
 
 SENSES = (OKABE_ITO[4], OKABE_ITO[5], OKABE_ITO[2], OKABE_ITO[3], OKABE_ITO[1], OKABE_ITO[0])
 SECONDS = 8.4
@@ -42,6 +44,8 @@ Nobody has labelled these sentences. In each layer the occurrences are cut into 
 (spherical k-means). Any cloud can be cut in two, so chance is what the same cut gives in 40 normal
 clouds of the same mean and spread: its mean, and the value that 95% of them stay below.
 """
+
+_readings: Kept[Senses] = Kept(12)
 
 
 def senses_view(seen: LayersView) -> LayersView:
@@ -115,11 +119,14 @@ def _found_or_stop(seen: LayersView, own: tuple[Labelled, ...]) -> Senses:
         st.stop()
 
 
-@st.cache_resource(max_entries=12, show_spinner="Reading the sentences; the model is loaded first")
-def _found(model: str, stamp: str, word: str, own: tuple[Labelled, ...]) -> Senses:  # noqa: ARG001
-    if own or word in prepared_senses():
-        return senses(model, word, own or None)
-    return grouped_senses(model, word)
+def _found(model: str, stamp: str, word: str, own: tuple[Labelled, ...]) -> Senses:
+    def made() -> Senses:
+        with st.spinner("Reading the sentences; the model is loaded first"):
+            if own or word in prepared_senses():
+                return senses(model, word, own or None)
+            return grouped_senses(model, word)
+
+    return kept_or_made(_readings, (model, stamp, word, own), made, "read")
 
 
 def _picture(model: str, found: Senses) -> LayerPicture:

@@ -12,6 +12,7 @@ from core.errors import MeaningSpaceError
 from core.figures.layers import layer_colours, layer_name, layers_map, runs_of
 from core.figures.scene import Items, Mover, Picture, Player, Scene, Strip
 from core.figures.tokens import OKABE_ITO
+from core.kept import Kept
 from core.permalink import MAX_TEXT, LayersView
 from core.pipeline.layer_pictures import (
     Ground,
@@ -42,6 +43,7 @@ from core.ui.stage import dark, mount, tokens
 from core.ui.state import bench, forget_widgets, remember, widget
 from core.ui.tables import safe_csv
 from core.ui.truth import truth_line
+from core.ui.turns import kept_or_made
 
 MOST_SENTENCES = 12
 MOST_DRAWN = 120  # tokens that walk
@@ -72,6 +74,8 @@ DISTORTS = {
     "each": "A fit for each layer, as it comes: only who is near whom counts; the movement "
     "between two layers means nothing.",
 }
+
+_readings: Kept[States] = Kept(12)
 
 
 @dataclass(frozen=True, eq=False)
@@ -227,9 +231,12 @@ def states_or_stop(model: str, sentences: tuple[str, ...]) -> States:
     return states
 
 
-@st.cache_resource(max_entries=12, show_spinner="Reading with the model; it is loaded first")
-def _states(model: str, stamp: str, sentences: tuple[str, ...]) -> States:  # noqa: ARG001 - the key
-    return hidden_states(sentences, reader(model), FULL, truncate=True)
+def _states(model: str, stamp: str, sentences: tuple[str, ...]) -> States:
+    def made() -> States:
+        with st.spinner("Reading with the model; it is loaded first"):
+            return hidden_states(sentences, reader(model), FULL, truncate=True)
+
+    return kept_or_made(_readings, (model, stamp, sentences), made, "read")
 
 
 def ground_or_wait(model: str) -> Ground:

@@ -18,7 +18,7 @@ from streamlit.starlette import App
 from uvicorn import Config, Server
 
 from core.errors import InvalidSpecification, MeaningSpaceError
-from core.site import site_root
+from core.site import leave_a_core, site_root
 from core.ui import blobs
 from core.ui.binding import HERE, address_of, listen, url_of
 from core.ui.gate import Gate, own_names
@@ -116,6 +116,7 @@ def main() -> int:
     options = parser.parse_args()
     began = time.perf_counter()
     raise_descriptor_limit()
+    leave_a_core()
     try:
         host = address_of(options.host)
         listening = listen(host, options.port)

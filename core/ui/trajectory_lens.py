@@ -11,8 +11,10 @@ from core.errors import MeaningSpaceError
 from core.figures.layers import Curve, curve_legend, layer_curves, layer_name
 from core.figures.lens import Shade, grid_height, lens_figure, visible
 from core.figures.scene import Items, Picture, Scene
+from core.kept import Kept
 from core.permalink import MAX_TEXT, TrajectoriesView
 from core.pipeline.lenses import (
+    Gaps,
     Lens,
     fitted_lens,
     grid_table,
@@ -29,6 +31,7 @@ from core.ui.stage import dark, mount, tokens
 from core.ui.state import bench, remember, widget
 from core.ui.tables import safe_csv
 from core.ui.trajectory_rise import rise
+from core.ui.turns import kept_or_made
 
 DEFAULT = "The Eiffel Tower stands in the city of"
 MOST = 48  # tokens in the grid: more have no room for words
@@ -57,6 +60,9 @@ NOT_PROVEN = """
 - The line where an answer appears is about the likeliest word only. The word can be second for many
   layers before.
 """
+
+_grids: Kept[LensGrid] = Kept(12)
+_gaps: Kept[Gaps] = Kept(48)
 
 
 def lens_view(seen: TrajectoriesView) -> TrajectoriesView:
@@ -129,11 +135,14 @@ def _fit(model: str) -> None:
         watch(job_id, "Fit the lens", lambda: has_lens(bench(), model))
 
 
-@st.cache_resource(max_entries=12, show_spinner="Reading every layer")
-def _read(model: str, stamp: str, text: str, kind: str) -> LensGrid:  # noqa: ARG001 - the key
-    lm = speaker(model)
-    cut = lm.own_text(lm.ids(text)[:MOST]) if len(lm.ids(text)) > MOST else text
-    return read_layers(bench(), model, cut, kind)
+def _read(model: str, stamp: str, text: str, kind: str) -> LensGrid:
+    def made() -> LensGrid:
+        with st.spinner("Reading every layer"):
+            lm = speaker(model)
+            cut = lm.own_text(lm.ids(text)[:MOST]) if len(lm.ids(text)) > MOST else text
+            return read_layers(bench(), model, cut, kind)
+
+    return kept_or_made(_grids, (model, stamp, text, kind), made, "read")
 
 
 def _stamp(model: str, kind: str) -> str:
@@ -259,8 +268,10 @@ def _apart(model: str, lm: LanguageModel, grid: LensGrid, chosen: int) -> None:
     if not has_lens(bench(), model):
         return
     try:
-        found = lens_gaps(
-            lm, np.ascontiguousarray(grid.states[:, chosen]), fitted_lens(bench(), model).fitted
+        states = np.ascontiguousarray(grid.states[:, chosen])
+        key = (model, lens_key(model), tuple(grid.ids), chosen)
+        found = kept_or_made(
+            _gaps, key, lambda: lens_gaps(lm, states, fitted_lens(bench(), model).fitted), "read"
         )
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/error:")

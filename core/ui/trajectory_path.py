@@ -1,7 +1,7 @@
 """The path view: a text grows through the picture, with fans of what it might have said."""
 
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TypeVar
 
@@ -37,6 +37,7 @@ from core.ui.trajectory_writer import (
     walks_in,
 )
 from core.ui.truth import truth_line
+from core.ui.turns import turn
 
 T = TypeVar("T")
 POLL_SECONDS = 0.5
@@ -80,12 +81,12 @@ def path_view(seen: TrajectoriesView) -> TrajectoriesView:
         second_of(seen, layer)  # what cannot be laid beside is said once, here
     drawn = None
     with stage:
-        if run.over and run.error is None:
+        if run.over and run.error is None and run.walks:
             drawn = _drawn(seen, run, layer, behind)
             if drawn is None:
                 return seen
         _stage(seen, run, layer, behind, drawn)
-    if run.error is not None:
+    if run.over and drawn is None:
         return seen
     if drawn is not None:
         with panel:
@@ -117,17 +118,30 @@ def _wish(seen: TrajectoriesView) -> Wish:
 def _stage(
     seen: TrajectoriesView, run: Run, layer: int, behind: Backdrop, whole: Drawn | None
 ) -> None:
-    """The line of what happens, and the picture; anew every moment while the text grows."""
-    live = whole is None and run.error is None
+    """The line of what happens, and the picture; anew every moment while the text grows. While it
+    stands in line, only its place is."""
+    live = whole is None and not run.over
+    standing = live and bool(run.waiting)
 
-    @st.fragment(run_every=POLL_SECONDS if live else None)
-    def stage() -> None:
-        if st.session_state.pop("trajectory stepped", False) or (live and run.over):
+    @st.fragment(run_every=POLL_SECONDS if standing else None)
+    def in_line() -> None:
+        if not run.waiting:
             st.rerun()
         run_of(visitor(), run.wish, layer)  # somebody is watching
         _status(run)
+
+    @st.fragment(run_every=POLL_SECONDS if live and not standing else None)
+    def stage() -> None:
+        turned = live and not standing and (run.over or bool(run.waiting))
+        if st.session_state.pop("trajectory stepped", False) or turned:
+            st.rerun()
+        if not standing:
+            run_of(visitor(), run.wish, layer)
+            _status(run)
         mount(scene_of(whole or _growing(seen, run, layer, behind)), STAGE, on_step=_step)
 
+    if standing:
+        in_line()
     stage()
 
 
@@ -144,12 +158,16 @@ def _status(run: Run) -> None:
         return
     wanted = run.wish.sampling.steps
     if not run.over:
-        said = f"{run.doing}, {run.written} of {wanted} tokens" if run.walks else run.doing
+        waiting, doing = run.waiting, run.doing
+        said = f"{doing}, {run.written} of {wanted} tokens" if run.walks else doing
+        if waiting:
+            said = f"In line for the model: {waiting}"
+            said += f". {run.written} tokens are written" if run.walks else ""
         words.progress(min(1.0, run.written / wanted), text=said)
         pressed = button.button(
-            "Stop",
+            "Leave" if waiting and run.can_stop else "Stop",
             key=widget("trajectories", "stop"),
-            help="Stop writing; what is written is kept",
+            help="Leave the line" if waiting else "Stop writing; what is written is kept",
             width="stretch",
             disabled=not run.can_stop,
         )
@@ -157,6 +175,9 @@ def _status(run: Run) -> None:
             run.stop()
         return
     ended = ""
+    if not run.walks:
+        words.caption("You left the line. Press Write to stand in it again.")
+        return
     if run.stopped:
         ended = "Stopped. Press Write to begin again. "
     elif run.written < wanted:
@@ -195,7 +216,10 @@ def _drawn(seen: TrajectoriesView, run: Run, layer: int, behind: Backdrop) -> Dr
     wish = run.wish
     known = run.layer == layer and fans_known(wish, run.walks[0], layer)
     waiting = "Reading the text in this layer, with the words it did not choose"
-    with nullcontext() if known else st.spinner(waiting):
+    with ExitStack() as made:
+        if not known:
+            made.enter_context(turn("read"))
+            made.enter_context(st.spinner(waiting))
         walks = _or_said(lambda: walks_in(run, layer))
         if walks is None:
             return None

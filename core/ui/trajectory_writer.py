@@ -1,7 +1,7 @@
 """Texts that are written while somebody watches: a thread for each, which can be stopped.
 
-A person has one text in the making; another one ends it. What is finished is kept for everybody,
-so that the same wish is answered at once.
+A person has one text in the making; another one ends it. They are written in turn (turns.py). What
+is finished is kept for everybody, so that the same wish is answered at once.
 """
 
 import threading
@@ -13,10 +13,12 @@ from dataclasses import dataclass
 
 from core.decode.sampling import Sampling
 from core.errors import JobFailed, MeaningSpaceError
+from core.jobs.line import Place, place_words
 from core.kept import Kept
 from core.pipeline.fans import Said, Spread, said_next, spreads
 from core.pipeline.speaking import speaker, speaker_identity
 from core.pipeline.trajectory import FIRST, Walk, Walks, read_walks, shuffled, write_walks
+from core.ui.turns import LINE, LOOK_SECONDS, kept_or_made, taken
 
 LOADING, WRITING, LOOKING = "Loading the model", "Writing", "Looking at the words it did not choose"
 ALONG = 10  # words of the fan at every step
@@ -37,12 +39,14 @@ class Wish:
 
 
 class Run:
-    """One text in the making. ``walks`` are what is there so far, in ``layer``; ``doing`` says what
-    happens now; once it is ``over``, ``error`` says why where nothing came of it."""
+    """One person's text in the making. ``walks`` are what is there so far, in ``layer``; ``doing``
+    says what happens now; once it is ``over``, ``error`` says why where nothing came of it."""
 
-    def __init__(self, wish: Wish, layer: int) -> None:
+    def __init__(self, person: str, wish: Wish, layer: int) -> None:
+        self.person = person
         self.wish = wish
         self.layer = layer
+        self._place: Place | None = None
         self.walks: Walks = ()
         self.doing = LOADING
         self.error: MeaningSpaceError | None = None
@@ -74,14 +78,29 @@ class Run:
         """Whether there is anything left to stop: not once all is written."""
         return not (self.over or self._stop.is_set() or self.doing == LOOKING)
 
+    @property
+    def waiting(self) -> str:
+        """Its place in line, in words; "" once it is its turn."""
+        return "" if self._place is None or self.over else place_words(self._place)
+
     def _keep_on(self, walks: Walks) -> bool:
         self.walks = walks
-        self.stopped = self._stop.is_set() or time.monotonic() - self.seen > UNWATCHED
+        self.stopped = self._given_up()
         return not self.stopped
+
+    def _given_up(self) -> bool:
+        return self._stop.is_set() or time.monotonic() - self.seen > UNWATCHED
 
     def _work(self) -> None:
         try:
-            self._write()
+            with LINE.join(self.person, "write") as self._place:
+                if self._turn_comes(self._place):
+                    self._write()
+                else:
+                    self.stopped = True
+            with LINE.join(self.person, "look") as self._place:
+                if self.walks and self._turn_comes(self._place):
+                    self._look()
         except MeaningSpaceError as error:
             self.error = error
         except Exception as error:  # a thread has nobody else to tell
@@ -93,17 +112,37 @@ class Run:
         finally:
             self.over = True
 
+    def _turn_comes(self, place: Place) -> bool:
+        """Wait for the turn; False where the text was given up meanwhile."""
+        while not place.wait(LOOK_SECONDS):
+            if self._given_up():
+                return False
+        return True
+
     def _write(self) -> None:
         wish, layer = self.wish, self.layer
-        lm = speaker(wish.model)
-        ids = lm.ids(wish.prompt, room=wish.sampling.steps)
-        self.doing = WRITING
-        walks = write_walks(lm, ids, wish.sampling, layer, wish.samples, self._keep_on)
-        _readings.put(_reading_key(wish, texts_of(walks), len(ids), layer), walks)
-        self.walks = walks
+        with _lock:
+            same = _whole.get(wish)
+        if same is not None:  # somebody else's, while this one stood in line
+            self.walks, self.layer = same.walks, same.layer
+            return
+        with taken():
+            lm = speaker(wish.model)
+            ids = lm.ids(wish.prompt, room=wish.sampling.steps)
+            self.doing = WRITING
+            walks = write_walks(lm, ids, wish.sampling, layer, wish.samples, self._keep_on)
+            _readings.put(_reading_key(wish, texts_of(walks), len(ids), layer), walks)
+            self.walks = walks
+            self.doing = LOOKING
+        if not self.stopped:
+            _keep_whole(self)
+
+    def _look(self) -> None:
         self.doing = LOOKING
-        with suppress(MeaningSpaceError):  # the text is there; the page asks again, and says why
-            fans_along(wish, walks[0], layer)
+        # The text is there; where this fails, the page asks again, and says why.
+        with taken(), suppress(MeaningSpaceError):
+            fans_along(self.wish, self.walks[0], self.layer)
+            said_of(self.wish.model, texts_of(self.walks)[0])
 
 
 _runs: dict[str, Run] = {}  # of each person
@@ -140,11 +179,13 @@ def run_of(visitor: str, wish: Wish, layer: int, afresh: bool = False) -> Run:
         own = _runs.get(visitor)
         if own is not None and own.wish == wish and not (afresh and (own.stopped or own.error)):
             own.seen = time.monotonic()
-            _keep_whole(own)
             return own
         if own is not None:
             own.stop()
-        run = _whole.get(wish) or Run(wish, layer).start()
+        whole = _whole.get(wish)
+        if whole is not None and whole.error is not None:
+            whole = None
+        run = whole or Run(visitor, wish, layer).start()
         _runs[visitor] = run
         while len(_runs) > 200:
             _runs.pop(next(iter(_runs)))
@@ -152,7 +193,8 @@ def run_of(visitor: str, wish: Wish, layer: int, afresh: bool = False) -> Run:
 
 
 def _keep_whole(run: Run) -> None:
-    if run.over and not run.stopped and run.error is None:
+    """A text that was written to its end is everybody's who wishes the same."""
+    with _lock:
         _whole[run.wish] = run
         while len(_whole) > MOST_WHOLE:
             _whole.popitem(last=False)
@@ -170,22 +212,28 @@ def walks_in(run: Run, layer: int) -> Walks:
     """A finished run's texts in a layer: those it was written in, else read once more."""
     texts, wish = texts_of(run.walks), run.wish
     begun = run.walks[0].begun
-    return _readings.get(
+    return kept_or_made(
+        _readings,
         _reading_key(wish, texts, begun, layer),
         lambda: read_walks(speaker(wish.model), texts, layer, begun),
+        "read",
     )
 
 
 def reading_of(model: str, ids: tuple[int, ...], layer: int) -> Walk:
     """Any text of tokens in a layer of a model."""
     key = (model, speaker_identity(model), ids, layer)
-    return _readings.get(key, lambda: read_walks(speaker(model), [ids], layer))[0]
+    return kept_or_made(_readings, key, lambda: read_walks(speaker(model), [ids], layer), "read")[0]
 
 
 def shuffle_of(wish: Wish, walk: Walk, layer: int) -> Walk:
     """The shuffled control of a text."""
     key = ("shuffled", wish.identity, tuple(walk.ids.tolist()), layer)
-    return _readings.get(key, lambda: (shuffled(speaker(wish.model), walk, layer),))[0]
+
+    def made() -> Walks:
+        return (shuffled(speaker(wish.model), walk, layer),)
+
+    return kept_or_made(_readings, key, made, "read")[0]
 
 
 def fans_along(wish: Wish, walk: Walk, layer: int, k: int = ALONG) -> list[Spread]:
@@ -197,7 +245,7 @@ def fans_along(wish: Wish, walk: Walk, layer: int, k: int = ALONG) -> list[Sprea
         positions = range(FIRST, min(len(walk), FIRST + MOST_FANS, lm.window - 1))
         return spreads(lm, walk.ids.tolist(), k, layer, positions) if positions else []
 
-    return _fans.get(_fan_key(wish, walk, layer, k), made)
+    return kept_or_made(_fans, _fan_key(wish, walk, layer, k), made, "look")
 
 
 def fans_known(wish: Wish, walk: Walk, layer: int) -> bool:
@@ -208,7 +256,7 @@ def fans_known(wish: Wish, walk: Walk, layer: int) -> bool:
 def said_of(model: str, ids: tuple[int, ...]) -> Said:
     """(t, v) what a model expects after each token of a text."""
     key = (model, speaker_identity(model), ids)
-    return _said.get(key, lambda: said_next(speaker(model), ids))
+    return kept_or_made(_said, key, lambda: said_next(speaker(model), ids), "read")
 
 
 def _reading_key(
