@@ -107,7 +107,7 @@ def chosen_panel(seen: MapView, space: Space) -> None:
     if row is None and "mean of" in found.query.how:
         st.caption("This space is a table: a new text is the mean of the rows of its pieces.")
     listed = [
-        (space.texts[near], float(cosine), int(near))
+        (space.address(int(near)), float(cosine), int(near))
         for near, cosine in zip(found.rows, found.cosines, strict=True)
     ]
     st.caption("Nearest, by cosine", help="Measured in all dimensions, not in the picture.")

@@ -75,9 +75,9 @@ def chosen_in_both(seen: CompareView, pair: Pair) -> None:
 
 
 def _list(pair: Pair, found: dict[int, float], label: str, key: str) -> None:
-    texts = pair.comparison.a.texts
+    address = pair.comparison.a.address  # of equal texts each is told by its id
     rows: Sequence[tuple[str, float, int]] = [
-        (texts[row], cosine, row) for row, cosine in found.items()
+        (address(row), cosine, row) for row, cosine in found.items()
     ]
     neighbor_list(rows, label, key, choose_from(key, among_drawn=False))
 

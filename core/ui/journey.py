@@ -203,6 +203,7 @@ def steps_table(journey: Journey) -> pd.DataFrame:
         table["word"] = journey.words(report)
         texts = journey.space.texts
         table["nearest"] = [texts[row] for row in report.nearest[:, 0]]
+        table["nearest id"] = [journey.space.ids[row] for row in report.nearest[:, 0]]
         table["cosine"] = report.nearest_cosines[:, 0]
         table["nearest without waypoints"] = [
             ", ".join(texts[row] for row in rows) for rows in report.nearest_without[:, :5]
