@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from core.spaces.space import Space
 
 MARK = "#"
+PIECE = "piece"  # the kind of item that only a table of tokens has
 DOCUMENT = "document"  # the column that says in which text an item stands
 MOST_MARKS = 40  # of those in an address, tried from the front
 LONGEST = 500  # characters of a text in an address
@@ -71,7 +72,14 @@ def occurrences(texts: Sequence[Hashable]) -> tuple[npt.NDArray[np.int64], npt.N
 
 
 def has_own_ids(space: "Space") -> bool:
-    """Whether the ids say more than texts, their repetition, and the order of the rows."""
+    """Whether the ids say more than texts, their repetition, and the order of the rows.
+
+    Those of a table of tokens do not: they are the texts as one tokenizer writes them, ``Ġdog``
+    or ``▁dog``.
+    """
+    kinds = space.metadata.get("kind")
+    if kinds is not None and bool((kinds == PIECE).any()):
+        return False
     if space.ids == space.texts or space.ids == _numbered(space.ids):
         return False
     pairs = zip(space.ids, space.texts, strict=True)
@@ -90,8 +98,7 @@ class Join:
 
     ``by`` is "id", where both spaces have ids of their own, else "text": then the first *the* of
     one is that of the other, and the second the second, a document at a time where both have
-    documents. ``renamed`` items have one id and two
-    texts.
+    documents. ``renamed`` items have one id and two texts.
     """
 
     a: Rows

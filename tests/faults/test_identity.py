@@ -150,6 +150,22 @@ def test_without_ids_the_second_of_equal_texts_is_the_second() -> None:
     assert join(a, a).left_out == (0, 0)
 
 
+def test_tables_of_tokens_are_joined_by_what_the_tokens_say() -> None:
+    kinds = pd.DataFrame({"kind": ["word", "word", "piece"]})
+    one, other = (
+        Space.create(
+            ["dog", "sea", "##s"],
+            np.eye(3),
+            Provenance("demo", "by hand"),
+            ids=[f"{mark}dog", f"{mark}sea", "s"],
+            metadata=kinds,
+        )
+        for mark in "Ġ▁"
+    )
+    assert join(one, other).by == "text"
+    assert join(one, other).left_out == (0, 0)
+
+
 def test_tokens_of_documents_are_joined_in_their_document() -> None:
     """One model reads more of each text than the other: its further *the* shift no other one."""
     places = [(["the", "sea", "the", "the", "cat"], "aabbb"), (["the", "the", "cat"], "abb")]
