@@ -67,7 +67,7 @@ def layer(name: str, space: Space, spec: Spec) -> Layer | None:
     if name in makers:
         return makers[name]()
     if name.startswith(OWN) and name in space.metadata:
-        return own_column(space.metadata[name], own_name(name), tokens(), dark())
+        return own_column(space.metadata[name], own_name(name)[:40], tokens(), dark())
     if name == "cluster" and spec.dims == 2 and bench().has_regions(space, spec):
         return clusters(bench().regions(space, spec).cluster, tokens())
     if name == "faithfulness" and bench().has_faithfulness(space, spec):
@@ -77,7 +77,7 @@ def layer(name: str, space: Space, spec: Spec) -> Layer | None:
 
 def layer_name(name: str) -> str:
     """What a layer is called; a column of one's own by its own name, marked as such."""
-    return f"{own_name(name)} (own column)" if name.startswith(OWN) else NAMES.get(name, name)
+    return f"{own_name(name):.40} (own column)" if name.startswith(OWN) else NAMES.get(name, name)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -118,7 +118,9 @@ def _details(digest: str, _space: Space) -> list[str]:  # noqa: ARG001 - the dig
         parts.append(pd.Series([f"no. {r + 1:,} in English" if r >= 0 else "" for r in rank]))
     if "document" in table:
         parts.append(table["document"].fillna("").astype(str))
-    parts += [_said(table[column], own_name(column)) for column in own_columns(table)[:MOST_TOLD]]
+    parts += [
+        _said(table[column], own_name(column)[:40]) for column in own_columns(table)[:MOST_TOLD]
+    ]
     rows = zip(*(part.tolist() for part in parts), strict=True)
     return [" · ".join(filter(None, row)) for row in rows]
 
