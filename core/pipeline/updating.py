@@ -4,8 +4,6 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from core.errors import InvalidVectors, Unsupported
 from core.spaces.io import read_vectors
 from core.students import folder
@@ -30,8 +28,13 @@ def update(bench: "Bench", key: str, file: Path, out: Path) -> dict[str, Any]:
             "hybrid, which takes new items without learning: train one, or train this one again"
         )
     given = read_vectors(file)
-    vectors = np.ascontiguousarray(given.vectors, dtype=np.float32)
-    if vectors.ndim != 2 or vectors.shape[1] != student.dim:
+    if given.repeated:
+        raise InvalidVectors(
+            f"found {given.repeated:,} texts more than once in {file.name}; expected each once, "
+            "since a student knows an item by its text: remove the others"
+        )
+    vectors = given.vectors
+    if vectors.shape[1] != student.dim:
         raise InvalidVectors(
             f"found vectors of {vectors.shape[-1]} dimensions in {file}; expected {student.dim}, "
             f"as {student.origin.teacher} has: take them from the same teacher"

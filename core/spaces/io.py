@@ -4,28 +4,29 @@
 |---|---|---|
 | word2vec text and binary, GloVe text, fastText .vec | in the file | in the file |
 | .npz | key ``words`` | key ``vectors`` |
-| .npy | NAME.txt or NAME.words.txt beside it, one a line | the array |
+| .npy | NAME.txt, NAME.tsv or metadata.tsv beside it, one a line | the array |
+| TensorBoard's tensors, numbers in text | the same | in the file |
 | Parquet | a text column (``id`` and other columns are kept) | a column of lists |
 
-The content says what a file is, and its name must not say otherwise. Nothing is unpickled.
+The content says what a file is, and its name must not say otherwise. What a file promises is held
+against its size and the memory there is before it is believed. Nothing is unpickled.
 """
 
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from core.errors import InvalidVectors, UnreadableFile
-from core.spaces.textvectors import EXPECTED, duplicates, read_keyed
-from core.spaces.words import lines_of
-
-WORD_KEYS = ("words", "texts", "tokens")
-TEXT_COLUMNS = ("text", "word", "token", "item", "name", "index")
-VECTOR_COLUMNS = ("vector", "embedding", "vectors", "embeddings")
+from core.spaces.arrays import as_table, read_npy, read_npz, require_npy, require_npz
+from core.spaces.binaryvectors import read_binary
+from core.spaces.bounds import as_float32
+from core.spaces.parquet import read_parquet, require_parquet
+from core.spaces.sidefile import SHARED, beside, read_words
+from core.spaces.texts import told_apart
+from core.spaces.textvectors import EXPECTED, first_numbers, layout_of, read_text
 
 SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"\x93NUMPY", "npy"),
@@ -48,34 +49,99 @@ NAMED = {".npy": "npy", ".npz": "npz", ".parquet": "parquet"}
 
 @dataclass(frozen=True)
 class NamedVectors:
-    """What a file held: n texts, (n, d) vectors not checked yet, ids, further columns."""
+    """What a file held: n texts, (n, d) float32 vectors that may not be finite, and n unique ids,
+    unless the file's own are not; further columns.
+
+    Without ids of their own equal texts are told apart by number: ``the``, ``the#2``. ``repeated``
+    says how many texts come more than once.
+    """
 
     texts: tuple[str, ...]
-    vectors: npt.NDArray[Any]
+    vectors: npt.NDArray[np.float32]
     format: str
-    ids: tuple[str, ...] | None = None
+    ids: tuple[str, ...]
     metadata: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    @property
+    def repeated(self) -> int:
+        """How many different texts come more than once."""
+        return int((pd.Series(self.texts, dtype=object).value_counts() > 1).sum())
 
 
 def read_vectors(path: Path) -> NamedVectors:
     """Read a file of vectors, whatever its format.
 
-    Raises UnreadableFile when the file is not what was expected, InvalidVectors when its rows
-    are ragged, not numbers, or name a word twice.
+    Raises UnreadableFile when the file is not what was expected or promises too much,
+    InvalidVectors when its rows are ragged, not numbers, or too large or small for float32.
+    """
+    kind = _kind(path)
+    ids: tuple[str, ...] | None = None
+    columns = pd.DataFrame()
+    if kind == "npy":
+        vectors = as_table(read_npy(path), path.name)
+        texts, columns = read_words(_words_of(path), len(vectors))
+    elif kind == "npz":
+        texts, vectors = read_npz(path)
+    elif kind == "parquet":
+        kind = "Parquet"
+        texts, vectors, ids, columns = read_parquet(path)
+    else:
+        kind, texts, vectors, columns = _read_keyed(path)
+    vectors = as_table(vectors, path.name)
+    if len(texts) != len(vectors):
+        raise InvalidVectors(
+            f"found {len(texts):,} words and an array of shape {vectors.shape} in {path.name}; "
+            "expected (n, d) vectors with one word each"
+        )
+    ids = told_apart(texts) if ids is None else ids
+    return NamedVectors(texts, as_float32(vectors, path.name), kind, ids, columns)
+
+
+def require_readable(path: Path) -> None:
+    """Raise what the first bytes and the promises of a file already tell, reading hardly any of it.
+
+    A file of gigabytes need not be read or digested to learn that it holds no vectors.
     """
     kind = _kind(path)
     if kind == "npy":
-        found = _read_npy(path)
+        _words_of(path)
+        require_npy(path)
     elif kind == "npz":
-        found = _read_npz(path)
+        require_npz(path)
     elif kind == "parquet":
-        found = _read_parquet(path)
+        require_parquet(path)
     else:
-        words, vectors, format_ = read_keyed(path)
-        found = NamedVectors(words, vectors, format_)
-    if found.ids is None:
-        _require_once(found.texts, path)
-    return found
+        layout_of(path)
+
+
+def needs_words(path: Path) -> bool:
+    """Whether :func:`read_vectors` reads the file of words beside this one too.
+
+    Raises UnreadableFile as :func:`require_readable` does.
+    """
+    kind = _kind(path)
+    return kind == "npy" or (kind == "keyed" and layout_of(path).wordless)
+
+
+def _read_keyed(path: Path) -> tuple[str, tuple[str, ...], npt.NDArray[np.float32], pd.DataFrame]:
+    layout = layout_of(path)
+    texts, vectors = read_binary(path, layout) if layout.binary else read_text(path, layout)
+    first = first_numbers(texts) if layout.wordless else None
+    if first is None:
+        return layout.format, texts, vectors, pd.DataFrame()
+    vectors = np.concatenate([first, vectors], axis=1)
+    texts, columns = read_words(_words_of(path), len(vectors))
+    return "numbers in text", texts, vectors, columns
+
+
+def _words_of(path: Path) -> Path:
+    words = beside(path)
+    if words is None:
+        raise UnreadableFile(
+            f"found {path.name} without words; expected {path.with_suffix('.txt').name} or "
+            f"{SHARED} beside it, one word a line: add it"
+        )
+    return words
 
 
 def _kind(path: Path) -> str:
@@ -103,153 +169,3 @@ def _kind(path: Path) -> str:
             "save it again"
         )
     return kind
-
-
-def _read_npy(path: Path) -> NamedVectors:
-    sidecars = [path.with_suffix(".words.txt"), path.with_suffix(".txt")]
-    beside = next((it for it in sidecars if it.is_file()), None)
-    if beside is None:
-        raise UnreadableFile(
-            f"found {path.name} without words; expected {sidecars[1].name} beside it, "
-            "one word a line: add it"
-        )
-    vectors = _array(path, path.name)
-    try:
-        words = lines_of(beside.read_text(encoding="utf-8"))
-    except UnicodeDecodeError:
-        raise UnreadableFile(
-            f"found bytes in {beside.name} that are not UTF-8; expected text: save it as UTF-8"
-        ) from None
-    _require_as_many(words, vectors, f"{beside.name} and {path.name}")
-    return NamedVectors(tuple(words), vectors, "npy")
-
-
-def _read_npz(path: Path) -> NamedVectors:
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            key = next((key for key in WORD_KEYS if key in archive), None)
-            if key is None or "vectors" not in archive:
-                held = ", ".join(archive.files) or "nothing"
-                raise UnreadableFile(
-                    f"found {held} in {path.name}; expected the keys words and vectors: "
-                    "np.savez(file, words=words, vectors=vectors)"
-                )
-            words, vectors = archive[key], archive["vectors"]
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise _refused(path.name, error) from None
-    if words.dtype.kind != "U":
-        raise UnreadableFile(
-            f"found {words.dtype} words in {path.name}; expected text: np.array(words, dtype=str)"
-        )
-    texts = tuple(str(word) for word in words.ravel())
-    _require_as_many(texts, vectors, path.name)
-    return NamedVectors(texts, vectors, "npz")
-
-
-def _read_parquet(path: Path) -> NamedVectors:
-    import pyarrow
-    import pyarrow.parquet
-
-    try:
-        table = pyarrow.parquet.read_table(path)
-    except (pyarrow.ArrowException, OSError) as error:
-        raise _refused(path.name, error) from None
-    vector_column = _column(table, VECTOR_COLUMNS, _is_list, "of lists of numbers", path)
-    text_column = _column(table, TEXT_COLUMNS, _is_text, "of texts", path)
-    texts = table.column(text_column).to_pylist()
-    if None in texts:
-        raise InvalidVectors(
-            f"found no text in row {texts.index(None)} of {path.name}; "
-            "expected one in each row: remove that row"
-        )
-    vectors = _rectangular(table.column(vector_column).combine_chunks(), path)
-    used = {vector_column, text_column}
-    others = [
-        column.name
-        for column in table.schema
-        if column.name not in used | {"id"} and not pyarrow.types.is_nested(column.type)
-    ]
-    ids = None
-    if "id" in table.column_names and text_column != "id":
-        ids = tuple(map(str, table.column("id").to_pylist()))
-    metadata = table.select(others).to_pandas()
-    return NamedVectors(tuple(map(str, texts)), vectors, "Parquet", ids, metadata)
-
-
-def _column(table: Any, names: tuple[str, ...], fits: Any, what: str, path: Path) -> str:
-    """The column to use: by a usual name, else the only one of its type."""
-    fitting = [column.name for column in table.schema if fits(column.type)]
-    named = [name for name in names if name in fitting]
-    if named or len(fitting) == 1:
-        return str((named or fitting)[0])
-    held = ", ".join(fitting) if fitting else "none"
-    raise UnreadableFile(
-        f"found {held} as columns {what} in {path.name}; expected one: call it {names[0]}"
-    )
-
-
-def _is_list(type_: Any) -> bool:
-    import pyarrow.types as types
-
-    lists = types.is_list(type_) or types.is_large_list(type_) or types.is_fixed_size_list(type_)
-    if not lists:
-        return False
-    return bool(types.is_floating(type_.value_type) or types.is_integer(type_.value_type))
-
-
-def _is_text(type_: Any) -> bool:
-    import pyarrow.types as types
-
-    if types.is_dictionary(type_):
-        type_ = type_.value_type
-    return bool(types.is_string(type_) or types.is_large_string(type_))
-
-
-def _rectangular(lists: Any, path: Path) -> npt.NDArray[Any]:
-    """(n, d) from a list column. Raises InvalidVectors, naming the rows that differ."""
-    import pyarrow.compute
-
-    lengths = np.asarray(pyarrow.compute.list_value_length(lists).fill_null(0), dtype=np.int64)
-    if len(lengths) == 0:
-        raise InvalidVectors(f"found no rows in {path.name}; expected at least one vector")
-    odd = np.flatnonzero(lengths != np.bincount(lengths).argmax())
-    if len(odd):
-        raise InvalidVectors(
-            f"found {len(odd)} rows of another length in {path.name}, such as row {odd[0]} with "
-            f"{lengths[odd[0]]} numbers; expected {np.bincount(lengths).argmax()} in each: "
-            "mend or remove them"
-        )
-    flat = lists.flatten().to_numpy(zero_copy_only=False)
-    return np.asarray(flat).reshape(len(lengths), -1)
-
-
-def _array(path: Path, name: str) -> npt.NDArray[Any]:
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise _refused(name, error) from None
-    return np.asarray(array)
-
-
-def _refused(name: str, error: Exception) -> UnreadableFile:
-    if "allow_pickle" in str(error) or "Object arrays" in str(error):
-        return UnreadableFile(
-            f"found Python objects in {name}, which could run code; expected plain numbers and "
-            "texts: save vectors as float32 and words as np.array(words, dtype=str)"
-        )
-    return UnreadableFile(f"found {name} damaged ({str(error)[:80]}); expected {EXPECTED}")
-
-
-def _require_as_many(words: Any, vectors: npt.NDArray[Any], where: str) -> None:
-    if vectors.ndim != 2 or len(words) != len(vectors):
-        raise InvalidVectors(
-            f"found {len(words)} words and an array of shape {vectors.shape} in {where}; "
-            "expected (n, d) vectors with one word each"
-        )
-
-
-def _require_once(texts: tuple[str, ...], path: Path) -> None:
-    seen: set[str] = set()
-    twice = dict.fromkeys(text for text in texts if text in seen or seen.add(text))  # type: ignore[func-returns-value]
-    if twice:
-        raise duplicates(list(twice), path)

@@ -1,16 +1,10 @@
 """Files that people have, as plain text: UTF-8, or an error that says what they may be instead."""
 
 from core.errors import UnreadableFile
+from core.spaces.encodings import hint
 from core.spaces.io import SIGNATURES
 
 EXPECTED = "plain text in UTF-8"
-MARKS = (  # what begins a file that says its encoding; the longer first
-    (b"\xff\xfe\x00\x00", "UTF-32"),
-    (b"\x00\x00\xfe\xff", "UTF-32"),
-    (b"\xff\xfe", "UTF-16"),
-    (b"\xfe\xff", "UTF-16"),
-)
-LEGACY = "cp1252"  # Windows' own for western Europe, of which Latin-1 is nearly a part
 MOST = 3_000_000  # characters, some half a million words
 
 
@@ -26,10 +20,8 @@ def read_plain(name: str, raw: bytes) -> str:
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as fault:
-        guess = guessed(raw)
-        hint = f" (it may be in {guess})" if guess else ""
         raise UnreadableFile(
-            f"found {name!r:.80}, which is not UTF-8 (byte {fault.start:,}){hint}; expected "
+            f"found {name!r:.80}, which is not UTF-8 (byte {fault.start:,}){hint(raw)}; expected "
             f"{EXPECTED}: open it in an editor and save it as UTF-8"
         ) from None
     return require_prose(text, f"{name!r:.80}")
@@ -55,17 +47,3 @@ def require_prose(text: str, where: str = "the box") -> str:
             f"found half a surrogate pair in {where}; expected {EXPECTED}: remove that character"
         )
     return text
-
-
-def guessed(raw: bytes) -> str:
-    """The encoding that bytes which are not UTF-8 may have; "" where nothing speaks for any."""
-    for start, name in MARKS:
-        if raw.startswith(start):
-            return name
-    if raw[:4000].count(0) > len(raw[:4000]) // 4:
-        return "UTF-16"
-    try:
-        raw.decode(LEGACY)
-    except UnicodeDecodeError:
-        return ""
-    return "Windows-1252 or Latin-1"

@@ -47,3 +47,23 @@ class TextIndex:
             if (row := rows.get(key)) is not None:
                 return row
         return self._folded.get(folded(text))
+
+
+def told_apart(texts: Sequence[str]) -> tuple[str, ...]:
+    """A unique id for each text: the text, and of equal ones the second with ``#2`` behind it.
+
+    >>> told_apart(["the", "cat", "the", "the"])
+    ('the', 'cat', 'the#2', 'the#3')
+    """
+    taken = set(texts)
+    if len(taken) == len(texts):
+        return tuple(texts)
+    last: dict[str, int] = {}
+    ids: list[str] = []
+    for text in texts:
+        last[text] = number = last.get(text, 0) + 1
+        while number > 1 and f"{text}#{number}" in taken:
+            last[text] = number = number + 1
+        ids.append(text if number == 1 else f"{text}#{number}")
+        taken.add(ids[-1])
+    return tuple(ids)

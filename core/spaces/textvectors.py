@@ -1,125 +1,163 @@
-"""word2vec text and binary, GloVe text and fastText .vec, read by gensim after a first look.
+"""word2vec text, GloVe text and fastText .vec: on each line a word and its d numbers.
 
-gensim repeats a lone number along a whole row, keeps the first of two equal words and ignores
-lines beyond the header's count, all without a word: so the lines are counted before.
+The last d fields of a line are the numbers. What stands before them is the word, which may hold
+spaces: GloVe 840B has ``. . .`` and ``at name@domain.com``, phrases do, and spaCy has a lone space.
+Fields are parted by a space or a tab.
 """
 
-import logging
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 from core.errors import InvalidVectors, UnreadableFile
+from core.spaces.bounds import as_float32, require_room
+from core.spaces.encodings import BOM, MARKS, hint
 
 EXPECTED = "word2vec, GloVe or fastText .vec text, word2vec .bin, .npz, .npy or Parquet"
-SNIFFED = 1 << 16  # bytes; a first line of 1,000 numbers fits several times
+BLOCK = 1 << 23  # bytes of lines read at once
+LONGEST_LINE = 1 << 26  # bytes; 3 million numbers
+SAMPLE_LINES, SAMPLE_BYTES = 1000, 1 << 22  # from which d is taken where no header says it
+NUMBER = re.compile(rb"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?(?:nan|inf(?:inity)?)", re.I)
+COMMA = re.compile(rb"\d,[+-]?\d")
+CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")  # what no text has, and four bytes of a float do
+
+Texts = tuple[str, ...]
 
 
-def read_keyed(path: Path) -> tuple[tuple[str, ...], npt.NDArray[Any], str]:
-    """n words, (n, d) float32, and the format's name.
+@dataclass(frozen=True)
+class Layout:
+    """What the first record says: the format, n where a header gives it, d, the byte at which the
+    first record begins, and whether numbers stand where its word should (TensorBoard's tensors)."""
 
-    Raises UnreadableFile when it is none of these formats or cut short, InvalidVectors when
-    lines are ragged, hold no numbers, or name a word twice.
-    """
-    header = _header(path)
-    if header is None:
-        _require_vector_line(path)
-        count, dim, format_ = 0, _fields(path), "GloVe text"
-    else:
-        count, dim = header
-        format_ = "word2vec binary" if _is_binary(path) else "word2vec text"
-        _require_size(path, count, dim, format_)
-    if format_ != "word2vec binary":
-        _require_lines(path, count if header else None, dim)
-    return *_load(path, format_), format_
+    format: str
+    count: int | None
+    dim: int
+    start: int
+    wordless: bool = False
+
+    @property
+    def binary(self) -> bool:
+        """Whether the numbers are four bytes each."""
+        return self.format == "word2vec binary"
 
 
-def _load(path: Path, format_: str) -> tuple[tuple[str, ...], npt.NDArray[Any]]:
-    from gensim.models import KeyedVectors
-
-    twice = _Twice()
-    logger = logging.getLogger("gensim.models.keyedvectors")
-    logger.addHandler(twice)
-    try:
-        with np.errstate(over="ignore"):  # an overflow becomes inf, which Space.create names
-            keyed = KeyedVectors.load_word2vec_format(
-                str(path), binary=format_ == "word2vec binary", no_header=format_ == "GloVe text"
-            )
-    except (ValueError, EOFError, AssertionError, UnicodeDecodeError) as error:
-        raise UnreadableFile(
-            f"found {path.name} damaged ({str(error)[:80]}); expected {format_}: get it again"
-        ) from None
-    finally:
-        logger.removeHandler(twice)
-    if twice.words:
-        raise duplicates(twice.words, path)
-    return tuple(keyed.index_to_key), keyed.vectors
-
-
-def duplicates(twice: list[str], path: Path) -> InvalidVectors:
-    """The error for words that a file gives more than once."""
-    named = ", ".join(f"{word!r:.40}" for word in twice[:5])
-    more = f" and {len(twice) - 5} more" if len(twice) > 5 else ""
-    return InvalidVectors(
-        f"found {named}{more} more than once in {path.name}; expected each word once: "
-        "remove the duplicates"
-    )
-
-
-class _Twice(logging.Handler):
-    """Collects the words that gensim says it met before."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.words: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if str(record.msg).startswith("duplicate word") and record.args:
-            self.words.append(str(record.args[0]))  # type: ignore[index]
-
-
-def _first_lines(path: Path) -> list[bytes]:
+def layout_of(path: Path) -> Layout:
+    """Told by the whole first record, however long. Raises UnreadableFile for no such format."""
     with path.open("rb") as file:
-        return file.read(SNIFFED).split(b"\n")
+        head = file.read(1 << 16)
+        for mark, encoding in MARKS:
+            if head.startswith(mark):
+                raise _not_utf8(path, f" (it is in {encoding})")
+        start = len(BOM) if head.startswith(BOM) else 0
+        file.seek(start)
+        header = _header(_line(file, path))
+        if header is not None and (record := _line(file, path, partly=True)):
+            count, dim = header
+            begins = file.seek(start) + len(_line(file, path))
+            known = "word2vec binary" if _is_binary(record, dim) else "word2vec text"
+            _require_size(path, count, dim, known)
+            return Layout(known, count, dim, begins)
+        file.seek(start)
+        dim = _usual_dim(file, path)
+        file.seek(start)
+        wordless = _is_decimal(_split(_line(file, path), -1)[0])
+        return Layout("GloVe text", None, dim, start, wordless)
 
 
-def _header(path: Path) -> tuple[int, int] | None:
-    """(n, d) when the first line is two whole numbers and more follows, else None."""
-    first, *rest = _first_lines(path)
-    fields = first.split()
-    if len(fields) == 2 and all(it.isdigit() for it in fields) and any(rest):
-        count, dim = int(fields[0]), int(fields[1])
-        return (count, dim) if count and dim else None
-    return None
-
-
-def _is_binary(path: Path) -> bool:
-    return not _is_vector_line(_first_lines(path)[1])
-
-
-def _is_vector_line(line: bytes) -> bool:
-    """Whether a line is a word and numbers, in text."""
-    try:
-        _, *numbers = line.decode("utf-8").rstrip().split(" ")
-        return bool(numbers) and all(np.isreal(float(number)) for number in numbers)
-    except ValueError:  # a UnicodeDecodeError is one too
-        return False
-
-
-def _require_vector_line(path: Path) -> None:
-    first = _first_lines(path)[0]
-    if not _is_vector_line(first):
-        raise UnreadableFile(
-            f"found {path.name} starting with {first[:30]!r}; expected {EXPECTED}, "
-            "in text a word and its numbers on each line"
+def read_text(path: Path, layout: Layout) -> tuple[Texts, npt.NDArray[np.float32]]:
+    """n words and (n, d). Raises InvalidVectors or UnreadableFile, naming the line."""
+    most = layout.count or _lines_in(path)
+    require_room(most, layout.dim, path.name)
+    vectors = np.empty((most, layout.dim), np.float32)
+    words: list[str] = []
+    for number, lines in _blocks(path, layout):
+        if layout.count is not None and len(words) + len(lines) > layout.count:
+            raise _other_count(path, len(words) + len(lines), layout.count, "or more ")
+        heads, tails = _parted(lines, layout.dim, number, path)
+        vectors[len(words) : len(words) + len(lines)] = as_float32(
+            _numbers(tails, layout.dim, number, path), path.name, len(words)
         )
+        words += _decoded(heads, number, path)
+    if layout.count is not None and len(words) != layout.count:
+        raise _other_count(path, len(words), layout.count)
+    return tuple(words), vectors[: len(words)]
 
 
-def _fields(path: Path) -> int:
-    """d: the numbers on the first line."""
-    return _first_lines(path)[0].rstrip().count(b" ")
+def _header(line: bytes) -> tuple[int, int] | None:
+    """(n, d) when a line is two whole numbers above 0, else None."""
+    fields = line.split()
+    if len(fields) != 2 or not all(it.isdigit() and len(it) < 16 for it in fields):
+        return None
+    count, dim = int(fields[0]), int(fields[1])
+    return (count, dim) if count and dim else None
+
+
+def _line(file: BinaryIO, path: Path, partly: bool = False) -> bytes:
+    """The next line; ``partly`` takes the beginning of a longer one. Raises UnreadableFile."""
+    line = file.readline(LONGEST_LINE)
+    if len(line) == LONGEST_LINE and not partly:
+        raise UnreadableFile(
+            f"found no end of the first line in {LONGEST_LINE:,} bytes of {path.name}; "
+            f"expected {EXPECTED}"
+        )
+    return line
+
+
+def _is_binary(record: bytes, dim: int) -> bool:
+    """Whether what follows a header is no line of text: no d numbers end it, and either none does,
+    or it is not UTF-8 or has bytes of numbers in it."""
+    fields = _split(record, dim)
+    if len(fields) == dim + 1 and all(map(NUMBER.fullmatch, fields[1:])):
+        return False
+    no_text = _undecodable(record) or CONTROL.search(record)
+    return bool(no_text) or not NUMBER.fullmatch(fields[-1])
+
+
+def _split(line: bytes, dim: int) -> list[bytes]:
+    """A line's word and its last d fields; fewer where there are fewer."""
+    return line.rstrip(b" \t\r\n").replace(b"\t", b" ").rsplit(b" ", dim)
+
+
+def _usual_dim(file: BinaryIO, path: Path) -> int:
+    """d: how many numbers most of the first lines end with, a word left before them."""
+    counts: Counter[int] = Counter()
+    taken = 0
+    while taken < SAMPLE_BYTES and counts.total() < SAMPLE_LINES:
+        line = _line(file, path)
+        if not line:
+            break
+        taken += len(line)
+        first, *fields = _split(line, -1)
+        ending = next(
+            (at for at, it in enumerate(reversed(fields)) if not NUMBER.fullmatch(it)), None
+        )
+        counts[len(fields) if ending is None else ending] += bool(first or fields)
+        if counts.total() == 1 and (CONTROL.search(line) or not counts.most_common()[0][0]):
+            break  # no line of vectors, so no file of them
+    dim = max(counts, key=counts.__getitem__, default=0)  # of equals the first line's
+    if not dim:
+        guess = hint(line) if _undecodable(line) or CONTROL.search(line) else ""
+        if COMMA.search(line):
+            guess = " (a comma stands where a point or a space should)"
+        raise UnreadableFile(
+            f"found {path.name}, whose first line is not a word and numbers{guess}; expected "
+            f"{EXPECTED}, in text a word and its numbers on each line"
+        )
+    return dim
+
+
+def _undecodable(raw: bytes) -> bool:
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return True
+    return False
 
 
 def _require_size(path: Path, count: int, dim: int, format_: str) -> None:
@@ -133,30 +171,147 @@ def _require_size(path: Path, count: int, dim: int, format_: str) -> None:
         )
 
 
-def _require_lines(path: Path, count: int | None, dim: int) -> None:
-    """Every line holds a word and d numbers, and there are as many as the header says."""
-    lines = 0
+def _lines_in(path: Path) -> int:
+    """No fewer lines than there are."""
+    total = 1
     with path.open("rb") as file:
-        if count is not None:
-            file.readline()
-        for number, line in enumerate(file, start=1 if count is None else 2):
-            text = line.rstrip()
-            if not text and count is None:
-                raise InvalidVectors(_at(path, number, "an empty line", dim))
-            if text.count(b" ") != dim:
-                raise InvalidVectors(
-                    _at(path, number, f"{text.count(b' ')} numbers after the word", dim)
+        while block := file.read(BLOCK):
+            total += block.count(b"\n")
+    return total
+
+
+def _blocks(path: Path, layout: Layout) -> Iterator[tuple[int, list[bytes]]]:
+    """The number of a first line, and some lines from it on, without what ends them and with
+    spaces for tabs; empty lines at the file's end are left out."""
+    number = 1 if layout.count is None else 2
+    with path.open("rb") as file:
+        file.seek(layout.start)
+        rest = b""
+        while block := file.read(BLOCK):
+            whole, end, rest = (rest + block).rpartition(b"\n")
+            if len(rest) > LONGEST_LINE:
+                raise UnreadableFile(
+                    f"found no end of line {number:,} of {path.name} in {LONGEST_LINE:,} bytes; "
+                    "expected a word and its numbers: mend or remove that line"
                 )
-            lines += 1
-    if count is not None and lines != count:
-        raise UnreadableFile(
-            f"found {lines:,} words in {path.name}, whose header says {count:,}; "
-            "expected the same: mend the header or get the file again"
+            if end:
+                lines = _stripped(whole)
+                filled = next((at for at, it in enumerate(reversed(lines)) if it), len(lines))
+                rest = b"\n" * filled + rest  # empty lines wait for what follows them
+                lines = lines[: len(lines) - filled]
+                if lines:
+                    yield number, lines
+                number += len(lines)
+        lines = _stripped(rest)
+        if any(lines):
+            yield number, lines
+
+
+def _stripped(block: bytes) -> list[bytes]:
+    return [line.rstrip(b" \r") for line in block.replace(b"\t", b" ").split(b"\n")]
+
+
+def _parted(
+    lines: list[bytes], dim: int, first: int, path: Path
+) -> tuple[list[bytes], list[bytes]]:
+    """The words, and the numbers of each as one text."""
+    heads, tails = [], []
+    for number, line in enumerate(lines, start=first):
+        spaces = line.count(b" ")
+        if spaces == dim:
+            head, _, tail = line.partition(b" ")
+        elif spaces > dim:
+            head, *fields = line.rsplit(b" ", dim)
+            tail = b" ".join(fields)
+            if _is_number_too_many(head, tail):
+                raise InvalidVectors(_at(path, number, f"{spaces} numbers after the word", dim))
+            head = head.rstrip(b" ") or b" "
+        else:
+            what = f"{spaces} numbers after the word" if line else "an empty line"
+            raise InvalidVectors(_at(path, number, what, dim))
+        heads.append(head)
+        tails.append(tail)
+    return heads, tails
+
+
+def _is_number_too_many(head: bytes, tail: bytes) -> bool:
+    """Whether a word ends with a number that looks like those behind it: then d is wrong there.
+    ``iPhone 5`` before numbers with a point is a word."""
+    _, space, last = head.rpartition(b" ")
+    return bool(space and NUMBER.fullmatch(last)) and (b"." in last or b"." not in tail)
+
+
+def _numbers(tails: list[bytes], dim: int, first: int, path: Path) -> npt.NDArray[np.float64]:
+    """(n, d), by the reader of Arrow, which rounds as Python does; what it refuses, by Python."""
+    import pyarrow
+    from pyarrow import csv
+
+    names = [str(column) for column in range(dim)]
+    try:
+        table = csv.read_csv(
+            pyarrow.BufferReader(b"\n".join(tails)),
+            csv.ReadOptions(column_names=names, block_size=BLOCK + LONGEST_LINE),
+            csv.ParseOptions(delimiter=" ", quote_char=False, ignore_empty_lines=False),
+            csv.ConvertOptions(
+                column_types=dict.fromkeys(names, pyarrow.float64()), null_values=[]
+            ),
         )
+    except pyarrow.ArrowException:
+        return _slowly(tails, dim, first, path)
+    return np.stack([column.to_numpy() for column in table.columns], axis=1)
 
 
-def _at(path: Path, line: int, found: str, dim: int) -> str:
-    return (
-        f"found {found} on line {line} of {path.name}; expected a word without spaces "
-        f"and {dim} numbers: mend or remove that line"
+def _slowly(tails: list[bytes], dim: int, first: int, path: Path) -> npt.NDArray[np.float64]:
+    found = np.empty((len(tails), dim))
+    for row, tail in enumerate(tails):
+        fields = tail.split(b" ")
+        wrong = [at for at, it in enumerate(fields, start=1) if not NUMBER.fullmatch(it)]
+        if wrong:
+            advice = ", with a point and not a comma" if b"," in fields[wrong[0] - 1] else ""
+            raise InvalidVectors(
+                f"found no number in place {wrong[0]} after the word on line {first + row:,} of "
+                f"{path.name}; expected {dim} numbers{advice}: mend or remove that line"
+            )
+        found[row] = [float(it) for it in fields]
+    return found
+
+
+def _decoded(heads: list[bytes], first: int, path: Path) -> list[str]:
+    try:
+        return b"\n".join(heads).decode("utf-8").split("\n")
+    except UnicodeDecodeError:
+        row = next(row for row, head in enumerate(heads) if _undecodable(head))
+        raise _not_utf8(path, hint(heads[row]), f" on line {first + row:,}") from None
+
+
+def _not_utf8(path: Path, guess: str, where: str = "") -> UnreadableFile:
+    return UnreadableFile(
+        f"found text that is not UTF-8{where} in {path.name}{guess}; expected UTF-8: open it in an "
+        "editor and save it as UTF-8"
     )
+
+
+def _other_count(path: Path, found: int, promised: int, more: str = "") -> UnreadableFile:
+    return UnreadableFile(
+        f"found {found:,} {more}words in {path.name}, whose header says {promised:,}; "
+        "expected the same: mend the header or get the file again"
+    )
+
+
+def _at(path: Path, line: int, what: str, dim: int) -> str:
+    return (
+        f"found {what} on line {line:,} of {path.name}; expected a word and {dim} numbers: "
+        "mend or remove that line"
+    )
+
+
+def first_numbers(words: Texts) -> npt.NDArray[np.float32] | None:
+    """(n, 1) the numbers that stand where words should, all with a point; None for words."""
+    raw = [word.encode() for word in words]
+    if not all(_is_decimal(it) for it in raw):
+        return None
+    return np.array([[float(it)] for it in raw], np.float32)
+
+
+def _is_decimal(field: bytes) -> bool:
+    return b"." in field and NUMBER.fullmatch(field) is not None

