@@ -10,7 +10,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # tests run side by side, so each one takes one core:
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # threads that fight for them are slower
@@ -130,6 +130,25 @@ def pages(worker: None) -> Iterator[None]:
         state.runner().cancel(job_id)
     for job_id in left:
         state.runner().wait(job_id, 30.0)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def known_to_plotly() -> Iterator[None]:
+    """Every figure that a test draws is given to Plotly, which refuses what it does not know."""
+    import plotly.graph_objects as go
+
+    from core.figures.parts import Column, Figure
+
+    told = Figure.to_dict
+
+    def checked(self: Figure, column: Column | None = None) -> dict[str, Any]:
+        whole = told(self)
+        go.Figure({**whole, "frames": whole["frames"][:2]})
+        return told(self, column)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "to_dict", checked)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -77,12 +77,12 @@ class TestBands:
         for trace, band in zip(figure.data, layers, strict=False):
             np.testing.assert_allclose(trace.y, band.shares, atol=1e-4)
             assert trace.stackgroup == "words"
-            assert (trace.fillpattern.shape == "/") is (band.kind == "echo")
+            assert ("/" in (trace.fillpattern or {}).values()) is (band.kind == "echo")
             assert list(trace.meta["steps"]) == list(range(5))
         np.testing.assert_allclose(figure.data[-3].y, ENTROPY, atol=1e-4)
         assert figure.data[-3].yaxis == "y2"
         [line] = figure.layout.shapes
-        assert line.x0 == line.x1 == 0.5
+        assert line["x0"] == line["x1"] == 0.5
 
     def test_frames_move_the_two_markers_alone(self):
         _, figure = drawn()
@@ -90,8 +90,8 @@ class TestBands:
         for step, frame in enumerate(figure.frames):
             roles = [figure.data[k].meta["role"] for k in frame.traces]
             assert roles == ["here", "doubt"]
-            assert frame.data[0].x == (float(T[step]),) * 2
-            assert frame.data[1].y == (pytest.approx(ENTROPY[step]),)
+            assert frame.data[0].x == [float(T[step])] * 2
+            assert frame.data[1].y == [pytest.approx(ENTROPY[step])]
 
     def test_names_stand_in_their_bands(self):
         layers, _ = drawn()
@@ -118,11 +118,11 @@ class TestBands:
         colours = {trace.meta["word"]: trace.fillcolor for trace in figure.data[:count]}
         assert all(trace.fillcolor == colours[trace.meta["word"]] for trace in below)
         np.testing.assert_allclose(figure.data[2 * count + 1].y, beside.divergence, atol=1e-4)
-        ends = sorted(figure.layout[f"yaxis{k}"].domain for k in ("", "2", "3", "4"))
+        ends = sorted(figure.layout[f"yaxis{k}"]["domain"] for k in ("", "2", "3", "4"))
         assert all(low[1] < high[0] for low, high in pairwise(ends))
         for step, frame in enumerate(figure.frames):
             assert len(frame.traces) == len(frame.data) == 4
-            assert frame.data[3].y == (pytest.approx(beside.divergence[step]),)
+            assert frame.data[3].y == [pytest.approx(beside.divergence[step])]
         labels = band_labels(T, layers, beside)
         (low, high), (start, end) = PAIRED[2], PAIRED[0]
         [mine, other] = [it for it in labels if it.text == "law"]

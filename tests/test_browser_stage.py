@@ -4,10 +4,10 @@ import json
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 import pytest
 from playwright.sync_api import Page
 
+from core.figures.parts import Figure, scattergl
 from core.figures.scene import Picture, Scene, to_json
 from core.figures.tokens import LIGHT
 from core.site import site_root
@@ -31,8 +31,9 @@ CANVASES = "[...document.querySelectorAll('.gl-canvas')]"
 
 
 def a_picture() -> dict[str, Any]:
-    points = go.Scattergl(x=[0, 1, 2], y=[2, 0, 1], mode="markers")
-    picture = Picture(go.Figure(points), "Points", "projected", "Three points")
+    figure = Figure({})
+    figure.add_trace(scattergl(x=[0, 1, 2], y=[2, 0, 1], mode="markers"))
+    picture = Picture(figure, "Points", "projected", "Three points")
     scene = Scene("points", [picture], tokens=LIGHT.css())
     data = to_json(scene, array=lambda array: np.asarray(array).tolist(), strings=list)
     plain: dict[str, Any] = json.loads(json.dumps(data))

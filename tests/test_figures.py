@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,6 +29,7 @@ from core.figures.colors import (
 from core.figures.export import standalone
 from core.figures.frame import broken, padded, plain
 from core.figures.map import Chosen, focus_on, map_figure, map_labels
+from core.figures.parts import Figure
 from core.figures.path import TRAIL, Way, path_on_map, path_on_plane, way_labels
 from core.figures.scene import Items, Label, Picture, Player, Scene, Strip, to_json
 from core.figures.tokens import DARK, LIGHT, theme
@@ -43,11 +43,11 @@ def coords_of(n: int, dims: int = 2, seed: int = 0) -> np.ndarray[Any, Any]:
     return np.random.default_rng(seed).normal(size=(n, dims)).astype(np.float32)
 
 
-def roles(figure: go.Figure) -> list[str]:
+def roles(figure: Figure) -> list[str]:
     return [trace.meta["role"] for trace in figure.data]
 
 
-def trace_of(figure: go.Figure, role: str) -> Any:
+def trace_of(figure: Figure, role: str) -> Any:
     return figure.data[roles(figure).index(role)]
 
 
@@ -162,7 +162,7 @@ class TestPath:
         sizes = []
         for n in (100, 10_000):
             figure = path_on_map(coords_of(n), [a_way()], LIGHT, "r")
-            sizes.append(len(json.dumps([frame.to_plotly_json() for frame in figure.frames])))
+            sizes.append(len(json.dumps(figure.to_dict()["frames"])))
         assert sizes[0] == sizes[1] < 30_000
 
     def test_solid_and_dashed_make_the_whole_way(self):
@@ -190,7 +190,7 @@ class TestPath:
         way = a_way()
         figure = path_on_map(coords_of(300) * 0.1, [way], LIGHT, "r")
         for axis, track in (("xaxis", way.on_map[:, 0]), ("yaxis", way.on_map[:, 1])):
-            low, high = figure.layout[axis].range
+            low, high = figure.layout[axis]["range"]
             assert low < track.min()
             assert track.max() < high
 
@@ -298,7 +298,7 @@ class TestAxes:
         assert "<" not in figure.layout.yaxis.title.text
         assert trace_of(figure, "highlighted").meta["rows"] == [3, 5]
         for axis, column in (("xaxis", 0), ("yaxis", 1)):
-            low, high = figure.layout[axis].range
+            low, high = figure.layout[axis]["range"]
             assert low < scores[:, column].min() < scores[:, column].max() < high
         texts = [f"w{k}" for k in range(40)]
         assert [it.text for it in axes_labels(texts, scores, np.array([3, 5]))] == ["w3", "w5"]

@@ -25,7 +25,7 @@ def test_a_panel_a_quantity_and_a_dot_a_kind():
         (3.0, 0.0, "x2"),
     ]
     assert list(roles(figure, "interval")[0].x) == [113.0, 115.0]
-    assert [shape.x0 for shape in figure.layout.shapes] == [90.0]
+    assert [shape["x0"] for shape in figure.layout.shapes] == [90.0]
     low, high = figure.layout.xaxis.range
     assert low < 89 < 115 < high
     assert list(figure.layout.yaxis.ticktext) == KINDS
@@ -35,8 +35,8 @@ def test_a_panel_a_quantity_and_a_dot_a_kind():
 def test_panels_do_not_overlap():
     panels = [Panel(str(k), "", [Dot(1.0, 0.5, 1.5)] * 2) for k in range(8)]
     layout = laws_figure(panels, KINDS, COLORS, LIGHT, "r").layout
-    xs = [layout[f"xaxis{k + 1 if k else ''}"].domain for k in range(8)]
-    ys = [layout[f"yaxis{k + 1 if k else ''}"].domain for k in range(8)]
+    xs = [layout[f"xaxis{k + 1 if k else ''}"]["domain"] for k in range(8)]
+    ys = [layout[f"yaxis{k + 1 if k else ''}"]["domain"] for k in range(8)]
     for k in range(COLUMNS - 1):
         assert xs[k][1] <= xs[k + 1][0]
     assert ys[COLUMNS][1] < ys[0][0]

@@ -407,7 +407,7 @@ class TestFigures:
         figure = probes_figure(found.found, found.static, 2, LIGHT, "r")
         roles = {trace.meta["role"]: trace for trace in figure.data}
         assert {*lines, "band", "chosen"} <= set(roles)
-        assert roles["chosen"].x == (2.0,)
+        assert roles["chosen"].x == [2.0]
         band = np.array(roles["band"].y, float)
         assert band.max() == pytest.approx(max(it.accuracy.high for it in found.found), abs=1e-6)
         low, high = figure.layout.yaxis.range

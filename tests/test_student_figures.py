@@ -154,7 +154,7 @@ class TestTraining:
     def test_loss(self):
         history = [{"step": step, "loss": 1 / step, "seconds": 0.1} for step in (1, 5, 9)]
         figure = loss_figure(history, LIGHT, "r")
-        assert drawn(figure, "loss")[0].x == (1.0, 5.0, 9.0)
+        assert drawn(figure, "loss")[0].x == [1.0, 5.0, 9.0]
         assert drawn(figure, "now")[0].y[0] == pytest.approx(1 / 9)
         assert not loss_figure([], LIGHT, "r").data[0].x
 

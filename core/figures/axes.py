@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import plotly.graph_objects as go
-
 from core.figures.colors import Layer
 from core.figures.frame import blank, marks, padded, points, ruled_axis
 from core.figures.map import point_opacity, point_size
+from core.figures.parts import Figure
 from core.figures.scene import Label, label_at
 from core.figures.tokens import Tokens
 from core.types import Coords, Rows
@@ -33,7 +32,7 @@ def axes_figure(
     highlighted: Rows,
     tokens: Tokens,
     revision: str,
-) -> go.Figure:
+) -> Figure:
     """Scores (n, 2): -1 where the first list of words lies on average, +1 where the second does."""
     figure = blank(
         tokens,

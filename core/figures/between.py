@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import plotly.graph_objects as go
 
 from core.figures.frame import blank, plain, ruled_axis
+from core.figures.parts import Figure, Part, frame, scatter
 from core.figures.scene import Label
 from core.figures.tokens import OKABE_ITO, Tokens
 
@@ -85,7 +85,7 @@ def between_figure(
     tokens: Tokens,
     revision: str,
     beside: Beside | None = None,
-) -> go.Figure:
+) -> Figure:
     """The bands (they add up to 1) over ``t`` (m,), entropy (m,) in nats below on the same t, and a
     dotted line at each of ``flips``; with ``beside`` its bands below, and the divergence below
     those. ``meta.steps`` lets the player go where somebody clicks.
@@ -146,11 +146,9 @@ def _curve_axis(
     return ruled_axis(name, -0.05 * top, top, tokens) | kept
 
 
-def _curve(
-    across: Sequence[float], values: Floats, role: str, axis: str, colour: str
-) -> go.Scatter:
+def _curve(across: Sequence[float], values: Floats, role: str, axis: str, colour: str) -> Part:
     told = [f"t {x:.2f}: {role} {value:.2f} nats" for x, value in zip(across, values, strict=True)]
-    return go.Scatter(
+    return scatter(
         x=list(across),
         y=_rounded(values),
         mode="lines",
@@ -169,12 +167,12 @@ def _area(
     tokens: Tokens,
     role: str = "band",
     axis: str = "y",
-) -> go.Scatter:
+) -> Part:
     fill, opacity = colour
     shares = [round(float(value), 4) for value in band.shares]
     echo = " (the prompt's own word)" if band.kind == "echo" else ""
     hatched = {"shape": "/", "size": 6, "solidity": 0.25, "fgcolor": tokens.quiet}
-    return go.Scatter(
+    return scatter(
         x=list(across),
         y=shares,
         mode="lines",
@@ -260,7 +258,7 @@ def _thickest(shares: Floats) -> int:
 
 
 def _add_markers(
-    figure: go.Figure,
+    figure: Figure,
     across: Sequence[float],
     curves: Sequence[tuple[str, Sequence[float]]],
     tokens: Tokens,
@@ -271,25 +269,25 @@ def _add_markers(
     dot = {"size": 11, "color": tokens.text, "line": {"width": 2, "color": tokens.canvas}}
     for bands_axis, (axis, values) in zip(("y", "y3"), curves, strict=False):
         figure.add_trace(
-            go.Scatter(
+            scatter(
                 x=[across[0]] * 2, y=[0, 1], mode="lines", line=line, yaxis=bands_axis,
                 hoverinfo="skip", meta={"role": "here"},
             )
         )  # fmt: skip
         figure.add_trace(
-            go.Scatter(
+            scatter(
                 x=[across[0]], y=[values[0]], mode="markers", marker=dot, yaxis=axis,
                 hoverinfo="skip", cliponaxis=False, meta={"role": "doubt"},
             )
         )  # fmt: skip
     figure.frames = [
-        go.Frame(
-            name=str(step),
-            traces=moving,
-            data=[
+        frame(
+            step,
+            moving,
+            [
                 trace
                 for _, values in curves
-                for trace in (go.Scatter(x=[x, x], y=[0, 1]), go.Scatter(x=[x], y=[values[step]]))
+                for trace in (scatter(x=[x, x], y=[0, 1]), scatter(x=[x], y=[values[step]]))
             ],
         )
         for step, x in enumerate(across)

@@ -10,11 +10,11 @@ from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
-import plotly.graph_objects as go
 
 from core.figures.colors import Layer, continuous
 from core.figures.frame import bare_axis, blank, listed, marks, padded, ruled_axis
 from core.figures.map import map_figure
+from core.figures.parts import Figure, Part, frame, scatter
 from core.figures.scene import Label, Morph, label_at
 from core.figures.tokens import CIVIDIS, CIVIDIS_DARK, Tokens
 from core.types import Coords, QueryScores, Rows, Scores
@@ -75,7 +75,7 @@ def side_map(
     revision: str,
     side: Side,
     pick: Pick | None = None,
-) -> go.Figure:
+) -> Figure:
     """One of two maps side by side, in a window that holds both (n, 2) sets of places."""
     figure = map_figure(coords, layer, tokens, revision)
     _frame(figure, coords, other)
@@ -93,7 +93,7 @@ def morph_map(
     revision: str,
     trails: Rows,
     pick: Pick | None = None,
-) -> go.Figure:
+) -> Figure:
     """The first map, ready to move into the second. ``trails`` are drawn behind their items.
 
     Traces by ``meta.role``: items, matches, trails, then for what is chosen links and neighbors
@@ -157,7 +157,7 @@ def drift_histogram(
     tokens: Tokens,
     revision: str,
     mark: float | None = None,
-) -> go.Figure:
+) -> Figure:
     """How many items moved how far, in the map's own colours; the null as a teal outline, what is
     chosen as an amber line. Heights are shares of the items, so that both can be compared."""
     layer = drift_layer(drift, dark)
@@ -179,7 +179,8 @@ def drift_histogram(
     centres = (edges[1:] + edges[:-1]) / 2
     spans = [f"{low:.2f} to {high:.2f}" for low, high in pairwise(edges)]
     figure.add_trace(
-        go.Bar(
+        Part(
+            type="bar",
             x=centres.tolist(),
             y=heights.tolist(),
             marker={
@@ -205,7 +206,7 @@ def drift_histogram(
 
 def divergence_figure(
     t: QueryScores, degrees: QueryScores, names: tuple[str, str], tokens: Tokens, revision: str
-) -> go.Figure:
+) -> Figure:
     """The angle (m,) between the two ways at each t (m,); its marker moves with the player."""
     curve = np.stack([t, degrees], axis=1).astype(np.float32)
     top = max(float(degrees.max()) * 1.25, 5.0)
@@ -226,15 +227,13 @@ def divergence_figure(
     )
     head = {"size": 13, "color": tokens.accent, "line": {"width": 3, "color": tokens.canvas}}
     figure.add_trace(marks(curve[[0]], marker=head, meta={"role": "marker"}))
-    figure.frames = [
-        go.Frame(name=str(step), traces=[1], data=[_at(curve[[step]])]) for step in range(len(t))
-    ]
+    figure.frames = [frame(step, [1], [_at(curve[[step]])]) for step in range(len(t))]
     return figure
 
 
-def _at(point: Coords) -> go.Scatter:
+def _at(point: Coords) -> Part:
     x, y = listed(point)
-    return go.Scatter(x=x, y=y)
+    return scatter(x=x, y=y)
 
 
 def _ends(values: Scores) -> tuple[str, str]:
@@ -248,7 +247,7 @@ def _shares(values: Scores, edges: Any) -> Any:
     return counts / max(len(values), 1)
 
 
-def _outline(figure: go.Figure, edges: Any, heights: Any, tallest: float, tokens: Tokens) -> None:
+def _outline(figure: Figure, edges: Any, heights: Any, tallest: float, tokens: Tokens) -> None:
     """Steps around the null; where it is taller than the picture, it is cut off at the top."""
     x = np.repeat(edges, 2)
     y = np.concatenate([[0], np.repeat(np.minimum(heights, tallest * 1.1), 2), [0]])
@@ -257,12 +256,12 @@ def _outline(figure: go.Figure, edges: Any, heights: Any, tallest: float, tokens
     figure.add_trace(marks(steps, "lines", line=line, meta={"role": "null"}))
 
 
-def _frame(figure: go.Figure, coords: Coords, other: Coords) -> None:
+def _frame(figure: Figure, coords: Coords, other: Coords) -> None:
     both = np.concatenate([coords, other])
     figure.update_layout(xaxis=bare_axis(*padded(both[:, 0])), yaxis=bare_axis(*padded(both[:, 1])))
 
 
-def _join(figure: go.Figure, coords: Coords, pick: Pick, side: Side, tokens: Tokens) -> None:
+def _join(figure: Figure, coords: Coords, pick: Pick, side: Side, tokens: Tokens) -> None:
     """Lines from the chosen item to its neighbours in one space, and those neighbours."""
     near = pick.near_a if side == "a" else pick.near_b
     color = side_color(side, tokens)
@@ -279,7 +278,7 @@ def _join(figure: go.Figure, coords: Coords, pick: Pick, side: Side, tokens: Tok
     figure.add_trace(marks(coords[near], marker=dot, meta=meta))
 
 
-def _point_out(figure: go.Figure, coords: Coords, pick: Pick, tokens: Tokens) -> None:
+def _point_out(figure: Figure, coords: Coords, pick: Pick, tokens: Tokens) -> None:
     big = {"size": 14, "color": tokens.accent, "line": {"width": 2, "color": tokens.canvas}}
     meta = {"role": "chosen", "rows": [pick.row], "follow": [pick.row]}
     figure.add_trace(marks(coords[[pick.row]], marker=big, meta=meta))

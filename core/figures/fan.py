@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-import plotly.graph_objects as go
 
 from core.figures.frame import blank, listed, marks, plain, ruled_axis
+from core.figures.parts import Figure, Part, frame, scatter
 from core.figures.tokens import Tokens
 from core.metrics.rank_law import RankLaw, spread_ranks
 
@@ -19,7 +19,7 @@ def rank_figure(
     words: Sequence[str],
     tokens: Tokens,
     revision: str,
-) -> go.Figure:
+) -> Figure:
     """Probability against rank, both logarithmic, with the fitted line over its ranks.
 
     ``shares`` (v,) are sorted, the largest first; ``words`` name the first of them in the hover.
@@ -38,7 +38,7 @@ def rank_figure(
     figure.update_layout(margin={"l": 58, "r": 8, "t": 8, "b": 40}, dragmode=False)
     dots = {"size": 6, "color": tokens.point, "line": {"width": 0}}
     trace = _scatter(ranks, values, "markers", marker=dots, meta={"role": "ranks"})
-    trace.update(
+    trace.merge(
         hoverinfo="text",
         hovertext=[
             f"{_name(words, rank)}rank {rank:,}: {share:.2g}"
@@ -55,7 +55,7 @@ def rank_figure(
 
 def parting_figure(
     apart: npt.NDArray[np.floating], words: Sequence[str], tokens: Tokens, revision: str
-) -> go.Figure:
+) -> Figure:
     """1 - correlation (m,) at each word; its marker moves with the player, a frame a word.
 
     Traces by ``meta.role``: parting, marker.
@@ -74,7 +74,7 @@ def parting_figure(
     line = {"width": 2.2, "color": tokens.third}
     dot = {"size": 5, "color": tokens.third}
     trace = marks(curve, "lines+markers", line=line, marker=dot, meta={"role": "parting"})
-    trace.update(
+    trace.merge(
         hoverinfo="text",
         hovertext=[
             f"{plain(word, 30)}: {value:.2f}" for word, value in zip(words, apart, strict=True)
@@ -86,7 +86,7 @@ def parting_figure(
     frames = []
     for step in range(len(apart)):
         x, y = listed(curve[[step]])
-        frames.append(go.Frame(name=str(step), traces=[1], data=[go.Scatter(x=x, y=y)]))
+        frames.append(frame(step, [1], [scatter(x=x, y=y)]))
     figure.frames = frames
     return figure
 
@@ -106,5 +106,5 @@ def _decades(title: str, low: float, high: float, tokens: Tokens) -> dict[str, o
 
 def _scatter(
     x: npt.NDArray[np.generic], y: npt.NDArray[np.generic], mode: str, **trace: object
-) -> go.Scatter:
-    return go.Scatter(x=x.tolist(), y=y.tolist(), mode=mode, hoverinfo="none", **trace)
+) -> Part:
+    return scatter(x=x.tolist(), y=y.tolist(), mode=mode, hoverinfo="none", **trace)

@@ -1,21 +1,49 @@
 """What all figures share: an empty frame in the theme's colours, ranges, and broken lines."""
 
 from collections.abc import Iterable
+from math import isnan
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import plotly.graph_objects as go
 
+from core.figures.parts import Figure, Part, scatter, scatter3d, scattergl
 from core.figures.tokens import Tokens
 from core.types import Coords, QueryCoords
 
+_AXIS = {
+    "gridcolor": "white",
+    "linecolor": "white",
+    "zerolinecolor": "white",
+    "ticks": "",
+}
+_FLAT = {**_AXIS, "title": {"standoff": 15}, "automargin": True, "zerolinewidth": 2}
+_DEEP = {**_AXIS, "backgroundcolor": "#E5ECF6", "showbackground": True, "gridwidth": 2}
+TEMPLATE = {
+    "layout": {
+        "autotypenumbers": "strict",
+        "hoverlabel": {"align": "left"},
+        "xaxis": _FLAT,
+        "yaxis": _FLAT,
+        "scene": dict.fromkeys(("xaxis", "yaxis", "zaxis"), _DEEP),
+        "shapedefaults": {"line": {"color": "#2a3f5f"}},
+        "annotationdefaults": {"arrowcolor": "#2a3f5f", "arrowhead": 0, "arrowwidth": 1},
+    },
+    "data": {
+        "scatter": [
+            {"type": "scatter", "fillpattern": {"fillmode": "overlay", "size": 10, "solidity": 0.2}}
+        ],
+        "bar": [{"type": "bar", "marker": {"line": {"color": "#E5ECF6", "width": 0.5}}}],
+    },
+}
+"""What Plotly's own default template says of the parts that these figures have."""
 
-def blank(tokens: Tokens, revision: str, **layout: Any) -> go.Figure:
+
+def blank(tokens: Tokens, revision: str, **layout: Any) -> Figure:
     """A figure without margins, ticks or legend; ``revision`` keeps zoom and camera on reruns."""
-    return go.Figure(
+    return Figure(
         layout={
-            "template": None,
+            "template": TEMPLATE,
             "paper_bgcolor": "rgba(0,0,0,0)",
             "plot_bgcolor": "rgba(0,0,0,0)",
             "margin": {"l": 0, "r": 0, "t": 0, "b": 0},
@@ -61,24 +89,24 @@ def padded(values: npt.NDArray[Any], share: float = 0.04) -> tuple[float, float]
     return low - air, high + air
 
 
-def points(coords: Coords, **trace: Any) -> go.Scatter | go.Scattergl | go.Scatter3d:
+def points(coords: Coords, **trace: Any) -> Part:
     """Background points: WebGL in the plane, a 3-D scatter in space. Hover is the stage's own."""
     columns = [np.ascontiguousarray(coords[:, axis]) for axis in range(coords.shape[1])]
     if coords.shape[1] == 3:
-        return go.Scatter3d(
+        return scatter3d(
             x=columns[0], y=columns[1], z=columns[2], mode="markers", hoverinfo="none", **trace
         )
-    return go.Scattergl(x=columns[0], y=columns[1], mode="markers", hoverinfo="none", **trace)
+    return scattergl(x=columns[0], y=columns[1], mode="markers", hoverinfo="none", **trace)
 
 
-def marks(coords: Coords, mode: str = "markers", **trace: Any) -> go.Scatter | go.Scatter3d:
+def marks(coords: Coords, mode: str = "markers", **trace: Any) -> Part:
     """A few points or a line in front, as SVG in the plane so that they can move smoothly."""
     columns = listed(coords)
     if coords.shape[1] == 3:
-        return go.Scatter3d(
+        return scatter3d(
             x=columns[0], y=columns[1], z=columns[2], mode=mode, hoverinfo="none", **trace
         )
-    return go.Scatter(
+    return scatter(
         x=columns[0], y=columns[1], mode=mode, hoverinfo="none", cliponaxis=True, **trace
     )
 
@@ -89,10 +117,7 @@ def listed(coords: Coords) -> list[list[float | None]]:
     >>> listed(np.float32([[1, 2], [np.nan, np.nan]]))
     [[1.0, None], [2.0, None]]
     """
-    return [
-        [None if np.isnan(value) else float(value) for value in coords[:, axis]]
-        for axis in range(coords.shape[1])
-    ]
+    return [[None if isnan(value) else value for value in column] for column in coords.T.tolist()]
 
 
 def broken(coords: Coords, keep: npt.NDArray[np.bool_]) -> QueryCoords:

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import plotly.graph_objects as go
 
 from core.figures.frame import blank, marks, ruled_axis
+from core.figures.parts import Figure, Part
 from core.figures.scene import Label, label_at
 from core.figures.tokens import OKABE_ITO, Tokens
 from core.types import Coords
@@ -70,7 +70,7 @@ def islands_figure(
     tokens: Tokens,
     dark: bool,
     revision: str,
-) -> go.Figure:
+) -> Figure:
     """Cells by word, more opaque where the word is likelier; ``corners`` (3, 2) are the concepts,
     ``names`` their words, ``rings`` radii about the middle.
 
@@ -90,7 +90,8 @@ def islands_figure(
     figure.update_layout(margin={"l": 50, "r": 10, "t": 8, "b": 42})
     colours = word_colours(ground.words, ground.kinds, names, tokens, dark)
     figure.add_trace(
-        go.Image(
+        Part(
+            type="image",
             z=_painted(ground, colours).tolist(),
             colormodel="rgba256",
             x0=-ground.half,

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import plotly.graph_objects as go
 
 from core.figures.frame import bare_axis, blank, marks, padded, plain
+from core.figures.parts import Figure
 from core.figures.tokens import Tokens
 from core.types import Coords
 
@@ -46,7 +46,7 @@ def laws_figure(
     colors: Sequence[str],
     tokens: Tokens,
     revision: str,
-) -> go.Figure:
+) -> Figure:
     """Small multiples: a panel a quantity, a row a kind, its mean as a dot on its 95% interval.
 
     Traces by ``meta.role``: interval, dot; a dotted line is what a random walk has.
@@ -65,7 +65,7 @@ def laws_figure(
 
 
 def _panel(
-    figure: go.Figure,
+    figure: Figure,
     panel: Panel,
     number: int,
     place: tuple[float, float, float, float],
@@ -80,7 +80,7 @@ def _panel(
     low, high = padded(np.array(ends or [0.0, 1.0]), 0.1)
     named = number % COLUMNS == 0
     figure.update_layout(
-        {
+        **{
             f"xaxis{suffix}": {
                 "domain": [left, right], "anchor": f"y{suffix}", "range": [low, high], "nticks": 4,
                 "gridcolor": tokens.line, "zeroline": False, "tickfont": {"size": 11},
@@ -115,7 +115,7 @@ def _panel(
         at = np.array([[dot.value, row]], np.float32)
         trace = marks(at, marker={"size": 9, "color": color}, meta={"role": "dot"}, **axes)
         said = f"{plain(kind)}: {dot.value:.3g}, 95% interval {dot.low:.3g} to {dot.high:.3g}"
-        trace.update(hoverinfo="text", hovertext=[said])
+        trace.merge(hoverinfo="text", hovertext=[said])
         figure.add_trace(trace)
 
 
@@ -127,7 +127,7 @@ def wander_figure(
     color: str,
     tokens: Tokens,
     revision: str,
-) -> go.Figure:
+) -> Figure:
     """Paths (m, 2) over the corpus' own states (n, 2), the chosen one in colour with its start as
     a ring; what all pictures side by side show is ``window`` (r, 2).
 

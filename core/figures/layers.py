@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import plotly.graph_objects as go
 
 from core.figures.colors import Layer
 from core.figures.frame import bare_axis, blank, listed, marks, padded, plain, points, ruled_axis
 from core.figures.map import point_opacity, point_size
+from core.figures.parts import Figure, Part, scatter
 from core.figures.tokens import VIRIDIS, VIRIDIS_DARK, Tokens
 from core.types import Coords, QueryCoords
 
@@ -47,7 +47,7 @@ def layers_map(
     ways: Sequence[tuple[npt.NDArray[np.float32], str]],
     tokens: Tokens,
     revision: str,
-) -> go.Figure:
+) -> Figure:
     """States (n, 2) behind the movers, in a window that holds ``ranges`` (r, 2) too; ``ways``
     (l, 2) are whole paths of tokens with their colours.
 
@@ -100,7 +100,7 @@ def layer_curves(
     at: int | None = None,
     limits: tuple[float, float] | None = None,
     across: str = "layer",
-) -> go.Figure:
+) -> Figure:
     """Curves over the layers with a mark at the chosen one; names stand in the legend."""
     values = np.array([it for curve in curves for it in (*curve.values, *(curve.high or ()))])
     low, high = limits or (min(0.0, float(values.min(initial=0.0))), float(values.max(initial=0.1)))
@@ -128,7 +128,7 @@ def layer_curves(
         dot = {"size": 6 if curve.dash == "solid" else 0.1, "color": curve.color}
         meta = {"role": "curve", "name": curve.name}
         trace = marks(places, "lines+markers", line=line, marker=dot, meta=meta)
-        trace.update(
+        trace.merge(
             hoverinfo="text",
             hovertext=[f"{plain(curve.name)}, layer {x:g}: {y:.2f}" for x, y in places.tolist()],
         )
@@ -151,14 +151,15 @@ def heatmap(
     dark: bool,
     revision: str,
     limits: tuple[float, float] = (0.0, 1.0),
-) -> go.Figure:
+) -> Figure:
     """Values (a, b) as colours on viridis with the figures written in; ``named`` says what the
     rows and the columns are."""
     scale = (VIRIDIS, VIRIDIS_DARK)[dark]
     figure = blank(tokens, revision)
     written = len(columns) <= 16
     figure.add_trace(
-        go.Heatmap(
+        Part(
+            type="heatmap",
             z=np.round(values, 4).tolist(),
             x=[plain(name, 80) for name in columns],
             y=[plain(name, 80) for name in rows],
@@ -192,14 +193,14 @@ def heatmap(
     return figure
 
 
-def _band(figure: go.Figure, curve: Curve) -> None:
+def _band(figure: Figure, curve: Curve) -> None:
     """The interval of a curve, behind it."""
     if curve.low is None or curve.high is None:
         return
     around = np.concatenate([_places(curve, curve.high), _places(curve, curve.low)[::-1]])
     x, y = listed(around)
     figure.add_trace(
-        go.Scatter(
+        scatter(
             x=x, y=y, mode="lines", fill="toself", fillcolor=curve.color, opacity=0.16,
             line={"width": 0}, hoverinfo="none", meta={"role": "interval"},
         )

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import plotly.graph_objects as go
 
 from core.figures.frame import blank, marks, plain
+from core.figures.parts import Figure, Part
 from core.figures.tokens import CIVIDIS, CIVIDIS_DARK, VIRIDIS, VIRIDIS_DARK, Tokens
 
 WIDTH = (
@@ -65,7 +65,7 @@ def lens_figure(
     tokens: Tokens,
     dark: bool,
     revision: str,
-) -> go.Figure:
+) -> Figure:
     """``words`` (l, t) are written into the cells where they fit; ``texts`` (t,) are the text's own
     tokens, ``appears`` (t,) the layers from which on the final answer stays, ``chosen`` the token
     that is looked at.
@@ -78,7 +78,8 @@ def lens_figure(
     letters = int(WIDTH / count / PER_LETTER)
     shown = [[plain(visible(word), letters) for word in row] for row in words]
     figure.add_trace(
-        go.Heatmap(
+        Part(
+            type="heatmap",
             z=np.round(shade.values, 4).tolist(),
             zmin=shade.low,
             zmax=shade.high,
@@ -103,7 +104,7 @@ def lens_figure(
 
 
 def _marks(
-    figure: go.Figure, layers: int, count: int, appears: npt.NDArray[np.integer], tokens: Tokens
+    figure: Figure, layers: int, count: int, appears: npt.NDArray[np.integer], tokens: Tokens
 ) -> None:
     """A line under the first cell of each answer, and a dot nobody sees in every cell."""
     edges = [
@@ -119,7 +120,7 @@ def _marks(
     figure.add_trace(marks(places, marker=dot, meta={"role": "items"}))
 
 
-def _axes(figure: go.Figure, layers: int, texts: Sequence[str], tokens: Tokens) -> None:
+def _axes(figure: Figure, layers: int, texts: Sequence[str], tokens: Tokens) -> None:
     count = len(texts)
     every = 1 if count <= 32 else 2
     step = 1 if layers <= 16 else 2 if layers <= 40 else 4

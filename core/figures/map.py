@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
-import plotly.graph_objects as go
 
 from core.figures.colors import Layer
 from core.figures.frame import bare_axis, blank, marks, padded, plain, points
+from core.figures.parts import Figure
 from core.figures.scene import Label, label_at
 from core.figures.tokens import Tokens
 from core.types import Coords, Rows, Vector
@@ -31,7 +31,7 @@ def map_figure(
     tokens: Tokens,
     revision: str,
     chosen: Chosen | None = None,
-) -> go.Figure:
+) -> Figure:
     """Points of ``coords`` (n, 2 or 3), coloured by ``layer``; lines join ``chosen`` to its
     neighbours of the full space, so that a far one shows where the picture tears.
 
@@ -109,7 +109,7 @@ def _axes(coords: Coords) -> dict[str, object]:
     }
 
 
-def _choose(figure: go.Figure, coords: Coords, chosen: Chosen, tokens: Tokens) -> None:
+def _choose(figure: Figure, coords: Coords, chosen: Chosen, tokens: Tokens) -> None:
     near = coords[chosen.neighbors]
     place = chosen.place[None, :]
     links = np.full((3 * len(near), coords.shape[1]), np.nan, np.float32)

@@ -11,9 +11,9 @@ from math import log10
 from typing import Any, Literal
 
 import numpy as np
-import plotly.graph_objects as go
 
 from core.figures.frame import blank, marks
+from core.figures.parts import Figure
 from core.figures.scene import Label
 from core.figures.tokens import Tokens
 
@@ -106,7 +106,7 @@ def pareto_figure(
     selected: str = "",
     live: Live | None = None,
     first: int = 0,
-) -> go.Figure:
+) -> Figure:
     """The curve for a space of ``items`` rows of ``dim`` float32 numbers.
 
     Traces by ``meta.role``: unreachable, limit, rivals, students, selected, budget, live; those
@@ -253,7 +253,7 @@ def amount(size: int | float) -> str:
 
 
 def _limit(
-    figure: go.Figure,
+    figure: Figure,
     dots: Sequence[Dot],
     measure: Measure,
     x: tuple[float, float],
@@ -285,7 +285,7 @@ def _limit(
 
 
 def _selected(
-    figure: go.Figure,
+    figure: Figure,
     dots: Sequence[Dot],
     measure: Measure,
     selected: str,
@@ -302,7 +302,7 @@ def _selected(
 
 
 def _live(
-    figure: go.Figure, live: Live, measure: Measure, y: tuple[float, float], tokens: Tokens
+    figure: Figure, live: Live, measure: Measure, y: tuple[float, float], tokens: Tokens
 ) -> None:
     """Its budget as a line, and where it has got to as a hollow marker."""
     across = log10(live.bytes_per_item)

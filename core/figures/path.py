@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import plotly.graph_objects as go
 
 from core.figures.frame import bare_axis, blank, broken, listed, marks, padded, points, ruled_axis
 from core.figures.map import point_opacity, point_size
+from core.figures.parts import Figure, Part, frame, scatter, scatter3d
 from core.figures.scene import Label, label_at
 from core.figures.tokens import Tokens
 from core.types import Coords, QueryCoords, Vector
@@ -43,7 +43,7 @@ def color_of(kind: str, tokens: Tokens) -> str:
 
 def path_on_map(
     coords: Coords, ways: Sequence[Way], tokens: Tokens, revision: str, zoom: bool = True
-) -> go.Figure:
+) -> Figure:
     """The paths over the faint map of all items. ``zoom`` frames the paths, not the whole map."""
     figure = blank(tokens, revision, **_map_axes(coords, ways if zoom else ()))
     flat = coords.shape[1] == 2
@@ -59,7 +59,7 @@ def path_on_map(
 
 def path_on_plane(
     ways: Sequence[Way], around: QueryCoords, tokens: Tokens, revision: str
-) -> go.Figure:
+) -> Figure:
     """The plane of the paths, exact and linear; ``around`` (r, 2) are items near the way."""
     everything = np.concatenate([around, *(way.on_plane for way in ways)])
     x = padded(everything[:, 0], 0.07)
@@ -101,8 +101,8 @@ def _map_axes(coords: Coords, ways: Sequence[Way]) -> dict[str, object]:
 
 
 def with_ways(
-    figure: go.Figure, ways: Sequence[Way], tracks: Sequence[QueryCoords], tokens: Tokens
-) -> go.Figure:
+    figure: Figure, ways: Sequence[Way], tracks: Sequence[QueryCoords], tokens: Tokens
+) -> Figure:
     """The figure with the ways drawn on their ``tracks``, and a frame for each step."""
     for way, track in zip(ways, tracks, strict=True):
         _draw_line(figure, way, track, tokens)
@@ -116,20 +116,19 @@ def with_ways(
         for trace in _moving(way, track, 0, tokens):
             figure.add_trace(trace)
     steps = len(tracks[0]) if tracks else 0
+    places = [listed(track) for track in tracks]
     figure.frames = [
-        go.Frame(
-            name=str(step),
-            traces=moving,
-            data=[
-                _position(track, part) for track in tracks for part in (_trail_steps(step), [step])
-            ],
+        frame(
+            step,
+            moving,
+            [_position(place, part) for place in places for part in (_trail_steps(step), [step])],
         )
         for step in range(steps)
     ]
     return figure
 
 
-def _draw_line(figure: go.Figure, way: Way, track: QueryCoords, tokens: Tokens) -> None:
+def _draw_line(figure: Figure, way: Way, track: QueryCoords, tokens: Tokens) -> None:
     """Solid where the way runs among the data, dashed where it leaves them."""
     color = color_of(way.kind, tokens)
     for keep, dash, opacity in ((~way.off, "solid", 0.9), (_spread(way.off), "dot", 0.6)):
@@ -152,9 +151,7 @@ def _trail_steps(step: int) -> list[int]:
     return [max(0, step - back) for back in range(TRAIL, 0, -1)]
 
 
-def _moving(
-    way: Way, track: QueryCoords, step: int, tokens: Tokens
-) -> list[go.Scatter | go.Scatter3d]:
+def _moving(way: Way, track: QueryCoords, step: int, tokens: Tokens) -> list[Part]:
     color = color_of(way.kind, tokens)
     fading = [round(0.08 + 0.5 * k / TRAIL, 2) for k in range(TRAIL)]
     sizes = [round(4 + 5 * k / TRAIL, 1) for k in range(TRAIL)]
@@ -169,9 +166,9 @@ def _moving(
     ]
 
 
-def _position(track: QueryCoords, steps: list[int]) -> go.Scatter | go.Scatter3d:
+def _position(places: list[list[float | None]], steps: list[int]) -> Part:
     """Coordinates alone: a frame changes where a trace is, never how it looks."""
-    columns = listed(track[steps])
-    if track.shape[1] == 3:
-        return go.Scatter3d(x=columns[0], y=columns[1], z=columns[2])
-    return go.Scatter(x=columns[0], y=columns[1])
+    columns = [[column[step] for step in steps] for column in places]
+    if len(columns) == 3:
+        return scatter3d(x=columns[0], y=columns[1], z=columns[2])
+    return scatter(x=columns[0], y=columns[1])

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 
 from core.figures.colors import Layer
 from core.figures.frame import blank, marks, padded, points, ruled_axis
+from core.figures.parts import Figure, scatter
 from core.figures.scene import Label
 from core.figures.tokens import OKABE_ITO, Tokens
 from core.metrics.probes import Probed
@@ -52,7 +52,7 @@ def probes_figure(
     chosen: int,
     tokens: Tokens,
     revision: str,
-) -> go.Figure:
+) -> Figure:
     """Accuracy by layer, 0 to 1, with a band for its 95% interval.
 
     Traces by ``meta.role``: band, the lines' roles, chosen. Lines that do not depend on the layer
@@ -97,7 +97,7 @@ def probes_figure(
 
 def probe_scatter(
     places: Coords, layer: Layer, titles: tuple[str, str], tokens: Tokens, revision: str
-) -> go.Figure:
+) -> Figure:
     """Items (n, 2) along two directions of a probe; 0 is where it has no opinion."""
     figure = blank(
         tokens,
@@ -156,7 +156,7 @@ def _layer_axis(count: int, tokens: Tokens) -> dict[str, Any]:
     }
 
 
-def _hover(figure: go.Figure, found: Sequence[Probed], tokens: Tokens) -> None:
+def _hover(figure: Figure, found: Sequence[Probed], tokens: Tokens) -> None:
     """Invisible dots that say a layer's figures."""
     said = [
         f"layer {it.layer}: {it.accuracy.value:.1%} right, 95% interval "
@@ -164,7 +164,7 @@ def _hover(figure: go.Figure, found: Sequence[Probed], tokens: Tokens) -> None:
         for it in found
     ]
     figure.add_trace(
-        go.Scatter(
+        scatter(
             x=list(range(len(found))),
             y=[it.accuracy.value for it in found],
             mode="markers",

@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-import plotly.graph_objects as go
 
+from core.figures.parts import Figure, packed
 from core.types import Vector
 
 LabelKind = Literal["region", "chosen", "second", "near", "student", "quiet"]
@@ -80,7 +80,7 @@ class Picture:
     others. A ``ground`` answers clicks where no item is, with the place.
     """
 
-    figure: go.Figure
+    figure: Figure
     title: str
     tag: Tag
     alt: str
@@ -154,13 +154,15 @@ def to_json(
     scene: Scene,
     array: Callable[[npt.NDArray[Any]], Any],
     strings: Callable[[Sequence[str]], Any],
+    column: Callable[[npt.NDArray[Any]], Any] = packed,
 ) -> dict[str, Any]:
-    """The scene as JSON; ``array`` and ``strings`` say how large data travels."""
+    """The scene as JSON; ``array`` and ``strings`` say how large data travels, ``column`` how that
+    of the figures does."""
     items = scene.items
     return {
         "name": scene.name,
         "tokens": scene.tokens,
-        "pictures": [_picture(picture, array) for picture in scene.pictures],
+        "pictures": [_picture(picture, array, column) for picture in scene.pictures],
         "items": None
         if items is None
         else {
@@ -174,15 +176,13 @@ def to_json(
     }
 
 
-def _picture(picture: Picture, array: Callable[[npt.NDArray[Any]], Any]) -> dict[str, Any]:
-    figure = picture.figure.to_dict()
+def _picture(
+    picture: Picture,
+    array: Callable[[npt.NDArray[Any]], Any],
+    column: Callable[[npt.NDArray[Any]], Any],
+) -> dict[str, Any]:
     return {
-        "figure": {
-            "data": figure["data"],
-            "layout": figure["layout"],
-            "frames": figure.get("frames", []),
-            "config": CONFIG,
-        },
+        "figure": {**picture.figure.to_dict(column), "config": CONFIG},
         "title": picture.title,
         "tag": picture.tag,
         "tag_help": TAG_HELP[picture.tag],

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import plotly.graph_objects as go
 
 from core.figures.frame import blank, marks, padded, plain, ruled_axis
+from core.figures.parts import Figure
 from core.figures.scene import Label
 from core.figures.tokens import OKABE_ITO, Tokens
 from core.types import Coords, Scores
@@ -18,7 +18,7 @@ LATITUDES, LONGITUDES = (-62.0, 84.0), (-190.0, 192.0)
 
 def polygon_figure(
     coords: Coords, closed: bool, chosen: int | None, tokens: Tokens, revision: str
-) -> go.Figure:
+) -> Figure:
     """Words (n, 2) joined in their true order, ``closed`` from the last to the first.
 
     Traces by ``meta.role``: way, items, chosen. Both axes have one scale.
@@ -51,7 +51,7 @@ def polygon_labels(words: Sequence[str], coords: Coords) -> list[Label]:
 
 def read_figure(
     words: Sequence[str], said: npt.NDArray[np.float64], tokens: Tokens, revision: str
-) -> go.Figure:
+) -> Figure:
     """The place that a held-out ridge reads off each word (n,), over the true one."""
     n = len(words)
     true = np.arange(1, n + 1)
@@ -69,7 +69,7 @@ def read_figure(
     places = np.stack([true, said + 1], axis=1).astype(np.float32)
     dots = {"size": 8, "color": tokens.second}
     trace = marks(places, marker=dots, meta={"role": "items"})
-    trace.update(
+    trace.merge(
         hoverinfo="text",
         hovertext=[
             f"{plain(word, 40)}: place {x:g}, read as {y:.1f}"
@@ -93,7 +93,7 @@ def cities_figure(
     km: Scores,
     tokens: Tokens,
     revision: str,
-) -> go.Figure:
+) -> Figure:
     """Latitudes and longitudes (n, 2) as they are (dots) and as they are read (the lines' ends).
 
     Plain degrees on a plain grid. A line takes the shorter way round and may leave the frame's
@@ -120,7 +120,7 @@ def cities_figure(
         figure.add_trace(marks(ends[rows][:, ::-1], marker=heads, meta={"role": "read"}))
         dots = {"size": 8, "color": color, "line": {"width": 1, "color": tokens.canvas}}
         trace = marks(true[rows][:, ::-1], marker=dots, meta={"role": "items", "name": continent})
-        trace.update(
+        trace.merge(
             hoverinfo="text",
             hovertext=[f"{plain(names[row])}: {km[row]:,.0f} km off" for row in rows],
         )
@@ -151,7 +151,7 @@ def by_layer_figure(
     tokens: Tokens,
     revision: str,
     band: tuple[Sequence[float], Sequence[float]] | None = None,
-) -> go.Figure:
+) -> Figure:
     """A score by layer over what chance stays below (a grey floor); rivals, which have no layers,
     run right across, each with its colour.
 
@@ -182,7 +182,7 @@ def by_layer_figure(
     places = np.stack([layers, np.array(values)], axis=1).astype(np.float32)
     line, dots = {"width": 2.2, "color": tokens.accent}, {"size": 5, "color": tokens.accent}
     trace = marks(places, "lines+markers", line=line, marker=dots, meta={"role": "curve"})
-    trace.update(hoverinfo="text", hovertext=[f"layer {x:g}: {y:.2f}" for x, y in places.tolist()])
+    trace.merge(hoverinfo="text", hovertext=[f"layer {x:g}: {y:.2f}" for x, y in places.tolist()])
     figure.add_trace(trace)
     ring = {"size": 12, "color": tokens.accent, "line": {"width": 2.5, "color": tokens.canvas}}
     figure.add_trace(marks(places[[at]], marker=ring, meta={"role": "chosen"}))
@@ -190,7 +190,7 @@ def by_layer_figure(
 
 
 def _filled(
-    figure: go.Figure,
+    figure: Figure,
     across: npt.NDArray[Any],
     low: npt.NDArray[Any],
     high: npt.NDArray[Any],

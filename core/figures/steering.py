@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 
 from core.figures.frame import blank, listed, marks, ruled_axis
+from core.figures.parts import Figure, scatter
 from core.figures.tokens import Tokens
 from core.types import Coords
 
@@ -26,7 +26,7 @@ class Measured:
 
 def steering_figure(
     along: Measured, random: Measured | None, chosen: float, tokens: Tokens, revision: str
-) -> go.Figure:
+) -> Figure:
     """Score over strength above, perplexity (log) over strength below, each beside the random
     pushes of equal length; a line at the ``chosen`` strength.
 
@@ -86,7 +86,7 @@ def layers_figure(
     chosen: int,
     tokens: Tokens,
     revision: str,
-) -> go.Figure:
+) -> Figure:
     """Effect by layer above, price by layer (times that of unsteered text, log) below."""
     values = np.array(effect)
     low, high = _range(values, least=(0.0, 0.5))
@@ -122,7 +122,7 @@ def layers_figure(
 
 
 def _drawn(
-    figure: go.Figure,
+    figure: Figure,
     kind: Measured,
     values: tuple[Band, ...],
     color: str,
@@ -140,7 +140,7 @@ def _drawn(
     )
     x, y = listed(around.astype(np.float32))
     figure.add_trace(
-        go.Scatter(
+        scatter(
             x=x, y=y, mode="lines", fill="toself", fillcolor=color, opacity=0.16,
             line={"width": 0}, hoverinfo="none", meta={"role": "interval"}, **axes,
         )
@@ -149,7 +149,7 @@ def _drawn(
     line = {"width": 2.4 if role == "along" else 1.6, "color": color}
     dots = {"size": 7 if role == "along" else 4, "color": color}
     trace = marks(places, "lines+markers", line=line, marker=dots, meta={"role": role}, **axes)
-    trace.update(
+    trace.merge(
         hoverinfo="text",
         hovertext=[
             f"{kind.name}, {at}{x:+g}: {said} {y:.2f}" if at == "strength " else

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
-import plotly.graph_objects as go
 
 from core.figures.colors import Layer
 from core.figures.frame import bare_axis, blank, marks, padded, points, ruled_axis
 from core.figures.map import point_opacity, point_size
+from core.figures.parts import Figure, scatter
 from core.figures.path import Way, with_ways
 from core.figures.scene import Label, LabelKind, label_at
 from core.figures.tokens import Tokens
@@ -62,7 +62,7 @@ def texts_figure(
     course: Course | None = None,
     looked_at: int | None = None,
     found: Found | None = None,
-) -> go.Figure:
+) -> Figure:
     """Items (n, 2) with the ``large`` ones standing out; ``region`` are rows that are lit.
 
     Traces by ``meta.role``: items, matches, region, links, neighbors, found, windows, then the
@@ -94,7 +94,7 @@ def texts_figure(
     return figure
 
 
-def _find(figure: go.Figure, coords: Coords, found: Found, tokens: Tokens) -> None:
+def _find(figure: Figure, coords: Coords, found: Found, tokens: Tokens) -> None:
     near = coords[found.near]
     links = np.full((3 * len(near), 2), np.nan, np.float32)
     links[0::3], links[1::3] = found.place, near
@@ -108,7 +108,7 @@ def _find(figure: go.Figure, coords: Coords, found: Found, tokens: Tokens) -> No
     figure.add_trace(marks(found.place[None], marker=big, meta={"role": "found"}))
 
 
-def _draw(figure: go.Figure, course: Course, tokens: Tokens) -> None:
+def _draw(figure: Figure, course: Course, tokens: Tokens) -> None:
     """The windows as dots; where there is more than one, the way through them and its frames."""
     from core.figures.path import color_of
 
@@ -126,7 +126,7 @@ def _draw(figure: go.Figure, course: Course, tokens: Tokens) -> None:
     if count >= CROWDED:
         lines = [trace for trace in figure.data if (trace.meta or {}).get("role") == "line"]
         for line in lines:
-            line.update(line={"width": 1.3}, opacity=0.5)
+            line.merge(line={"width": 1.3}, opacity=0.5)
 
 
 def texts_labels(
@@ -165,7 +165,7 @@ def pairs_figure(
     tokens: Tokens,
     revision: str,
     own: tuple[float, float] | None = None,
-) -> go.Figure:
+) -> Figure:
     """Mean distances with their intervals: a row a kind, the last one uppermost; ``spaces`` are
     (name, figures by kind), amber and slate. ``own`` adds a lowest row for a pair of one's own."""
     rows = len(kinds)
@@ -203,7 +203,7 @@ def pairs_figure(
             plus.append(0.0)
             minus.append(0.0)
         figure.add_trace(
-            go.Scatter(
+            scatter(
                 x=x,
                 y=places,
                 mode="markers",

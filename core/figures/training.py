@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import plotly.graph_objects as go
 
 from core.figures.frame import bare_axis, blank, marks, padded, points
 from core.figures.map import point_size
+from core.figures.parts import Figure
 from core.figures.scene import Label, label_at
 from core.figures.tokens import Tokens
 from core.spaces.words import is_word
@@ -17,7 +17,7 @@ LANDMARKS = 14
 
 def loss_figure(
     history: Sequence[Mapping[str, int | float]], tokens: Tokens, revision: str
-) -> go.Figure:
+) -> Figure:
     """The loss over the steps so far, from entries of a training's history."""
     line = np.array([[entry["step"], entry["loss"]] for entry in history], np.float32)
     line = line.reshape(-1, 2)
@@ -32,7 +32,7 @@ def loss_figure(
     return figure
 
 
-def forming_figure(there: Coords, here: Coords, tokens: Tokens, revision: str) -> go.Figure:
+def forming_figure(there: Coords, here: Coords, tokens: Tokens, revision: str) -> Figure:
     """Where the teacher has some items (n, 2), and where the student has them now.
 
     The frame is the teacher's and stays, so that every movement is learning. Traces by

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import plotly.graph_objects as go
 
 from core.figures.frame import bare_axis, blank, listed, marks, padded, plain, points
 from core.figures.map import point_opacity, point_size
+from core.figures.parts import Figure, Part, frame, scatter, scatter3d
 from core.figures.scene import Label, LabelKind, label_at
 from core.figures.tokens import DARK, Tokens
 from core.types import Coords, QueryCoords
@@ -60,7 +60,7 @@ def trajectory_figure(
     control: QueryCoords | None = None,
     growing: bool = False,
     at: int | None = None,
-) -> go.Figure:
+) -> Figure:
     """``tracks`` over the corpus' states ``coords`` (n, p), the first in front; ``fans`` are one a
     word of it, drawn at the player's step or, with ``along``, all at once too. ``control`` (m, p)
     is the shuffled text. While the text is ``growing`` there are no frames; ``at`` is the step
@@ -177,7 +177,7 @@ def _axes(
     return {"scene": {**axes, "aspectmode": "cube", "camera": camera, "dragmode": "orbit"}}
 
 
-def _draw_control(figure: go.Figure, places: QueryCoords, tokens: Tokens) -> None:
+def _draw_control(figure: Figure, places: QueryCoords, tokens: Tokens) -> None:
     color = control_color(tokens)
     line = {"width": 1.3, "color": color, "dash": "dot"}
     dots = {"size": 4, "color": color}
@@ -187,7 +187,7 @@ def _draw_control(figure: go.Figure, places: QueryCoords, tokens: Tokens) -> Non
     )
 
 
-def _draw_branch(figure: go.Figure, track: Track, number: int, tokens: Tokens) -> None:
+def _draw_branch(figure: Figure, track: Track, number: int, tokens: Tokens) -> None:
     """Another sample, from the word at which it parts; it begins where the shared stem ends."""
     places = track.places[max(0, track.stem - 1) :]
     line = {"width": 1.6, "color": tokens.label}
@@ -195,11 +195,11 @@ def _draw_branch(figure: go.Figure, track: Track, number: int, tokens: Tokens) -
     meta = {"role": "branch", "sample": number}
     trace = marks(places, "lines+markers", line=line, marker=dots, opacity=0.36, meta=meta)
     said = [plain(text, 160) for text in track.said[max(0, track.stem - 1) :]]
-    trace.update(hoverinfo="text", hovertext=said)
+    trace.merge(hoverinfo="text", hovertext=said)
     figure.add_trace(trace)
 
 
-def _draw_path(figure: go.Figure, track: Track, tokens: Tokens) -> None:
+def _draw_path(figure: Figure, track: Track, tokens: Tokens) -> None:
     flat = track.places.shape[1] == 2
     begun = min(track.begun, len(track.words))
     for name, color, rows in (
@@ -218,10 +218,10 @@ def _draw_path(figure: go.Figure, track: Track, tokens: Tokens) -> None:
         meta: dict[str, Any] = {"role": "words", "part": name, "steps": list(range(first, stop))}
         trace = marks(track.places[first:stop], marker=dots, meta=meta)
         said = [plain(text, 160) for text in track.said[first:stop]]
-        trace.update(hoverinfo="text", hovertext=said)
+        trace.merge(hoverinfo="text", hovertext=said)
         if not flat:
-            trace.update(mode="markers+text", text=_in_space(track, first, stop))
-            trace.update(textposition="top center", textfont={"size": 12, "color": color})
+            trace.merge(mode="markers+text", text=_in_space(track, first, stop))
+            trace.merge(textposition="top center", textfont={"size": 12, "color": color})
         figure.add_trace(trace)
 
 
@@ -233,7 +233,7 @@ def _in_space(track: Track, first: int, stop: int) -> list[str]:
 
 
 def _draw_rays(
-    figure: go.Figure, fans: Sequence[Rays], tokens: Tokens, role: str, fade: float = 1.0
+    figure: Figure, fans: Sequence[Rays], tokens: Tokens, role: str, fade: float = 1.0
 ) -> None:
     """One trace for each band of probability, thick for the likely."""
     for (_, width, opacity), places in zip(BANDS, _banded(fans), strict=True):
@@ -258,7 +258,7 @@ def _banded(fans: Sequence[Rays]) -> list[QueryCoords]:
 
 
 def _move(
-    figure: go.Figure,
+    figure: Figure,
     track: Track,
     fans: Sequence[Rays | None],
     tokens: Tokens,
@@ -291,12 +291,11 @@ def _move(
         return
     moving = list(range(first, len(figure.data)))
     figure.frames = [
-        go.Frame(name=str(step), traces=moving, data=_positions(track, step, rays[step]))
-        for step in range(last + 1)
+        frame(step, moving, _positions(track, step, rays[step])) for step in range(last + 1)
     ]
 
 
-def _positions(track: Track, step: int, rays: Rays | None) -> list[go.Scatter | go.Scatter3d]:
+def _positions(track: Track, step: int, rays: Rays | None) -> list[Part]:
     """Coordinates alone: a frame changes where a trace is, never how it looks."""
     none = track.places[:0]
     banded = [none] * len(BANDS) if rays is None else _banded([rays])
@@ -304,8 +303,8 @@ def _positions(track: Track, step: int, rays: Rays | None) -> list[go.Scatter | 
     return [_at(places) for places in (*banded, tips, track.places[[step]])]
 
 
-def _at(places: QueryCoords) -> go.Scatter | go.Scatter3d:
+def _at(places: QueryCoords) -> Part:
     columns = listed(places.round(4))
     if places.shape[1] == 3:
-        return go.Scatter3d(x=columns[0], y=columns[1], z=columns[2])
-    return go.Scatter(x=columns[0], y=columns[1])
+        return scatter3d(x=columns[0], y=columns[1], z=columns[2])
+    return scatter(x=columns[0], y=columns[1])

@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 import streamlit as st
 
 from core.errors import MeaningSpaceError
 from core.figures.frame import marks
+from core.figures.parts import Figure
 from core.figures.scene import Label, label_at
 from core.paths.written import box_text, waypoints_of
 from core.permalink import CompareView, MapView, PathView, TextsView, clicked
@@ -151,7 +151,7 @@ def _missing(typed: str) -> str:
     )
 
 
-def with_spot(figure: go.Figure, labels: list[Label], spot: Ground | Lost | None) -> None:
+def with_spot(figure: Figure, labels: list[Label], spot: Ground | Lost | None) -> None:
     """Let the figure's ground be clicked; mark the place, and name it before everything else."""
     figure.update_layout(hoverdistance=REACH)
     if not isinstance(spot, Ground):
@@ -164,7 +164,7 @@ def with_spot(figure: go.Figure, labels: list[Label], spot: Ground | Lost | None
         "line": {"width": 3, "color": theme.second},
     }
     mark = marks(spot.spot[None], marker=marker, meta={"role": "spot"})
-    figure.add_trace(mark.update(hoverinfo="skip"))  # what lies below can still be clicked
+    figure.add_trace(mark.merge(hoverinfo="skip"))  # what lies below can still be clicked
     labels.insert(0, label_at("here", spot.spot, "second", 15))
 
 

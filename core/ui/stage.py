@@ -1,21 +1,21 @@
 """Mounting a scene, and the list beside it, as Streamlit components."""
 
-import base64
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import numpy.typing as npt
 import streamlit as st
 
+from core.figures.parts import packed, readable
 from core.figures.scene import Scene, to_json
 from core.figures.tokens import DARK, Tokens, theme
 from core.site import site_root
 from core.ui import blobs
 
-INLINE_BYTES = 3_000  # a base64 array up to this long travels inside the message itself
+INLINE_BYTES = 2_200  # an array up to this long travels inside the message itself
 
 
 def tokens() -> Tokens:
@@ -43,9 +43,8 @@ def mount(
     ``on_ground`` runs: ``{"x": 0.4, "y": -2.1, "picture": 0}``.
     """
     ready = replace(scene, tokens=tokens().css())
-    data = to_json(ready, array=blobs.reference, strings=_strings)
+    data = to_json(ready, array=blobs.reference, strings=_strings, column=_column)
     data["plotly"], data["key"] = _plotly_url(), key
-    data["pictures"] = [_lighter(picture) for picture in data["pictures"]]
     quiet: Callable[[], None] = lambda: None  # noqa: E731 - a callback makes the value come back
     result = component("meaning_space_stage", "stage.js")(
         data=data,
@@ -113,19 +112,9 @@ def _strings(texts: Sequence[str]) -> dict[str, Any]:
     return blobs.strings(tuple(texts))
 
 
-def _lighter(value: Any) -> Any:
-    """The same JSON with large base64 arrays replaced by references to blobs."""
-    if isinstance(value, dict):
-        if "bdata" in value and "dtype" in value:
-            return _array(value)
-        return {key: _lighter(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_lighter(inner) for inner in value]
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _array(value: dict[str, Any]) -> dict[str, Any]:
-    if len(value["bdata"]) <= INLINE_BYTES or "shape" in value:
-        return value
-    payload = base64.b64decode(value["bdata"])
-    return {"$blob": blobs.publish(payload), "dtype": value["dtype"]}
+def _column(array: npt.NDArray[Any]) -> dict[str, Any]:
+    """A short array inside the message; a long one where the browser finds it, if Plotly need not
+    read its shape."""
+    if array.ndim > 1 or array.nbytes <= INLINE_BYTES:
+        return packed(array)
+    return blobs.reference(readable(array))
