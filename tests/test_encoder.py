@@ -165,6 +165,9 @@ def test_batches_cover_each_row_once_within_budget(lengths, budget):
     assert sorted(row for rows in found for row in rows) == list(range(len(lengths)))
     for rows in found:
         assert len(rows) == 1 or max(lengths[row] for row in rows) * len(rows) <= budget
+    alike = list(batches(np.array(lengths, dtype=np.int64), budget, mixed=False))
+    assert sorted(row for rows in alike for row in rows) == list(range(len(lengths)))
+    assert all(len({lengths[row] for row in rows}) == 1 for rows in alike)
 
 
 def test_a_folder_without_safetensors(models, tmp_path):

@@ -25,6 +25,7 @@ from core.types import Progress, Queries, silent, tell
 BUDGET = {"cpu": 2048, "mps": 8192, "cuda": 32768}  # tokens a batch; measured on the CPU
 LONGEST = 512  # tokens, where a model would take more
 CHUNK = 4096  # texts tokenized between two reports of progress
+SEEN = 1e-3  # of a vector's largest number: more than rounding in bf16 between two batches
 TRIAL = 8  # tokens of the texts that a model is tried on
 NOTHING = Start([], "", 0)
 
@@ -48,6 +49,7 @@ class TextEncoder:
         self._lead = self._start.lead if pooling.include_prompt else self._prompt_length()
         self._shortest = 1
         self.dim = self._tried()
+        self._may_pad = self._padding_is_hidden()
 
     def encode(self, texts: Sequence[str], progress: Progress | None = None) -> Queries:
         """(m, d) float32, one vector a text, in the texts' order.
@@ -60,7 +62,7 @@ class TextEncoder:
         lengths = np.array([len(tokens) for tokens in ids], dtype=np.int64)
         out = np.empty((len(texts), self.dim), dtype=np.float32)
         done = 0
-        for rows in batches(lengths, BUDGET[self.model.device.type]):
+        for rows in batches(lengths, BUDGET[self.model.device.type], mixed=self._may_pad):
             tell(report, done, len(texts), f"Encoding with {self.name}")
             with passing(self.name):
                 out[rows] = self._batch([ids[row] for row in rows])
@@ -101,7 +103,18 @@ class TextEncoder:
                 except (RuntimeError, ValueError, IndexError):
                     if self._shortest >= TRIAL:
                         raise
-            self._shortest *= 2
+            self._shortest += 1
+
+    def _padding_is_hidden(self) -> bool:
+        """Whether a text's vector is the same beside a longer text: CANINE and Funnel, which join
+        neighbouring places, see the padding through its mask."""
+        places = min(self.max_tokens, 2 * TRIAL)
+        row, longer = [self._padding()] * (places // 2), [self._padding()] * places
+        if len(row) < self._shortest:
+            return True
+        with passing(self.name):
+            alone, beside = self._batch([row])[0], self._batch([row, longer])[0]
+        return bool(np.allclose(alone, beside, rtol=SEEN, atol=SEEN * np.abs(alone).max()))
 
     def _prompt_length(self) -> int:
         """Tokens that the prompt takes at the start of a text, as sentence-transformers counts."""
@@ -142,11 +155,11 @@ class TextEncoder:
         return vectors
 
 
-def batches(lengths: Any, budget: int) -> Iterator[list[int]]:
+def batches(lengths: Any, budget: int, *, mixed: bool = True) -> Iterator[list[int]]:
     """Rows grouped for encoding, longest first, so that memory runs out at once or never.
 
     A batch holds at most ``budget`` tokens, padding counted; from half of that on it ends
-    where the length changes, so that most batches have one length.
+    where the length changes, so that most batches have one length; all have unless ``mixed``.
 
     >>> list(batches(np.array([3, 9, 3, 3]), budget=9))
     [[1], [0, 2, 3]]
@@ -156,7 +169,8 @@ def batches(lengths: Any, budget: int) -> Iterator[list[int]]:
     for row in np.argsort(-lengths, kind="stable").tolist():
         tokens = len(rows) * longest
         full = tokens + longest > budget
-        if rows and (full or (2 * tokens >= budget and lengths[row] < lengths[rows[-1]])):
+        ends = not mixed or 2 * tokens >= budget
+        if rows and (full or (ends and lengths[row] < lengths[rows[-1]])):
             yield rows
             rows = []
         longest = int(lengths[row]) if not rows else longest

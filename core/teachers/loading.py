@@ -12,6 +12,7 @@ from typing import Any
 from core.errors import MeaningSpaceError, TeacherUnavailable, Unsupported
 from core.weights import WRAPPED, plain_name, promised, read_object, require_fit, weight_files
 
+PROBE = "a text"  # what a tokenizer is tried on
 DEEPEST = 1_000  # layers that a configuration may ask for without as many tensors
 
 
@@ -52,6 +53,8 @@ def load_as(
         config = AutoConfig.from_pretrained(str(folder), **own)
     with _told(f"the tokenizer of {name}", "save it again, or update tokenizers"):
         tokenizer = AutoTokenizer.from_pretrained(str(folder), **own)
+        tokenizer([PROBE], verbose=False, return_special_tokens_mask=True)  # its limits are read
+        tokenizer([PROBE], truncation=True, max_length=len(PROBE))
     require_tokenizer(folder, tokenizer, name)
     with _told(name, "fetch it again, or save it with save_pretrained"):
         model, fit = kind(config).from_pretrained(

@@ -201,10 +201,11 @@ def _prompt(whole: Mapping[str, Any], name: str) -> str:
     if chosen is None:
         return ""
     said = prompts.get(chosen) if isinstance(prompts, dict) and isinstance(chosen, str) else None
-    if not isinstance(said, str):
+    halves = isinstance(said, str) and any("\ud800" <= sign <= "\udfff" for sign in said)
+    if not isinstance(said, str) or halves:
         raise Unsupported(
-            f"found the default prompt {chosen!r:.60} in {name} and no text for it; expected one "
-            "of its prompts: mend config_sentence_transformers.json"
+            f"found the default prompt {chosen!r:.60} in {name} and no whole text for it; expected "
+            "one of its prompts: mend config_sentence_transformers.json"
         )
     return said
 

@@ -1,5 +1,6 @@
 """Foreign models: weights that don't fit, files that lie, architectures of every kind."""
 
+import functools
 import json
 import os
 import shutil
@@ -7,16 +8,19 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from small_models import SIZES, bert, llama, pooled, renamed, rewrite, save
+from small_models import SIZES, bert, llama, pooled, renamed, rewrite, save, word_pieces
 
+from benchmarks.tiny_models import ARCHITECTURES, build
 from core.errors import MeaningSpaceError, TeacherUnavailable, Unsupported
 from core.models.passes import input_table
 from core.students.tiny_transformer import read_shape, read_teacher
 from core.teachers.causal import load_causal
 from core.teachers.encoded import Corpus
+from core.teachers.encoder import load_encoder
 from core.teachers.hub import model_teacher
 from core.teachers.loading import load_model
 from core.teachers.revision import revision_of
+from core.teachers.sources import WIDTHS, FolderSource, number_in
 from core.weights import promised
 
 
@@ -193,6 +197,11 @@ class TestFiles:
         with pytest.raises(TeacherUnavailable, match="found the tokenizer of mine, which does not"):
             load_model(folder, "mine")
 
+    def test_a_tokenizer_is_tried_before_it_is_used(self, folder):
+        rewrite(folder / "tokenizer_config.json", model_max_length="many")
+        with pytest.raises(TeacherUnavailable, match="found the tokenizer of mine, which does not"):
+            load_model(folder, "mine")
+
     def test_no_tokenizer_is_not_made_up(self, folder):
         for file in folder.glob("*token*"):
             file.unlink()
@@ -288,3 +297,98 @@ class TestRevision:
         monkeypatch.setattr("core.teachers.hub.common_words", common_words)
         with pytest.raises(TeacherUnavailable, match="changed while it was read"):
             model_teacher("path", f"{folder}:words").space(change)
+
+
+READS = {  # what of a model reads a text, and what it puts in front of one without a start
+    "XLNet": (lambda whole: whole, []),
+    "CANINE": (lambda whole: whole, []),
+    "T5 encoder": (lambda whole: whole, []),
+    "BART": (lambda whole: whole.get_encoder(), []),
+    "RoBERTa": (lambda whole: whole, []),
+    "Funnel": (lambda whole: whole, []),
+    "CLIP text": (lambda whole: whole, None),
+    "Gemma 3, multimodal": (lambda whole: whole.language_model, [0]),
+    "Mamba": (lambda whole: whole, [0]),
+    "OPT, projected": (lambda whole: whole, [0]),
+    "Falcon": (lambda whole: whole, [0]),
+    "Qwen2": (lambda whole: whole, [0]),
+}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    root = tmp_path_factory.mktemp("architectures")
+
+    @functools.cache
+    def folder(name):
+        for part in build(ARCHITECTURES[name]):
+            part.save_pretrained(root / name)
+        return root / name
+
+    return folder
+
+
+class TestArchitectures:
+    @pytest.mark.parametrize("name", READS)
+    def test_words_are_the_mean_of_transformers_own_states(self, name, built):
+        """A decoder's stand behind a start, with a blank in front, and the start is left out; where
+        the tokenizer puts one itself (None), that is it."""
+        import torch
+        from transformers import AutoModel, AutoModelForTextEncoding, AutoTokenizer
+
+        folder = built(name)
+        kind = AutoModelForTextEncoding if name == "T5 encoder" else AutoModel
+        part, start = READS[name]
+        model = part(kind.from_pretrained(folder, dtype=torch.float32).eval())
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+        texts = ["dog", "the cat sat on the mat of the bank"]
+        expected = []
+        for text in texts:
+            lead = start or []
+            spaced = f" {text}" if start else text
+            ids = torch.tensor([lead + tokenizer(spaced)["input_ids"]])
+            with torch.no_grad():
+                states = model(input_ids=ids)[0][0]
+            expected.append(states[1 if start is None else len(lead) :].mean(0).numpy())
+        encoder = load_encoder(folder, name, "float32", name)
+        np.testing.assert_allclose(encoder.encode(texts), expected, atol=2e-5)
+        assert encoder.dim == expected[0].shape[0]
+        assert np.isfinite(encoder.encode(["", "a", "dog " * 300])).all()
+
+    def test_clip_gives_its_own_features(self, built):
+        import torch
+        from transformers import AutoTokenizer, CLIPModel
+
+        folder = built("CLIP")
+        model, tokenizer = CLIPModel.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+        texts = ["dog", "the cat sat on the mat"]
+        with torch.no_grad():
+            made = [
+                model.get_text_features(**tokenizer(text, return_tensors="pt")) for text in texts
+            ]
+        expected = np.concatenate([getattr(it, "pooler_output", it).numpy() for it in made])
+        encoder = load_encoder(folder, "clip", "float32", "clip")
+        np.testing.assert_allclose(encoder.encode(texts), expected, atol=2e-5)
+
+    def test_a_tokenizer_of_another_model(self, folders, tmp_path):
+        copy = shutil.copytree(folders["bert"], tmp_path / "it")
+        tokenizer = word_pieces()
+        tokenizer.add_tokens(["riverbank"])
+        tokenizer.save_pretrained(copy)
+        encoder = load_encoder(copy, "mine", "float32", "")
+        assert np.isfinite(encoder.encode(["river bank"])).all()
+        with pytest.raises(Unsupported, match="of the tokenizer of mine, whose model has"):
+            encoder.encode(["riverbank"])
+
+    def test_pictures_alone_are_no_texts(self, folders, tmp_path):
+        from transformers import ViTConfig
+
+        sizes = {**SIZES, "image_size": 16, "patch_size": 8}
+        save(tmp_path, "ViTModel", ViTConfig(**sizes))
+        with pytest.raises(MeaningSpaceError, match="found mine, which does not"):
+            load_encoder(tmp_path, "mine", "float32", "")
+
+    def test_a_configuration_with_text_inside_tells_its_sizes(self, built):
+        source = FolderSource(built("Gemma 3, multimodal"))
+        assert number_in(source.config(), WIDTHS) == 32
+        assert model_teacher("path", f"{source.path}:tokens").info.dim == 32
