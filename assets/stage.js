@@ -22,7 +22,7 @@ function folded(text) {
   if (/^[\0-\x7f]*$/.test(text)) return text.toLowerCase();
   const bare = text.replace(/\p{Default_Ignorable_Code_Point}+/gu, "") || text;
   const small = bare.normalize("NFD").toLowerCase().split("ı").map((part) => part.toUpperCase().toLowerCase()).join("ı");
-  return small.replaceAll("ς", "σ").normalize("NFC").replaceAll("i\u0307", "i");
+  return small.replaceAll("ς", "σ").replace(/i\u0307+/g, "i").normalize("NFC");
 }
 
 function element(tag, attributes = {}, ...children) {

@@ -19,6 +19,7 @@ _WORD = regex.compile(
 _TERM = regex.compile(rf"(?<![\p{{N}}_])\p{{L}}[\p{{L}}\p{{M}}{_JOINERS}]*+(?![\p{{N}}_])")
 _LETTERS = regex.compile(rf"\p{{L}}[\p{{L}}\p{{M}}{_JOINERS}]*")
 _IGNORED = regex.compile(r"\p{Default_Ignorable_Code_Point}+")
+_DOTTED = regex.compile("i\u0307+")
 _CLUSTER = regex.compile(r"\X")
 _EAST = r"\p{scx=Han}\p{scx=Hiragana}\p{scx=Katakana}"
 _UNSPACED = regex.compile(rf"[\p{{Line_Break=Complex_Context}}{_EAST}]")
@@ -51,7 +52,7 @@ def folded(text: str) -> str:
         return text.lower()
     told = _IGNORED.sub("", text) or text
     told = unicodedata.normalize("NFD", told).casefold()
-    return unicodedata.normalize("NFC", told).replace("i\u0307", "i")
+    return unicodedata.normalize("NFC", _DOTTED.sub("i", told))
 
 
 def words(text: str) -> list[str]:
