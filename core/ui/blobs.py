@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 BUDGET_BYTES = 384 * 2**20
 """What the server keeps at most; the least recently used blobs go first."""
+ROUTE = "meaning-space/blob/"
 
 _blobs: OrderedDict[str, bytes] = OrderedDict()
 _lock = threading.Lock()
@@ -42,7 +43,12 @@ def publish(payload: bytes, media: str = "application/octet-stream") -> str:
         _blobs.move_to_end(key)
         while sum(map(len, _blobs.values())) > BUDGET_BYTES and len(_blobs) > 1:
             _blobs.popitem(last=False)
-    return f"meaning-space/blob/{key}"
+    return f"{ROUTE}{key}"
+
+
+def holds(url: str) -> bool:
+    """Whether these bytes are still there; asking for them keeps them longer."""
+    return not url.startswith(ROUTE) or fetch(url.removeprefix(ROUTE)) is not None
 
 
 def fetch(key: str) -> bytes | None:

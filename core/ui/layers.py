@@ -19,6 +19,7 @@ from core.figures.colors import (
     word_groups,
 )
 from core.figures.tokens import LIGHT
+from core.kept import Kept
 from core.projection.base import Spec
 from core.spaces.columns import OWN, own_columns, own_name
 from core.spaces.identity import occurrences
@@ -27,6 +28,7 @@ from core.ui.stage import dark, tokens
 from core.ui.state import bench
 
 MOST_OWN = 40  # columns of a file that are offered as colours
+OF_THE_PICTURE = ("cluster", "faithfulness")  # layers that differ from picture to picture
 MOST_TOLD = 3  # of them on the card of an item
 NAMES = {
     "category": "Meaning",
@@ -38,25 +40,38 @@ NAMES = {
     "faithfulness": "How true here",
     "plain": "One colour",
 }
+_layers: Kept[Layer | None] = Kept(24)
 
 
 def offered(space: Space) -> list[str]:
     """Names of the layers for which this space has the data."""
-    columns = space.metadata.columns
-    words = "category" in columns and bool((space.metadata["category"].fillna("") != "").any())
+    return _offered(space.digest, space)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _offered(digest: str, _space: Space) -> list[str]:  # noqa: ARG001 - the digest is the key
+    columns = _space.metadata.columns
+    words = "category" in columns and bool((_space.metadata["category"].fillna("") != "").any())
     names = ["category", "part_of_speech"] if words else []
-    if "kind" in columns and space.metadata["kind"].nunique() > 1:
+    if "kind" in columns and _space.metadata["kind"].nunique() > 1:
         names.append("kind")
-    if "frequency_rank" in columns and bool((space.metadata["frequency_rank"] >= 0).any()):
+    if "frequency_rank" in columns and bool((_space.metadata["frequency_rank"] >= 0).any()):
         names.append("frequency")
-    names += _own_layers(space.digest, space)
-    if float(np.ptp(space.norms)) > 1e-3 * float(space.norms.max()):
+    names += _own_layers(_space)
+    if float(np.ptp(_space.norms)) > 1e-3 * float(_space.norms.max()):
         names.append("norm")
     return [*names, "cluster", "faithfulness", "plain"]
 
 
 def layer(name: str, space: Space, spec: Spec) -> Layer | None:
-    """The layer, or None for one colour and for what is not computed yet."""
+    """The layer, made once for everybody; None for one colour and for what is not computed yet."""
+    make = _maker(name, space, spec)
+    picture = spec.digest if name in OF_THE_PICTURE else ""
+    return make and _layers.get((name, space.digest, picture, dark()), make)
+
+
+def _maker(name: str, space: Space, spec: Spec) -> Callable[[], Layer | None] | None:
+    """How it is made; None where there is nothing to make it of."""
     makers: dict[str, Callable[[], Layer]] = {
         "category": lambda: word_groups(space.metadata, tokens(), dark()),
         "part_of_speech": lambda: parts_of_speech(space.metadata, tokens(), dark()),
@@ -65,13 +80,13 @@ def layer(name: str, space: Space, spec: Spec) -> Layer | None:
         "norm": lambda: continuous(space.norms, "Vector length", *_ends(space), dark()),
     }
     if name in makers:
-        return makers[name]()
+        return makers[name]
     if name.startswith(OWN) and name in space.metadata:
-        return own_column(space.metadata[name], own_name(name)[:40], tokens(), dark())
+        return lambda: own_column(space.metadata[name], own_name(name)[:40], tokens(), dark())
     if name == "cluster" and spec.dims == 2 and bench().has_regions(space, spec):
-        return clusters(bench().regions(space, spec).cluster, tokens())
+        return lambda: clusters(bench().regions(space, spec).cluster, tokens())
     if name == "faithfulness" and bench().has_faithfulness(space, spec):
-        return faithful(bench().faithfulness(space, spec).per_point, dark())
+        return lambda: faithful(bench().faithfulness(space, spec).per_point, dark())
     return None
 
 
@@ -80,10 +95,9 @@ def layer_name(name: str) -> str:
     return f"{own_name(name):.40} (own column)" if name.startswith(OWN) else NAMES.get(name, name)
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _own_layers(digest: str, _space: Space) -> list[str]:  # noqa: ARG001 - the digest is the key
+def _own_layers(space: Space) -> list[str]:
     """The columns that its file brought and that tell items apart."""
-    table = _space.metadata
+    table = space.metadata
     columns = own_columns(table)[:MOST_OWN]
     return [it for it in columns if own_column(table[it], "", LIGHT, False) is not None]
 

@@ -12,10 +12,13 @@ import streamlit as st
 from core.figures.parts import packed, readable
 from core.figures.scene import Scene, to_json
 from core.figures.tokens import DARK, Tokens, theme
+from core.kept import Kept
 from core.site import site_root
 from core.ui import blobs
 
 INLINE_BYTES = 2_200  # an array up to this long travels inside the message itself
+MANY = 2_000  # texts of which it pays to remember where they are
+_told: Kept[tuple[dict[str, Any], Sequence[str]]] = Kept(8)
 
 
 def tokens() -> Tokens:
@@ -109,7 +112,16 @@ def _plotly_inside() -> str:
 
 
 def _strings(texts: Sequence[str]) -> dict[str, Any]:
-    return blobs.strings(tuple(texts))
+    """Texts as one blob. Those of a space are the same object at every answer, and are joined and
+    digested once: kept beside the answer, so that no other texts can get their place in memory."""
+    if len(texts) < MANY:
+        return blobs.strings(tuple(texts))
+    key = id(texts), blobs.served()
+    told, _ = _told.get(key, lambda: (blobs.strings(tuple(texts)), texts))
+    if not blobs.holds(told["$blob"]):
+        told = blobs.strings(tuple(texts))
+        _told.put(key, (told, texts))
+    return told
 
 
 def _column(array: npt.NDArray[Any]) -> dict[str, Any]:
