@@ -3,10 +3,10 @@
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -285,12 +285,12 @@ def _address(server: "subprocess.Popen[bytes]", log: Path) -> str:
     deadline = time.monotonic() + STARTUP_SECONDS
     while time.monotonic() < deadline and server.poll() is None:
         time.sleep(0.1)
-        found = re.search(r"http://127\.0\.0\.1:\d+", log.read_text(errors="replace"))
+        found = re.search(r"http://[0-9.]+:([0-9]+)", log.read_text(errors="replace"))
         if found is None:
             continue
         with suppress(OSError):
-            urllib.request.urlopen(found[0], timeout=5).close()
-            return found[0]
+            socket.create_connection(("127.0.0.1", int(found[1])), 5).close()
+            return f"http://127.0.0.1:{found[1]}"
     raise RuntimeError(
         f"the app did not answer within {STARTUP_SECONDS} s; it said:\n"
         + log.read_text(errors="replace")

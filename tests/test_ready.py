@@ -18,7 +18,7 @@ class Queue:
 
     known: dict[str, Job] = field(default_factory=dict)
 
-    def submit(self, recipe: str, arguments: dict[str, Any]) -> str:
+    def submit(self, recipe: str, arguments: dict[str, Any], owner: str = "") -> str:
         for job in self.known.values():
             if (job.recipe, job.arguments, job.over) == (recipe, arguments, False):
                 return job.id
@@ -53,7 +53,8 @@ def ask(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def asked(session: dict[str, Any], n: int, slot: str = "map") -> str | None:
         for module in (ready, state):
-            monkeypatch.setattr(module, "st", SimpleNamespace(session_state=session))
+            page = SimpleNamespace(session_state=session, context=SimpleNamespace(cookies={}))
+            monkeypatch.setattr(module, "st", page)
         return submitted("islands", {"n": n}, f"map {n}", slot)
 
     return asked

@@ -53,6 +53,18 @@ def parser() -> argparse.ArgumentParser:
     app.add_argument("--port", type=int, help="default: a free one")
     app.add_argument("--no-browser", action="store_true", help="only serve")
     app.add_argument("--access-log", action="store_true", help="a line on stderr for each request")
+    app.add_argument(
+        "--host",
+        metavar="ADDRESS",
+        help="serve others by a link; 0.0.0.0 for all who reach it",
+    )
+    app.add_argument(
+        "--name", action="append", default=[], help="with --host: what a proxy before it is called"
+    )
+    app.add_argument(
+        "--allow-paths", action="append", default=[], metavar="DIR",
+        help="with --host: let references name files below it",
+    )  # fmt: skip
 
     teachers = command(
         "teachers", spaces.teachers_command, "list the teachers: whose spaces there are"

@@ -26,6 +26,9 @@ from core.site import share_cores
 def app_command(options: argparse.Namespace) -> None:
     """Become the server's process: the command line itself never loads Streamlit."""
     command = [sys.executable, "-P", "-m", "core.ui.server"]
+    command += [] if options.host is None else ["--host", options.host]
+    command += [f"--name={name}" for name in options.name]
+    command += [f"--allow-paths={folder}" for folder in options.allow_paths]
     command += [] if options.port is None else ["--port", str(options.port)]
     command += ["--no-browser"] if options.no_browser else []
     command += ["--access-log"] if options.access_log else []

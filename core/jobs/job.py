@@ -33,7 +33,8 @@ class IllegalStep(RuntimeError):
 
 @dataclass(frozen=True)
 class Job:
-    """``done`` of ``total`` are units of the recipe's own; ``result`` is there when it is done.
+    """``owner`` is who asked for it, "" on one's own machine. ``done`` of ``total`` are units of
+    the recipe's own; ``result`` is there when it is done.
 
     ``stopping``: somebody asked it to stop; ``pausing``: and to keep what it has. ``paced_from``
     is when its first progress came and how far it was by then: work that goes on from a
@@ -48,6 +49,7 @@ class Job:
     recipe: str
     arguments: dict[str, Any]
     queued_at: float
+    owner: str = ""
     status: Status = Status.QUEUED
     done: int = 0
     total: int = 0

@@ -25,6 +25,7 @@ from core.site import share_cores, whole_machine
 RECIPES = "core.pipeline:RECIPES"
 GRACE_SECONDS = 3.0  # from a request to stop until the process is ended
 PAUSE_GRACE = 5  # times as long, for whoever is to keep what he has: a checkpoint takes a moment
+MOST_EACH = 4  # jobs of one owner that are not over
 KEPT_JOBS = 200  # finished jobs beyond these are forgotten, oldest first
 LOG_BYTES = 1_000_000  # a longer log is begun anew with the next process
 
@@ -53,10 +54,11 @@ class Runner:
         with self._changed:
             self._spawn()
 
-    def submit(self, recipe: str, arguments: dict[str, Any]) -> str:
+    def submit(self, recipe: str, arguments: dict[str, Any], owner: str = "") -> str:
         """Queue a job; the id of the same one where it is already queued or running.
 
-        Raises TypeError for arguments that JSON cannot hold.
+        Turns go round by owner; an owner that is named may have `MOST_EACH` at a time. Raises
+        TypeError for arguments that JSON cannot hold, JobFailed for one job too many.
         """
         wanted = (recipe, json.dumps(arguments, sort_keys=True))
         with self._changed:
@@ -64,7 +66,9 @@ class Runner:
                 same = (job.recipe, json.dumps(job.arguments, sort_keys=True)) == wanted
                 if same and not job.over and not job.stopping:
                     return job.id
-            job = Job(str(next(self._numbers)), recipe, json.loads(wanted[1]), time.time())
+            self._require_room(owner)
+            number = str(next(self._numbers))
+            job = Job(number, recipe, json.loads(wanted[1]), time.time(), owner)
             self._jobs[job.id] = job
             self._forget()
             self._next()
@@ -152,19 +156,38 @@ class Runner:
     def _tell_who_waits(self) -> None:
         """Say to each job in the queue what it waits for."""
         before = [job.recipe for job in self._jobs.values() if job.status is Status.RUNNING]
-        for job in list(self._jobs.values()):
-            if job.status is Status.QUEUED:
-                self._put(job.wait_behind(_waiting(before)))
-                before.append(job.recipe)
+        for job in self._in_turn():
+            self._put(job.wait_behind(_waiting(before)))
+            before.append(job.recipe)
 
     def _forget(self) -> None:
         over = [job.id for job in self._jobs.values() if job.over]
         for job_id in over[: max(0, len(self._jobs) - KEPT_JOBS)]:
             del self._jobs[job_id]
 
+    def _require_room(self, owner: str) -> None:
+        own = [job for job in self._jobs.values() if job.owner == owner and not job.over]
+        if owner and len(own) >= MOST_EACH:
+            raise JobFailed(
+                f"found {len(own)} jobs of yours at work or waiting; expected fewer than "
+                f"{MOST_EACH} before another: wait, or stop one"
+            )
+
+    def _in_turn(self) -> list[Job]:
+        """What waits, in the order in which it will be done: each owner's first, each one's second,
+        and so on, the one that runs counted."""
+        rounds: dict[str, int] = {}
+        order: list[tuple[int, Job]] = []
+        for job in self._jobs.values():
+            if not job.over:
+                rounds[job.owner] = rounds.get(job.owner, -1) + 1
+                order.append((rounds[job.owner] if job.owner else 0, job))
+        order.sort(key=lambda it: it[0])
+        return [job for _, job in order if job.status is Status.QUEUED]
+
     def _next(self) -> None:
         """Give the worker the next job that waits, unless it has one."""
-        waiting = (job for job in self._jobs.values() if job.status is Status.QUEUED)
+        waiting = iter(self._in_turn())
         job = None if self._running is not None or self._closed else next(waiting, None)
         if job is None:
             return

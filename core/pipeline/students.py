@@ -29,6 +29,7 @@ from core.errors import (
 from core.integrity import unsealed
 from core.pipeline.pareto import Pareto, ParetoPoint, point_of, stored_pareto
 from core.pipeline.student_teacher import StudentTeacher, titled
+from core.reach import require_open
 from core.site import site_root
 from core.spaces.neighbors import nearest
 from core.spaces.space import Space
@@ -159,6 +160,7 @@ class Studio:
             place = named if key.startswith(SHIPPED) else self.made / key
             if (place / folder.DESCRIPTION).is_file():
                 return place
+        require_open(key)
         try:
             path = Path(key).expanduser()
             if key and (path / folder.DESCRIPTION).is_file():

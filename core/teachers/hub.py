@@ -14,6 +14,7 @@ from core.errors import TeacherUnavailable, Unsupported
 from core.kept import Kept
 from core.models.passes import input_table
 from core.models.word_marks import UNUSED, pieces_of_words, readings
+from core.reach import require_open
 from core.spaces.lexicon import word_table
 from core.spaces.space import Provenance, Space
 from core.teachers.base import PureTable, TeacherInfo, shown
@@ -47,6 +48,7 @@ def source_of(kind: str, where: str) -> Source:
     """Where ``path:WHERE`` or ``hub:WHERE`` keeps its files. Raises what the sources raise."""
     if kind == "hub":
         return _repository(where)
+    require_open(where)
     try:
         return FolderSource(Path(where))
     except (OSError, RuntimeError, ValueError):  # too long, nobody's home, a zero byte

@@ -14,6 +14,7 @@ import re
 from pathlib import Path
 
 from core.errors import UnknownTeacher, UnreadableFile
+from core.reach import require_open
 from core.teachers import smollm2
 from core.teachers.base import Teacher, TeacherInfo, shown
 from core.teachers.causal import causal_source
@@ -69,14 +70,17 @@ def resolve(reference: str) -> Teacher:
         return LayerStates(causal_source(layer[1]), int(layer[2]))
     if rest and kind == "vectors":
         return VectorsFile(_path(rest))
-    if rest and kind in ("path", "hub"):
+    if rest and kind == "path":
         _path(rest)
+    if rest and kind in ("path", "hub"):
         return model_teacher(kind, rest)
     raise _unknown(wanted)
 
 
 def _path(typed: str) -> Path:
-    """A path that the system can be asked about. Raises UnreadableFile for any other text."""
+    """A path that the system can be asked about. Raises UnreadableFile for any other text, and
+    for one that is closed."""
+    require_open(typed)
     try:
         path = Path(typed).expanduser()
         path.exists()

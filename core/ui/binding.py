@@ -26,6 +26,11 @@ def address_of(host: str) -> str:
         ) from None
 
 
+def is_loopback(host: str) -> bool:
+    """Whether this machine alone reaches the address."""
+    return ipaddress.ip_address(host).is_loopback
+
+
 def listen(host: str, port: int | None) -> socket.socket:
     """A socket that listens there; without a port, or at 0, at one that is free.
 

@@ -88,7 +88,7 @@ def refused(scope: Scope, names: Iterable[str]) -> Refusal | None:
     Origin, where it has one, must be the same server; what a page elsewhere embeds says so in
     Sec-Fetch-Site. Following a link from elsewhere stays possible.
     """
-    hosts = _values(scope, b"host")
+    hosts = values(scope, b"host")
     if len(hosts) != 1 or not _is_own(name_of(hosts[0]), scope, names):
         asked = _shown(hosts[0]) if hosts else "no host at all"
         return Refusal(
@@ -96,15 +96,15 @@ def refused(scope: Scope, names: Iterable[str]) -> Refusal | None:
             f"found a request for {asked}; expected this server's own address: open the one that "
             "it printed when it started",
         )
-    origins = _values(scope, b"origin")
+    origins = values(scope, b"origin")
     if any(urlsplit(origin).netloc.lower() != hosts[0].lower() for origin in origins):
         return Refusal(
             "Not from another page",
             f"found a request from {_shown(origins[0])}; expected one of this server's own pages: "
             "open its address in a tab of its own",
         )
-    followed = _values(scope, b"sec-fetch-mode") == ["navigate"] and scope.get("method") == "GET"
-    if {"cross-site", "same-site"} & {*_values(scope, b"sec-fetch-site")} and not followed:
+    followed = values(scope, b"sec-fetch-mode") == ["navigate"] and scope.get("method") == "GET"
+    if {"cross-site", "same-site"} & {*values(scope, b"sec-fetch-site")} and not followed:
         return Refusal(
             "Not from another page",
             "found a request that a page from elsewhere sent; expected one of this server's own "
@@ -154,7 +154,7 @@ class Gate:
 
 async def refuse(scope: Scope, send: Send, refusal: Refusal) -> None:
     """Answer with the one line: as a page where a browser shows it, else as text."""
-    page = "text/html" in ",".join(_values(scope, b"accept"))
+    page = "text/html" in ",".join(values(scope, b"accept"))
     kind = "text/html" if page else "text/plain"
     said = refusal.line[:1].upper() + refusal.line[1:] + "."
     body = f"{refusal.line}\n"
@@ -170,7 +170,8 @@ async def refuse(scope: Scope, send: Send, refusal: Refusal) -> None:
     await send({"type": f"{start}.body", "body": body.encode()})
 
 
-def _values(scope: Scope, name: bytes) -> list[str]:
+def values(scope: Scope, name: bytes) -> list[str]:
+    """All of a request's headers of that name."""
     return [value.decode("latin-1") for key, value in scope["headers"] if key.lower() == name]
 
 

@@ -14,10 +14,11 @@ from core.pipeline import picture_key
 from core.projection.base import PcaSpec, Spec
 from core.spaces.space import Space
 from core.ui.prose import plain
-from core.ui.state import bench, runner, visitor
+from core.ui.state import bench, may_stop, person, runner, visitor
 
 Kind = Literal["primary", "secondary"]  # of a button
 POLL_SECONDS = 0.4
+NOT_YOURS = "Somebody else began this; who began it may stop it."
 _people: dict[str, set[str]] = {}  # who waits for a job: two may have asked for the same
 _lock = threading.Lock()
 
@@ -117,7 +118,11 @@ def submitted(
             if job.status is Status.DONE:
                 job_id = None  # what it made was lost since, so make it again
     if job_id is None:
-        job_id = runner().submit(recipe, dict(arguments))
+        try:
+            job_id = runner().submit(recipe, dict(arguments), person())
+        except MeaningSpaceError as error:
+            st.error(plain(error), icon=":material/error:")
+            return None
         st.session_state[key] = job_id
         with _lock:
             alive = {job.id for job in runner().jobs() if not job.over}
@@ -195,9 +200,14 @@ def watch(job_id: str, label: str, ready: Callable[[], bool], *, stacked: bool =
             else st.columns([6, 1], vertical_alignment="center")
         )
         bar.progress(job.fraction, text=job_words(job))
-        if button.button(
-            "Stop", key=f"stop {job_id}", help=f"{label}: stop, and keep what is done"
-        ):
+        own = may_stop(job)
+        pressed = button.button(
+            "Stop",
+            key=f"stop {job_id}",
+            help=f"{label}: stop, and keep what is done" if own else NOT_YOURS,
+            disabled=not own,
+        )
+        if pressed and own:
             runner().cancel(job_id)
 
     line()
@@ -207,6 +217,6 @@ def job_words(job: Job) -> str:
     """What a job is doing, and for how long still."""
     left = job.seconds_left(time.time())
     if job.status is Status.QUEUED:
-        return "Waiting for the work before it"
+        return job.message[:1].upper() + job.message[1:]
     message = job.message[:1].upper() + job.message[1:]
     return message if left is None or left < 1 else f"{message}, about {left:.0f} s more"

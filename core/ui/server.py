@@ -2,10 +2,12 @@
 
 import argparse
 import logging
+import os
 import sys
 import threading
 import time
 import webbrowser
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,9 +20,11 @@ from streamlit.starlette import App
 from uvicorn import Config, Server
 
 from core.errors import InvalidSpecification, MeaningSpaceError
+from core.reach import close_paths
 from core.site import leave_a_core, site_root
 from core.ui import blobs
-from core.ui.binding import HERE, address_of, listen, url_of
+from core.ui.binding import HERE, address_of, is_loopback, listen, outward_address, url_of
+from core.ui.entry import TOKEN, Entry, invite
 from core.ui.gate import Gate, own_names
 from core.ui.offline import ask_nobody
 from core.ui.sessions import closing_sessions, raise_descriptor_limit
@@ -46,8 +50,11 @@ async def _plotly(_: Request) -> Response:
     return FileResponse(plotly_path(), media_type="text/javascript", headers=FOREVER)
 
 
-def create_app(host: str = HERE, log: bool = False) -> Gate:
-    """The whole application, ready for any ASGI server that is bound to ``host``."""
+def create_app(
+    host: str = HERE, names: Sequence[str] = (), token: str | None = None, log: bool = False
+) -> Gate:
+    """The whole application, ready for any ASGI server that is bound to ``host``; ``names`` are a
+    proxy's. With a token it is open to whoever comes by its link."""
     ask_nobody()
     blobs.serve_by_route()
     # Streamlit takes a folder named pages for its older kind of app until st.navigation has run
@@ -63,7 +70,8 @@ def create_app(host: str = HERE, log: bool = False) -> Gate:
     )
     config.set_option("server.allowedHosts", ["*"])  # the gate judges, and knows its addresses
     _quiet()
-    return Gate(app, own_names(host), log)
+    inner = app if token is None else Entry(app, token)
+    return Gate(inner, own_names(host) | {name.lower() for name in names}, log)
 
 
 def _quiet() -> None:
@@ -106,6 +114,26 @@ def _prepare() -> None:
     state.runner()
 
 
+def _open_to_others(host: str, names: Sequence[str], folders: Sequence[Path]) -> str | None:
+    """What serving others takes, where the address is not this machine's alone: a token for the
+    link, closed paths, and no fetching from the hub. Raises InvalidSpecification."""
+    if is_loopback(host):
+        if names or folders:
+            raise InvalidSpecification(
+                f"found --name or --allow-paths at {host}, which this machine alone reaches; "
+                "expected them with --host 0.0.0.0, or another address that others reach"
+            )
+        return None
+    for folder in folders:
+        if not folder.is_dir():
+            raise InvalidSpecification(
+                f"found no folder {folder} to allow; expected one that is there: check the path"
+            )
+    close_paths(folders)
+    os.environ["HF_HUB_OFFLINE"] = "1"  # visitors use the models that were fetched before
+    return invite()
+
+
 def main() -> int:
     """Serve until interrupted; ``meaning-space app`` becomes this process."""
     parser = argparse.ArgumentParser(prog="meaning-space app")
@@ -113,19 +141,23 @@ def main() -> int:
     parser.add_argument("--port", type=int)
     parser.add_argument("--no-browser", action="store_true")
     parser.add_argument("--access-log", action="store_true")
+    parser.add_argument("--name", action="append", default=[])
+    parser.add_argument("--allow-paths", action="append", default=[], type=Path)
     options = parser.parse_args()
     began = time.perf_counter()
     raise_descriptor_limit()
     leave_a_core()
     try:
         host = address_of(options.host)
+        token = _open_to_others(host, options.name, options.allow_paths)
         listening = listen(host, options.port)
     except InvalidSpecification as error:
         print(f"meaning-space: {error}", file=sys.stderr)
         return 2
-    app = create_app(host, options.access_log)
+    app = create_app(host, options.name, token, options.access_log)
     server = Server(Config(app, log_config=None, access_log=False))
-    url = url_of(host, listening.getsockname()[1])
+    url = url_of(outward_address(host), listening.getsockname()[1])
+    url = url if token is None else f"{url}/?{TOKEN}={token}"
     announcement = (server, url, not options.no_browser, began)
     threading.Thread(target=_announce, args=announcement, daemon=True).start()
     threading.Thread(target=_prepare, daemon=True).start()

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import streamlit as st
 
+from core.jobs.job import Job
 from core.jobs.runner import Runner
 from core.permalink import (
     CompareView,
@@ -28,6 +29,7 @@ from core.permalink import (
 )
 from core.pipeline import Bench
 from core.store.disk import default_workspace
+from core.ui.entry import person_of
 from core.ui.prose import plain
 
 V = TypeVar("V", bound=View)
@@ -50,6 +52,16 @@ def runner() -> Runner:
 def visitor() -> str:
     """Who looks at the page, for as long as it is open: a name drawn once per session."""
     return str(st.session_state.setdefault("visitor", uuid4().hex))
+
+
+def person() -> str:
+    """Who asks, for as long as the browser keeps its cookie; "" on one's own machine."""
+    return person_of(st.context.cookies)
+
+
+def may_stop(job: Job) -> bool:
+    """Whether this person began the job, who alone may stop it; on one's own machine, always."""
+    return job.owner == person()
 
 
 @cache

@@ -13,7 +13,7 @@ import streamlit as st
 
 from core.jobs.line import Line, Place, place_words
 from core.kept import Kept
-from core.ui.state import visitor
+from core.ui.state import person, visitor
 
 T = TypeVar("T")
 POLITE_SECONDS = 0.3  # a wait that need not be told
@@ -41,7 +41,7 @@ def turn(kind: str) -> Iterator[None]:
         yield
         return
     _stop_who_left(kind)
-    with LINE.join(visitor(), kind) as place:
+    with LINE.join(person() or visitor(), kind) as place:
         if not place.wait(POLITE_SECONDS):
             _stand(place)
         with taken():

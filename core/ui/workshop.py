@@ -1,5 +1,6 @@
 """Training as a person meets it: the form, the job while it runs, and what was broken off."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -18,9 +19,9 @@ from core.students.base import Family
 from core.students.registry import family
 from core.teachers.base import WithModel
 from core.ui.prose import plain
-from core.ui.ready import job_words
+from core.ui.ready import NOT_YOURS, job_words
 from core.ui.stage import mount, tokens
-from core.ui.state import bench, runner, widget
+from core.ui.state import bench, may_stop, person, runner, widget
 from core.ui.student_words import budgets, nearest_budget
 
 RECIPE = "distill"
@@ -129,7 +130,7 @@ def submit(teacher: str, chosen: Family, size: float, seed: int, hasty: bool) ->
 
 
 def _start(arguments: dict[str, Any]) -> None:
-    st.session_state["student watched"] = runner().submit(RECIPE, arguments)
+    st.session_state["student watched"] = runner().submit(RECIPE, arguments, person())
 
 
 def just_made() -> str | None:
@@ -182,26 +183,41 @@ def live_panel(job: Job, training: Training | None) -> None:
             height=130,
         )
         mount(Scene("loss", [picture]), "student loss")
+    own = may_stop(job)
     left, right = st.columns(2)
     # By callback: a click that meets the curve's own rerun must not be lost.
     left.button(
         "Pause",
         key=f"pause {job.id}",
         width="stretch",
-        disabled=job.stopping,
-        help="Keep what is learnt, and give the machine back. Resume whenever you like.",
-        on_click=runner().pause,
-        args=(job.id,),
+        disabled=job.stopping or not own,
+        help="Keep what is learnt, and give the machine back. Resume whenever you like."
+        if own
+        else NOT_YOURS,
+        on_click=_stop,
+        args=(job.id, runner().pause),
     )
     right.button(
         "Cancel",
         key=f"cancel {job.id}",
         width="stretch",
-        disabled=job.stopping and not job.pausing,
-        help="Stop, and throw this training away.",
-        on_click=runner().cancel,
-        args=(job.id,),
+        disabled=(job.stopping and not job.pausing) or not own,
+        help="Stop, and throw this training away." if own else NOT_YOURS,
+        on_click=_stop,
+        args=(job.id, runner().cancel),
     )
+
+
+def _stop(job_id: str, stop: Callable[[str], None]) -> None:
+    """A click that was sent without the button is looked at again."""
+    if may_stop(runner().job(job_id)):
+        stop(job_id)
+
+
+def _began(key: str) -> bool:
+    """Whether this person began the training that was last at work on a student."""
+    jobs = [job for job in runner().jobs() if job.arguments.get("key") == key]
+    return person() == (jobs[-1].owner if jobs else "")
 
 
 def unfinished(teacher: str, active: Job | None) -> None:
@@ -214,10 +230,18 @@ def unfinished(teacher: str, active: Job | None) -> None:
     for training in waiting:
         text, resume, discard = st.columns([5, 1, 1], vertical_alignment="center")
         text.markdown(f"**{plain(training.title)}** {_where(training)}")
+        own = _began(training.key)
         if resume.button("Resume", key=f"resume {training.key}", width="stretch", disabled=busy):
             _start(training.arguments)
             st.rerun()
-        if discard.button("Discard", key=f"discard {training.key}", width="stretch"):
+        pressed = discard.button(
+            "Discard",
+            key=f"discard {training.key}",
+            width="stretch",
+            disabled=not own,
+            help=None if own else NOT_YOURS,
+        )
+        if pressed and own:
             bench().studio.discard(training.key)
             st.rerun()
 
