@@ -8,23 +8,18 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from core.spaces.identity import occurrences
-
 OWN = "own:"
 OURS = ("id", "text", "vector length", "neighbours kept")  # beside a table that people take away
 
 
 def with_own(table: pd.DataFrame, brought: pd.DataFrame) -> pd.DataFrame:
-    """Our columns, and behind them what a file brought, kept apart by name; each name once.
+    """Our columns, and behind them what a file brought, kept apart by name.
 
     >>> ours = pd.DataFrame({"category": ["noun.animal"]})
     >>> list(with_own(ours, pd.DataFrame({"category": ["pets"]})).columns)
     ['category', 'own:category']
     """
-    names = [f"{OWN}{name}" for name in brought.columns]
-    times = occurrences(names)[0].tolist()
-    once = [f"{name} ({k + 1})" if k else name for name, k in zip(names, times, strict=True)]
-    named = brought.set_axis(once, axis=1)
+    named = brought.set_axis([f"{OWN}{name}" for name in brought.columns], axis=1)
     return pd.concat([table.reset_index(drop=True), named.reset_index(drop=True)], axis=1)
 
 

@@ -289,5 +289,3 @@ def test_own_columns_survive_the_store(bench: Bench, tmp_path: Path) -> None:
     assert read.digest == made.digest
     assert read.metadata["own:category"].tolist() == ["x", "x", "y"]
     assert list(with_own(pd.DataFrame(index=range(2)), pd.DataFrame()).columns) == []
-    twice = pd.DataFrame([[1, 2]], columns=["x", "x"])
-    assert list(with_own(pd.DataFrame(index=range(1)), twice).columns) == ["own:x", "own:x (2)"]
