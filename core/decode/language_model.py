@@ -4,6 +4,7 @@ Its layers are those of its residual stream (stream.py): 0 is what enters the fi
 is what leaves the last block, before the final norm.
 """
 
+import inspect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,9 +25,10 @@ from core.types import Matrix, Queries
 if TYPE_CHECKING:
     from torch import Tensor
 
-NORMS = ("norm", "ln_f", "final_layer_norm", "final_layernorm")  # the last one's usual names
+NORMS = ("norm", "ln_f", "final_layer_norm", "final_layernorm", "norm_f", "ln_out")  # usual names
 CHUNK = 512  # tokens of fans in one pass
 Places = npt.NDArray[np.int64]
+KEEPS = ("keep keys and values of each token that it has read", "a causal model with attention")
 TRIED = ("llama", "gpt2")  # families that are known to be as :meth:`_require_usual` wants them
 SAME = 1e-3  # of a state's largest number: passes that differ less are the same
 
@@ -87,6 +89,8 @@ class LanguageModel:
         self.device = device
         self.name = name
         self._base = _decoder(model)
+        named = inspect.signature(self._base.forward).parameters
+        self._cache_name = "cache" if "cache" in named else "past_key_values"  # by version
         self.blocks = _blocks(self._base, name)
         self.depth = len(self.blocks)  # the layers are 0 to depth
         self.norm = next((getattr(self._base, it) for it in NORMS if hasattr(self._base, it)), None)
@@ -132,7 +136,7 @@ class LanguageModel:
                 "scales); expected a causal model of the GPT-2 or Llama families: choose another, "
                 "such as smollm2"
             )
-        with torch.inference_mode(), passing(self.name):
+        with torch.inference_mode(), passing(self.name, *KEEPS):
             read = self.run([ids[:-1]], cached=True)
             gone_on = self.run([ids[-1:]], layers=[self.depth], cache=read.cache)
             normed = self.norm(gone_on.stream[self.depth])  # type: ignore[misc]
@@ -251,8 +255,9 @@ class LanguageModel:
             given["position_ids"] = places
         self.require_room(before + text.shape[1] if places is None else int(places.max()) + 1)
         with torch.inference_mode(), hooked(edits, layers, before) as work, memory():
-            out = self._base(**given, past_key_values=cache, use_cache=cached or cache is not None)
-            return Pass(work.stream, out.last_hidden_state, out.past_key_values)
+            given |= {self._cache_name: cache, "use_cache": cached or cache is not None}
+            out = self._base(**given)
+            return Pass(work.stream, out.last_hidden_state, getattr(out, self._cache_name))
 
     def logits(self, final: "Tensor") -> "Tensor":
         """(..., v) from states after the final norm."""

@@ -14,13 +14,17 @@ from core.models.memory import memory
 if TYPE_CHECKING:
     from torch import Tensor
 
+TRIAL = 8  # tokens: Funnel pools its states, so that fewer look like those of a plain model
 SAME = 1e-5  # states that differ less are the same
 
 
 @contextmanager
-def passing(name: str) -> Iterator[None]:
+def passing(
+    name: str, asked: str = "read a plain text", wanted: str = "an encoder or a decoder"
+) -> Iterator[None]:
     """Raise NotEnoughMemory where memory runs out, Unsupported for whatever else an architecture
-    says of a plain pass: that it wants other inputs, say, or longer ones."""
+    says when it is ``asked`` for something: that it wants other inputs, say, or longer ones.
+    ``wanted`` are the models that could do it."""
     try:
         with memory():
             yield
@@ -30,8 +34,8 @@ def passing(name: str) -> Iterator[None]:
     ) as error:
         reason = " ".join(str(error).split())[:160] or type(error).__name__
         raise Unsupported(
-            f"found {name}, which does not read a plain text ({reason}); expected an encoder or a "
-            "decoder of transformers: choose another model"
+            f"found {name}, which does not {asked} ({reason}); expected {wanted} of transformers: "
+            "choose another model"
         ) from error
 
 
@@ -60,24 +64,25 @@ def layer_states(
     states = list(getattr(out, "hidden_states", None) or ())
     if not states or any(it.shape != (*ids.shape, states[0].shape[-1]) for it in states):
         raise Unsupported(
-            f"found {name}, which does not give a state for each token in each layer; "
+            f"found {name}, which does not give a state of one width for each token in each layer; "
             "expected an encoder or a decoder of transformers: choose another model"
         )
     return states
 
 
 def trial(model: Any, tokenizer: Any, name: str) -> list[npt.NDArray[np.float32]]:
-    """Each layer's states (4, d) of two texts of two tokens; only the last token differs."""
+    """Each layer's states (2, t, d) of two short texts; only the last token differs."""
     count = vocabulary(model, tokenizer)
     same, other = count // 3, count // 2
-    states = layer_states(model, tokenizer, name, [[same, same], [same, other]])
-    return [state.flatten(0, 1).float().cpu().numpy() for state in states]
+    begun = [same] * (TRIAL - 1)
+    states = layer_states(model, tokenizer, name, [[*begun, same], [*begun, other]])
+    return [state.float().cpu().numpy() for state in states]
 
 
 def is_causal(tried: Sequence[npt.NDArray[np.float32]]) -> bool:
     """Whether a token sees only what stands before it, by a model's :func:`trial`: few say so."""
-    last = tried[-1]
-    return bool(np.allclose(last[0], last[2], rtol=SAME, atol=SAME))
+    one, other = tried[-1][:, :-1]
+    return bool(np.allclose(one, other, rtol=SAME, atol=SAME))
 
 
 def input_table(model: Any) -> Any:

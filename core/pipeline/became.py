@@ -156,7 +156,7 @@ def _table(reference: str, stamp: str) -> Table | None:  # noqa: ARG001 - made a
     """The input rows of a model; None where they are no states' neighbours: factorised ones."""
     model = reader(reference)
     weight = getattr(model.model.get_input_embeddings(), "weight", None)
-    if weight is None or weight.shape[1] != model.trial[0].shape[1]:
+    if weight is None or weight.shape[1] != model.trial[0].shape[-1]:
         return None
     rows = weight.detach().float().cpu().numpy()
     tokens = model.tokenizer.convert_ids_to_tokens(list(range(len(rows))))

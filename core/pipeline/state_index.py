@@ -217,7 +217,7 @@ def _opened(folder: Path, stamp: int) -> StateIndex:  # noqa: ARG001 - built ane
 
 def index_bytes(model: Reader) -> int:
     """About how large the index of a model is on disk, before it is built."""
-    layers, dim = len(model.trial), model.trial[0].shape[1]
+    layers, dim = len(model.trial), model.trial[0].shape[-1]
     return int(layers * (STATES * (2 * dim + 12) + 2_500 * 4 * dim))
 
 
@@ -267,7 +267,7 @@ def _build(place: Path, model: Reader, chosen: Sequence[Sentence], progress: Pro
             scales.append(np.stack([_write(*it) for it in zip(files, layers, strict=True)]))
             lengths.append(np.stack([np.linalg.norm(layer, axis=1) for layer in layers]))
     tokens = pd.concat(tables, ignore_index=True)
-    shape = (len(tokens), model.trial[0].shape[1])
+    shape = (len(tokens), model.trial[0].shape[-1])
     mapped = [np.memmap(place / _file(it), np.int16, "r", shape=shape) for it in range(count)]
     codes, types = _often(tokens["token"])
     arrays: dict[str, Any] = {

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import InvalidSpecification, Unsupported
+from core.models.passes import passing
 from core.signatures.documents import sliding
 from core.signatures.hidden import Reader, Window, batches_of, passes_of
 from core.signatures.tokens import cut_texts
@@ -132,7 +133,7 @@ def _attend(twin: Any, reader: Reader, ids: list[list[int]]) -> list[Weights]:
     padding = reader.tokenizer.pad_token_id or 0
     padded = torch.tensor([one + [padding] * (longest - len(one)) for one in ids])
     mask = torch.tensor([[1] * len(one) + [0] * (longest - len(one)) for one in ids])
-    with torch.inference_mode():
+    with torch.inference_mode(), passing(reader.name, "tell where its tokens look"):
         out = twin(
             input_ids=padded.to(reader.device),
             attention_mask=mask.to(reader.device),

@@ -73,7 +73,9 @@ class Reader:
                 f"found a tokenizer of {self.name} that does not tell where its tokens stand; "
                 "expected a fast one, which writes tokenizer.json: choose another model"
             )
-        if getattr(self.model.config, "is_encoder_decoder", False):
+        if getattr(self.model.config, "is_encoder_decoder", False) and hasattr(
+            self.model, "decoder"
+        ):
             raise Unsupported(
                 f"found an encoder-decoder in {self.name}; expected an encoder or a decoder: "
                 "choose one, or save the encoder alone with model.get_encoder().save_pretrained"
@@ -87,7 +89,7 @@ class Reader:
 
     @cached_property
     def trial(self) -> list[Floats]:
-        """Each layer's states (4, d) of two texts of two tokens; only the last token differs."""
+        """Each layer's states (2, t, d) of two short texts; only the last token differs."""
         return trial(self.model, self.tokenizer, self.name)
 
     @property
@@ -152,7 +154,7 @@ def read(
         passes, tokens = passes_of(cuts, plan, size, spec.special)
         tokens["unknown"] = (tokens["id"] == reader.tokenizer.unk_token_id) & ~tokens["special"]
         tokens["token"] = reader.tokenizer.convert_ids_to_tokens(tokens.pop("id").tolist())
-        shape = (len(tokens), reader.trial[0].shape[1])
+        shape = (len(tokens), reader.trial[0].shape[-1])
         with closing(Layers(place, len(reader.trial), shape, spec.store)) as layers:
             again = _fill(layers, reader, passes, spec.precision, progress)
             made = () if place else layers.arrays()

@@ -94,8 +94,12 @@ def _load(folder: Path, name: str) -> tuple[Any, Any]:
 def require_head(config: Mapping[str, Any], name: str) -> None:
     """Raise Unsupported where a configuration is of a model that was not made to write from left
     to right."""
-    made_as = [str(it) for it in config.get("architectures") or ()]
-    heads = [it for it in made_as if it.endswith(("ForCausalLM", "LMHeadModel"))]
+    said = config.get("architectures")
+    made_as = [str(it) for it in said] if isinstance(said, list | tuple) else []
+    writes: tuple[str, ...] = ("ForCausalLM", "LMHeadModel")
+    if isinstance(config.get("text_config"), Mapping):  # pictures and texts in, texts out
+        writes += ("ForConditionalGeneration",)
+    heads = [it for it in made_as if it.endswith(writes)]
     if config.get("is_encoder_decoder") or (made_as and not heads):
         kind = " ".join(made_as) or config.get("model_type", "model")
         raise Unsupported(

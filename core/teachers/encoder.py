@@ -16,6 +16,7 @@ import numpy as np
 from core.context_length import UNLIMITED, context_length
 from core.errors import Unsupported
 from core.models.passes import SAME, input_table, passing
+from core.spaces.geometry import unit_rows
 from core.teachers.device import bf16_pays, device, halve_products
 from core.teachers.loading import load_whole, text_part
 from core.teachers.pooling import FEATURES, Pooling, read_pooling
@@ -27,6 +28,8 @@ LONGEST = 512  # tokens, where a model would take more
 CHUNK = 4096  # texts tokenized between two reports of progress
 SEEN = 1e-3  # of a vector's largest number: more than rounding in bf16 between two batches
 TRIAL = 8  # tokens of the texts that a model is tried on
+PROBES = ("the river", "a river of the moon and the sun")  # texts that a model is tried on
+FAITHFUL = 0.999  # the least cosine of a text in bf16 to itself in float32
 NOTHING = Start([], "", 0)
 
 
@@ -188,11 +191,20 @@ def load_encoder(
 ) -> TextEncoder:
     """The encoder in a folder, on the best device; the last two stay in memory.
 
-    ``precision`` is "float32", "bfloat16", or "measured": bf16 where it pays. ``revision``
-    tells files apart that change in the folder, so that no old model answers for new ones.
-    Raises TeacherUnavailable when the folder holds no safetensors model, Unsupported when the
-    architecture is none that turns a text into states by itself.
+    ``precision`` is "float32", "bfloat16", or "measured": bf16 where it pays. A model that says
+    something else in bf16 computes in float32. ``revision`` tells files apart that change in the
+    folder, so that no old model answers for new ones. Raises TeacherUnavailable when the folder
+    holds no safetensors model, Unsupported when the architecture is none that turns a text into
+    states by itself.
     """
+    encoder = _exact(folder, name)
+    if precision == "float32" or (precision == "measured" and not bf16_pays(device())):
+        return encoder
+    return _halved(encoder) or _exact(folder, name)
+
+
+def _exact(folder: Path, name: str) -> TextEncoder:
+    """The encoder in float32."""
     pooling = read_pooling(folder)
     whole, tokenizer = load_whole(folder, name)
     if pooling.max_tokens and pooling.max_tokens < UNLIMITED:
@@ -206,11 +218,21 @@ def load_encoder(
         model = text_part(whole, name)
         causal = _sees_only_what_stands_before(model, name)
         pooling = replace(pooling, start=causal and not told)
-    if precision == "measured":
-        precision = "bfloat16" if bf16_pays(device()) else "float32"
-    if precision == "bfloat16":
-        halve_products(model)
-    return TextEncoder(model.to(device()), tokenizer, pooling, name, precision)
+    return TextEncoder(model.to(device()), tokenizer, pooling, name)
+
+
+def _halved(exact: TextEncoder) -> TextEncoder | None:
+    """The encoder with its products in bf16, which its model's weights then are; None where its
+    vectors are others then, or there are none: Mamba computes with weights past their layers."""
+    expected = unit_rows(exact.encode(PROBES))
+    halve_products(exact.model)
+    parts = (exact.model, exact.tokenizer, exact.pooling, exact.name)
+    try:
+        made = TextEncoder(*parts, "bfloat16")
+        told = unit_rows(made.encode(PROBES))
+    except Unsupported:
+        return None
+    return made if (expected * told).sum(axis=1).min() >= FAITHFUL else None
 
 
 def _sees_only_what_stands_before(model: Any, name: str) -> bool:

@@ -21,7 +21,7 @@ REPOSITORY = re.compile(r"\w[\w.-]*/\w[\w.-]*(@[\w./-]+)?")
 COMMIT = re.compile(r"[0-9a-f]{40}")
 PATIENCE = 10.0  # seconds for the hub's first answer
 # What configurations call the number of layers, and of dimensions.
-DEPTHS = ("num_hidden_layers", "n_layer", "num_layers")
+DEPTHS = ("num_hidden_layers", "n_layer", "num_layers", "n_layers", "encoder_layers")
 WIDTHS = ("hidden_size", "n_embd", "d_model", "dim")
 
 
@@ -160,12 +160,15 @@ class HubSource(Source):
 
 
 def number_in(config: Mapping[str, Any], names: Sequence[str]) -> int:
-    """The first positive whole number that a configuration has under one of the names; 0 for none.
+    """The first positive whole number that a configuration has under one of the names, that of its
+    part for texts where it has one; 0 for none.
 
     >>> number_in({"n_layer": 12}, DEPTHS), number_in({"n_layer": "many"}, DEPTHS)
     (12, 0)
     """
-    found = (config.get(name) for name in names)
+    part = config.get("text_config")
+    parts = (part, config) if isinstance(part, Mapping) else (config,)
+    found = (one.get(name) for one in parts for name in names)
     return next((it for it in found if type(it) is int and it > 0), 0)
 
 
