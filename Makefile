@@ -50,10 +50,10 @@ fuzz: .venv/.installed-for-tests
 	$(compile)
 	@touch .venv/.installed $@
 
-# Every figure of docs/performance.md, on this machine: about 25 minutes on two cores that do
+# Every figure of docs/performance.md, on this machine: about 32 minutes on two cores that do
 # nothing else. The rival of the first map gets an environment of its own, build/rival.
 bench: .venv/.installed-for-tests build/rival/bin/embedding-atlas
-	@for run in encode "projection --cold" placement spaces cli animation first_map report; do \
+	@for run in encode "projection --cold" placement spaces cli animation first_map load report; do \
 		echo "Measuring: $$run"; $(BIN)/python -m benchmarks.$$run || exit 1; \
 	done
 

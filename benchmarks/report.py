@@ -16,7 +16,7 @@ from benchmarks.figures import FIGURES, MISSING, Found, fit, side
 from benchmarks.processes import ROOT
 
 PAGE = ROOT / "docs" / "performance.md"
-NAMES = ("encode", "projection", "placement", "spaces", "cli", "animation", "first_map")
+NAMES = ("encode", "projection", "placement", "spaces", "cli", "animation", "first_map", "load")
 Row = Sequence[object]
 
 
@@ -113,6 +113,32 @@ def placement_table(found: Found) -> list[Row]:
     return rows
 
 
+def crowds_table(found: Found) -> list[Row]:
+    """What people waited for, and what an answer cost the server."""
+    head = ("people", "side", "answers", "errors", "median, s", "95% within, s", "longest, s")
+    rows: list[Row] = [(*head, "a way, 95% within, s", "processor, s", "memory, MB")]
+    for turn in found["load"]["results"]["crowds"]:
+        seconds = turn["seconds"]
+        times = [f"{seconds['all'][name]:.2f}" for name in ("median", "p95", "longest")]
+        way = f"{seconds['path']['p95']:.2f}"
+        cost = f"{turn['processor_seconds_per_answer']:.3f}"
+        counts = (turn["people"], turn["side"], turn["answers"], turn["errors"])
+        rows.append((*counts, *times, way, cost, turn["server"]["megabytes"]))
+    return rows
+
+
+def writers_table(found: Found) -> list[Row]:
+    """How many were served in time, and how long a bystander waited."""
+    head = ("side", "served", "until the last, s", "bystander, median, s", "bystander, longest, s")
+    rows: list[Row] = [(*head, "threads at most")]
+    for turn in found["load"]["results"]["writers"]:
+        served = f"{turn['served']} of {turn['writers']}"
+        beside = [f"{turn['bystander_seconds'][name]:.2f}" for name in ("median", "longest")]
+        last = f"{turn['seconds']['longest']:.0f}" if turn["served"] else ""
+        rows.append((turn["side"], served, last, *beside, turn["server_at_most"]["threads"]))
+    return rows
+
+
 def machine_table(found: Found) -> list[Row]:
     """What ran when, and how busy the machine was before."""
     rows: list[Row] = [("benchmark", "command", "date", "machine", "load before")]
@@ -135,6 +161,8 @@ TABLES: dict[str, Callable[[Found], list[Row]]] = {
     "animation": animation_table,
     "command line": cli_table,
     "spaces": spaces_table,
+    "crowds": crowds_table,
+    "writers": writers_table,
     "machine": machine_table,
 }
 
