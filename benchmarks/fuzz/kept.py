@@ -13,6 +13,7 @@ from core.integrity import SEAL, file_digest
 from core.permalink import VIEWS, decode, encode
 from core.pipeline.bench import Bench
 from core.projection.base import PcaSpec
+from core.site import site_root
 from core.spaces.space import Provenance, Space
 from core.store.manifest import NAME
 from core.students import folder as student_folder
@@ -23,6 +24,7 @@ from core.types import silent
 
 WORDS = tuple(f"word{row}" for row in range(40))
 VECTORS = np.random.default_rng(5).normal(size=(40, 5)).astype(np.float32)
+SHIPPED = site_root() / "assets" / "students" / "encoder-minilm-words"
 FAMILIES = {"transform": 16.0, "codes": 120.0, "vae": 60.0, "speller": 200.0, "hybrid": 200.0}
 
 
@@ -86,7 +88,9 @@ def _fit(place: Path) -> None:
 
 
 def student_seeds(folder: Path) -> None:
-    """One of each family that needs no model."""
+    """One of each family that needs no model, and the encoder that ships."""
+    shutil.copytree(SHIPPED, folder / "encoder")
+    shutil.copytree(SHIPPED, folder / "encoder-open")
     for family, budget in FAMILIES.items():
         spec = registry.family(family).spec(bytes_per_item=budget)
         student_folder.save(registry.fit(space(), spec), folder / family)
@@ -104,7 +108,7 @@ def read_student(path: Path) -> None:
         except (OSError, ValueError, TypeError, RecursionError):
             pass
     student = student_folder.load(path)
-    student.generate(student.vocabulary[:3])
+    student.generate(student.vocabulary[:3] or ["a word", "another"])
 
 
 # Checkpoints

@@ -15,13 +15,14 @@ import numpy.typing as npt
 
 from core.errors import InvalidStudent
 from core.students.kernels import compiled, decode, encode, quantise, sources, trellis
-from core.students.relatives import Relatives
+from core.students.relatives import GRADES, Relatives
 from core.students.tables import Model, estimate, initial
 from core.types import Coords, QueryCoords, Rows
 
 Array = npt.NDArray[Any]
 
 BLOCK = 128  # rows: what a block costs by itself (6 bytes) against what one row costs to read
+MOST_ROWS = 1 << 16  # of a block
 ROUNDS = 4
 STATES = 8  # of the trellis: more gain little and take longer to encode, never to decode
 SAMPLED = 6_000  # rows on which the tables are first counted
@@ -135,20 +136,27 @@ class CodedMatrix:
         """
         model, means = Model.unpacked(arrays[f"{part}.model"])
         stream, lengths = arrays[f"{part}.stream"], arrays[f"{part}.lengths"]
-        n, block = int(payload["rows"]), int(payload["block"])
+        n, block, step = int(payload["rows"]), int(payload["block"]), float(payload["step"])
+        typed = stream.dtype == np.uint16 and lengths.dtype.kind == "u"
+        if not (typed and stream.ndim == lengths.ndim == 1 and np.isfinite(step) and step > 0):
+            raise InvalidStudent("found codes of another type; expected those that were written")
+        if n < 0 or not 0 < block <= MOST_ROWS or n > MOST_ROWS * max(len(lengths), 1):
+            raise InvalidStudent(f"found {n} rows in blocks of {block}; expected some in each")
         if len(lengths) != -(-n // block) or int(lengths.sum(dtype=np.int64)) != len(stream):
             raise InvalidStudent(
                 f"found {len(lengths)} blocks of codes in {len(stream)} words; expected "
                 f"{-(-n // block)} that fill them: train the student again"
             )
         steps = np.array(payload["gains"], dtype=np.uint8)
+        if len(steps) not in (0, GRADES):
+            raise InvalidStudent(f"found {len(steps)} gains; expected none, or {GRADES}")
         relatives = Relatives.of(texts, block).scaled(steps) if len(steps) else Relatives.none(n)
         if len(relatives.before) != n:
             raise InvalidStudent(
                 f"found codes of {n:,} rows and {len(texts):,} texts; expected as many of each: "
                 "train the student again"
             )
-        return cls(float(payload["step"]), block, model, means, relatives, stream, lengths)
+        return cls(step, block, model, means, relatives, stream, lengths)
 
     def rows(self, indices: Rows) -> QueryCoords:
         """(m, k) float32: the rows of some indices, each block read once and no further than
@@ -156,6 +164,8 @@ class CodedMatrix:
         out = np.empty((len(indices), self.k), np.float32)
         if not len(indices):
             return out
+        if not 0 <= indices.min() <= indices.max() < len(self.relatives.before):
+            raise IndexError(f"row {indices.max()} of {len(self.relatives.before)}")
         order = np.argsort(indices, kind="stable")
         blocks, firsts = np.unique(indices[order] // self.block, return_index=True)
         for which, picked in zip(blocks, np.split(order, firsts[1:]), strict=True):

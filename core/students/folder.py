@@ -1,6 +1,7 @@
 """A student on disk: student.json and student.safetensors, nothing else, and never a pickle."""
 
 import json
+from lzma import LZMAError
 from pathlib import Path
 from typing import Any
 
@@ -62,21 +63,26 @@ def load(folder: Path) -> Student:
         made = family(said["family"])
         spec = made.spec.from_dict(said["spec"])
         stored = Stored(load_arrays(content), said["payload"])
-        return made.restore(spec, Origin(**said["origin"]), stored, said["notes"])
+        student = made.restore(spec, Origin(**said["origin"]), stored, said["notes"])
+        _try(student)
     except (
-        KeyError,
-        TypeError,
-        ValueError,
-        IndexError,
-        AttributeError,
-        ArithmeticError,
-        SafetensorError,
-        MeaningSpaceError,
+        *(LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError),
+        *(AssertionError, MemoryError, LZMAError, SafetensorError, MeaningSpaceError),
     ) as fault:
         raise InvalidStudent(
             f"found {folder} with a student that does not read ({' '.join(str(fault).split())}); "
             "expected one that this program wrote: train it again"
         ) from None
+    return student
+
+
+def _try(student: Student) -> None:
+    """Ask for a few vectors: parts that do not fit each other show only then."""
+    known = student.vocabulary
+    asked = [known[0], known[len(known) // 2], known[-1]] if known else ["a"]
+    vectors = student.generate(asked)
+    if vectors.shape != (len(asked), student.origin.dim) or not np.isfinite(vectors).all():
+        raise ValueError("vectors of another length than its teacher's, or not finite")
 
 
 def describe(folder: Path) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from core.errors import UnknownItem
+from core.errors import InvalidStudent, UnknownItem
 from core.spaces.geometry import covariance
 from core.spaces.space import Space
 from core.students.base import Origin, Stored, Student, StudentSpec
@@ -177,7 +177,14 @@ def restored(stored: Stored) -> tuple[Vocabulary, Basis, CodedMatrix | None]:
         return words, Basis(arrays["weights.mean"], np.zeros(0, np.float16), None), None
     columns = CodedMatrix.restore(arrays, stored.payload["weights"], "weights")
     basis = Basis(arrays["weights.mean"], arrays["weights.scales"], columns)
-    return words, basis, CodedMatrix.restore(arrays, stored.payload["codes"], "codes", words.texts)
+    codes = CodedMatrix.restore(arrays, stored.payload["codes"], "codes", words.texts)
+    rows = (len(columns.relatives.before), len(codes.relatives.before))
+    if rows != (len(basis.mean), len(words)) or not columns.k == codes.k == basis.k:
+        raise InvalidStudent(
+            f"found {rows[1]:,} rows of {codes.k} numbers for {len(words):,} texts; expected one "
+            "of the basis's width for each: copy the student again"
+        )
+    return words, basis, codes
 
 
 def duplicates(space: Space, words: Vocabulary) -> list[str]:

@@ -129,6 +129,8 @@ class Spelling:
     def restore(cls, arrays: Mapping[str, Array], payload: Mapping[str, Any]) -> "Spelling":
         """The inverse of :meth:`arrays` and :attr:`payload`. Raises InvalidStudent."""
         by_level = Grams.unpacked(arrays[f"{PART}.grams"]).hashes
+        if sum(payload["levels"]) != len(by_level) or min(payload["levels"]) < 0:
+            raise ValueError("levels of other strings")
         levels = np.repeat(np.arange(LEVELS), payload["levels"]).astype(np.uint8)
         order = np.argsort(by_level, kind="stable")
         grams = Grams(by_level[order])

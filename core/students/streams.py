@@ -44,14 +44,21 @@ def pack(grids: Sequence[Grid]) -> dict[str, npt.NDArray[np.generic]]:
     }
 
 
+MOST_BYTES = 1 << 26  # of the tables unpacked: more is damage
+MOST_NUMBERS = 1 << 27  # of all layers together: a BERT of base size has 1.1e8
+
+
 def unpack(
     stream: npt.NDArray[np.uint32], tables: npt.NDArray[np.uint8], shapes: Sequence[Sequence[int]]
 ) -> list[Grid]:
     """The inverse of :func:`pack`. Raises InvalidStudent when they do not belong together."""
     import constriction
 
-    content = lzma.decompress(tables.tobytes(), format=lzma.FORMAT_ALONE)
+    content = lzma.LZMADecompressor(lzma.FORMAT_ALONE).decompress(tables.tobytes(), MOST_BYTES)
     edge = sum(rows + columns for rows, columns in shapes)
+    numbers = sum(rows * columns for rows, columns in shapes)
+    if min(map(min, shapes)) < 0 or len(content) < edge or numbers > MOST_NUMBERS:
+        raise _foreign(len(content), edge)
     small, wide = np.frombuffer(content[:edge], np.int8), np.frombuffer(content[edge:], "<i4")
     sizes, at = [], 0
     for rows, columns in shapes:

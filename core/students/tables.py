@@ -29,6 +29,8 @@ Array = npt.NDArray[Any]
 FILTERS: list[dict[str, Any]] = [{"id": lzma.FILTER_LZMA2, "preset": 9, "lc": 0, "lp": 0, "pb": 0}]
 LEVELS = np.array([round(2 ** (u / 16)) for u in range(256)], dtype=np.int64)  # of a frequency
 PULL = 128  # parts of a half step in which the pull of a point is counted
+MOST_BYTES = 1 << 28  # of a code table unpacked: more is damage
+MOST_SHIFTED = 16  # low bits sent as they are
 PER_OCTAVE = 3  # classes for each doubling of the deviation
 WIDEST = 6.0  # deviation in half steps above which low bits are sent as they are
 
@@ -97,17 +99,27 @@ class Model:
         """The inverse of :meth:`packed`. Raises InvalidStudent."""
         try:
             states, components, k, t = np.frombuffer(array[:16].tobytes(), np.uint32).tolist()
-            body = lzma.decompress(array[16:].tobytes(), lzma.FORMAT_RAW, filters=FILTERS)
-            content = np.frombuffer(body, np.uint8)
+            most_bytes = t * (4 + 2 * WIDTH) + components * (1 + 2 * k)
+            if not (components and 0 < t < SKIPPED and most_bytes <= MOST_BYTES):
+                raise ValueError
+            unpacker = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=FILTERS)
+            content = np.frombuffer(
+                unpacker.decompress(array[16:].tobytes(), most_bytes + 1), np.uint8
+            )
             cuts = np.cumsum([t, t, 2 * t, components, components * k, components * k])
             shifts, most, drawn, labels, classes, means, used = np.split(content, cuts)
             levels, at = np.zeros((t, 2, WIDTH), np.uint8), 0
             for index, m in enumerate(most.tolist()):
                 levels[index, :, : m + 1] = used[at : at + 2 * m + 2].reshape(2, m + 1)
                 at += 2 * m + 2
+            whole = np.cumsum(classes.reshape(components, k), axis=1, dtype=np.uint8)
             if states not in (1, *POLYNOMIALS) or at != len(used):
                 raise ValueError
-            whole = np.cumsum(classes.reshape(components, k), axis=1, dtype=np.uint8)
+            # The compiled loop checks no bounds: what it looks up by has to be there.
+            if not (0 < most.min() <= most.max() < WIDTH and shifts.max() <= MOST_SHIFTED):
+                raise ValueError
+            if (whole[whole != SKIPPED] >= t).any() or len(labels) != components:
+                raise ValueError
         except (lzma.LZMAError, ValueError, EOFError):
             raise InvalidStudent(
                 "found a code table that does not unpack; expected the bytes that were packed: "

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from core.errors import InvalidSpecification
+from core.errors import InvalidSpecification, InvalidStudent
 
 UNUSED = re.compile(r"\[unused\d+\]")
 LONGEST = 512  # tokens, where the teacher's folder names no limit
@@ -29,12 +29,21 @@ class Pieces:
         self.longest = longest  # tokens of a text that are read, those that frame it included
 
     def whole_texts(self) -> Any:
-        """A new tokenizer of the tokenizers library, which cuts nothing off and pads nothing."""
+        """A new tokenizer of the tokenizers library, which cuts nothing off and pads nothing.
+
+        Raises InvalidStudent for rules that are none.
+        """
         from tokenizers import Tokenizer
 
         ids = {piece: row for row, piece in enumerate(self.pieces)}
         model = {**self.rules["model"], "vocab": ids}
-        return Tokenizer.from_str(json.dumps({**self.rules, "model": model}))
+        try:
+            return Tokenizer.from_str(json.dumps({**self.rules, "model": model}))
+        except Exception as fault:  # the library raises nothing narrower
+            raise InvalidStudent(
+                f"found rules that make no tokenizer ({' '.join(str(fault).split())[:120]}); "
+                "expected those of a WordPiece one: copy the student again"
+            ) from None
 
     @cached_property
     def _tokenizer(self) -> Any:
