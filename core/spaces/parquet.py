@@ -96,7 +96,7 @@ def _table(layout: _Layout, path: Path) -> Any:
     import pyarrow
 
     size, taken = path.stat().st_size, 0
-    batches = []
+    batches: list[Any] = []
     for batch in layout.file.iter_batches(BATCH, use_pandas_metadata=False):
         taken += batch.nbytes
         require_growth(taken, size, path.name)

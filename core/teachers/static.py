@@ -87,7 +87,7 @@ class VectorsFile(PureTable):
             dim=0,
             can=("rows",),
             licence="as its owner says",
-            size_bytes=self._version()[0][1],
+            size_bytes=self._own()[1],
             note="A file of your own.",
         )
 
@@ -117,10 +117,13 @@ class VectorsFile(PureTable):
 
     def _version(self) -> Version:
         """Size and time of all files that are read: a person may mend one while the app runs."""
+        own = self._own()
+        words = beside(self.path) if _needs_words(own) else None
+        return (own,) if words is None else (own, _stamp(words))
+
+    def _own(self) -> Stamp:
         try:
-            own = _stamp(self.path)
-            words = beside(self.path) if _needs_words(own) else None
-            return (own,) if words is None else (own, _stamp(words))
+            return _stamp(self.path)
         except OSError:
             raise UnreadableFile(
                 f"found the file {shown(str(self.path))} gone; expected it where it was: "
