@@ -203,7 +203,12 @@ def unreadable(folder: Path) -> dict[str, tuple[Path, str]]:
     put("text renamed npz", "v.npz", b"dog 1 2\n", "expected the npz format that its name says")
     put("nothing", "v.txt", b"", "found an empty file v.txt")
     put("NaN", "v.txt", b"dog 1 nan\ncat 1 2\n", "NaN or infinity in row 0 ('dog')")
-    put("too large a number", "v.txt", b"dog 1 1e60\ncat 1 2\n", "found 1e+60 as the largest number of row 0")
+    put(
+        "too large a number",
+        "v.txt",
+        b"dog 1 1e60\ncat 1 2\n",
+        "1e+60 as the largest number of row 0",
+    )
     put("ragged", "v.txt", b"dog 1 2\ncat 1 2 3\nbird 1 2\n", "on line 2 of v.txt")
     put("no numbers", "v.txt", b"the quick brown fox\njumps over the dog\n", "found")
     put("bytes that are no text", "v.txt", bytes(range(128, 256)) * 40, "found")
@@ -219,7 +224,7 @@ def unreadable(folder: Path) -> dict[str, tuple[Path, str]]:
     pd.DataFrame({"text": ["dog", "cat"], "vector": [[1.0, 2.0], [1.0]]}).to_parquet(ragged)
     made["ragged Parquet"] = ragged, "rows of another length in v.parquet"
     truncated = folder / "NaN-in-npz" / "cut.npz"
-    truncated.write_bytes((folder / "twice" / "v.npz").read_bytes()[:200])
+    truncated.write_bytes((folder / "fewer-words" / "v.npz").read_bytes()[:200])
     made["a truncated archive"] = truncated, "found cut.npz damaged"
     return made
 

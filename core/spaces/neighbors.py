@@ -1,9 +1,9 @@
 """The true neighbours of every item, by cosine: one graph per space, computed once, used by all.
 
-Up to 100,000 items the graph is exact. A block of cosines is a matrix product; picking the k best
-of each row would cost as much again, so it is done on two levels: the columns are put in groups
-of 32, the k groups with the highest maxima are found, and only their columns are looked at. That
-is exact, because each of the k best columns makes its own group's maximum at least as high as
+Up to 100,000 different items the graph is exact. A block of cosines is a matrix product; picking
+the k best of each row would cost as much again, so it is done on two levels: the columns are put in
+groups of 32, the k groups with the highest maxima are found, and only their columns are looked at.
+That is exact, because each of the k best columns makes its own group's maximum at least as high as
 itself, so no more than k groups can be needed.
 """
 
@@ -40,6 +40,8 @@ BLOCK_ROWS, BLOCK_BYTES = 1024, 2**26
 BF16_WORTH_IMPORT = 50_000  # items; below, importing torch costs what bf16 would spare
 SLACK = 17  # bf16 candidates beyond k: 48 for k = 31 gave recall 0.9998
 RECALL_ROWS = 500
+LEAST_RECALL, SLOWLY_UP_TO = 0.95, 200_000  # an index that finds fewer is given up, up to n items
+TIE = 1e-6  # cosines closer than this are the same cosine
 HNSW_LINKS, HNSW_BUILD, HNSW_SEARCH, HNSW_BATCH = 24, 100, 160, 5000
 
 Block = tuple[QueryIndices, QueryCosines]
@@ -83,7 +85,7 @@ def knn_graph(unit: Matrix, k: int = 31, progress: Progress = silent) -> Neighbo
     if k == 0:
         return NeighborGraph(np.empty((1, 0), np.int32), np.empty((1, 0), np.float32), "exact", 1.0)
     if len(unit) > EXACT_UP_TO:
-        return _hnsw(unit, k, progress)
+        return _large(unit, k, progress)
     if _bf16_gains(unit):
         return _bf16(unit, k, progress)
     return NeighborGraph(*_exact(unit, k, progress), "exact", 1.0)
@@ -204,6 +206,53 @@ def _bf16(unit: Matrix, k: int, progress: Progress) -> NeighborGraph:
     return NeighborGraph(indices, cosines, "exact, bf16 candidates", _recall(unit, indices))
 
 
+def _large(unit: Matrix, k: int, progress: Progress) -> NeighborGraph:
+    """Copies are searched for once: an index whose links all lead to copies finds nothing else.
+
+    Where many are nearly copies the index fails too; the exact search then takes minutes.
+    """
+    rows = np.ascontiguousarray(unit + np.float32(0)).view(f"V{unit.itemsize * unit.shape[1]}")
+    _, first, group = np.unique(rows.ravel(), return_index=True, return_inverse=True)
+    if len(first) < len(unit):
+        own = np.asarray(unit[first].any(axis=1), np.float32)  # a zero vector's cosines are 0
+        return _spread(knn_graph(unit[first], k, progress), group, own, k)
+    graph = _hnsw(unit, k, progress)
+    if graph.recall < LEAST_RECALL and len(unit) <= SLOWLY_UP_TO:
+        return NeighborGraph(*_exact(unit, k, progress), "exact", 1.0)
+    return graph
+
+
+def _spread(
+    distinct: NeighborGraph, group: npt.NDArray[np.int64], alike: Scores, k: int
+) -> NeighborGraph:
+    """The graph of all items out of that of the distinct ones; ``group`` (n,) says which each is.
+
+    An item's copies come first, at the cosine ``alike``, lower index first, then its neighbours'.
+    """
+    members = np.argsort(group, kind="stable")
+    starts = np.concatenate([[0], np.cumsum(np.bincount(group))])
+    near = np.empty((len(distinct), k + 1), np.int32)
+    cosines = np.empty((len(distinct), k + 1), np.float32)
+    for own, (others, there) in enumerate(zip(distinct.indices, distinct.cosines, strict=True)):
+        filled = 0
+        for other, cosine in zip([own, *others], [alike[own], *there], strict=True):
+            copies = members[starts[other] : starts[other + 1]][: k + 1 - filled]
+            near[own, filled : filled + len(copies)] = copies
+            cosines[own, filled : filled + len(copies)] = cosine
+            filled += len(copies)
+            if filled > k:
+                break
+    mine = near[group] == np.arange(len(group))[:, None]
+    mine[~mine.any(axis=1), -1] = True  # not among its first copies: the last goes
+    shape = len(group), k
+    return NeighborGraph(
+        np.ascontiguousarray(near[group][~mine].reshape(shape)),
+        np.ascontiguousarray(cosines[group][~mine].reshape(shape)),
+        distinct.method,
+        distinct.recall,
+    )
+
+
 def _hnsw(unit: Matrix, k: int, progress: Progress) -> NeighborGraph:
     """Hierarchical navigable small worlds (Malkov & Yashunin 2018) by faiss, recall measured."""
     import faiss
@@ -232,15 +281,17 @@ def _hnsw(unit: Matrix, k: int, progress: Progress) -> NeighborGraph:
 
 
 def _recall(unit: Matrix, indices: GraphIndices) -> float:
-    """Share of the true neighbours that were found, on a fixed sample of rows."""
+    """Share of the neighbours found that are true ones, on a fixed sample of rows; of equals at
+    the last place each is as true."""
     n, k = indices.shape
     sample = np.random.default_rng(0).choice(n, min(RECALL_ROWS, n), replace=False)
     found = 0.0
     for part in np.array_split(sample, max(1, len(sample) * n * 4 // BLOCK_BYTES)):
         scores = unit[part] @ unit.T
         scores[np.arange(len(part)), part] = -np.inf
-        true, _ = top_k(scores, k)
-        found += float((true[:, :, None] == indices[part][:, None, :]).sum())
+        least = top_k(scores, k)[1][:, -1:] - TIE
+        near = np.take_along_axis(scores, np.maximum(indices[part], 0).astype(np.int64), axis=1)
+        found += float(((near >= least) & (indices[part] >= 0)).sum())
     return float(found / (len(sample) * k))
 
 
