@@ -98,7 +98,7 @@ class TextEncoder:
 
     def _tried(self) -> int:
         """Dimensions of a vector; how many tokens the model reads at least is noted, as Funnel
-        needs some five. Raises Unsupported where it reads none."""
+        needs some. Raises Unsupported where it reads none."""
         while True:
             with passing(self.name):
                 try:

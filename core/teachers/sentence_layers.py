@@ -8,6 +8,9 @@ from typing import Any
 from core.errors import TeacherUnavailable, Unsupported
 from core.weights import WEIGHTS, read_object, read_tensors
 
+SHAPE = ("in_features", "out_features", "bias")  # what a Dense layer's config.json says of it
+VECTOR = "sentence_embedding"  # sentence-transformers' name for a text's vector
+
 
 @dataclass(frozen=True)
 class AfterPooling:
@@ -20,12 +23,12 @@ class AfterPooling:
 def read_layer(kind: str, folder: Path, name: str) -> AfterPooling:
     """The layer of a kind in a folder. Raises Unsupported, TeacherUnavailable."""
     config = read_object(folder / "config.json", name) if (folder / "config.json").is_file() else {}
-    ends = [config.get(key) or "sentence_embedding" for key in ("module_input_name",)]
-    ends += [config.get("module_output_name") or ends[0]]
-    if ends != ["sentence_embedding"] * 2:
+    start = config.get("module_input_name") or VECTOR
+    end = config.get("module_output_name") or start
+    if (start, end) != (VECTOR, VECTOR):
         raise Unsupported(
-            f"found a layer {kind} from {ends[0]} to {ends[1]} in {name}; expected one behind the "
-            "pooling, from and to sentence_embedding: use its token table with :tokens"
+            f"found a layer {kind} from {start} to {end} in {name}; expected one behind the "
+            f"pooling, from and to {VECTOR}: use its token table with :tokens"
         )
     if kind == "Normalize":
         return AfterPooling("normalised", _normalised)
@@ -73,9 +76,6 @@ def _dense(config: dict[str, Any], folder: Path, name: str) -> AfterPooling:
         return made + (vectors if around is None else vectors @ around.to(where).T)
 
     return AfterPooling(f"dense {known[0]} to {known[1]}", run)
-
-
-SHAPE = ("in_features", "out_features", "bias")
 
 
 def _norm(folder: Path, name: str) -> AfterPooling:
