@@ -12,7 +12,6 @@ from small_models import SIZES, bert, llama, pooled, renamed, rewrite, save, wor
 
 from benchmarks.tiny_models import ARCHITECTURES, build
 from core.errors import MeaningSpaceError, TeacherUnavailable, Unsupported
-from core.models.passes import input_table
 from core.students.tiny_transformer import read_shape, read_teacher
 from core.teachers.causal import load_causal
 from core.teachers.encoded import Corpus
@@ -209,17 +208,6 @@ class TestFiles:
             load_model(folder, "mine")
 
 
-def test_without_a_table_of_tokens(tmp_path):
-    from transformers import CanineConfig, CanineTokenizer
-
-    sizes = SIZES | {"max_position_embeddings": 64, "num_hash_buckets": 64}
-    save(tmp_path, "CanineModel", CanineConfig(**sizes), CanineTokenizer())
-    model, _ = load_model(tmp_path, "mine")
-    assert input_table(model) is None
-    with pytest.raises(Unsupported, match="found no table of tokens in path"):
-        model_teacher("path", f"{tmp_path}:tokens").space()
-
-
 class TestRevision:
     """Every file that is read makes the revision; no two revisions meet in one space."""
 
@@ -354,6 +342,10 @@ class TestArchitectures:
         np.testing.assert_allclose(encoder.encode(texts), expected, atol=2e-5)
         assert encoder.dim == expected[0].shape[0]
         assert np.isfinite(encoder.encode(["", "a", "dog " * 300])).all()
+
+    def test_without_a_table_of_tokens(self, built):
+        with pytest.raises(Unsupported, match="found no table of tokens in path"):
+            model_teacher("path", f"{built('CANINE')}:tokens").space()
 
     def test_clip_gives_its_own_features(self, built):
         import torch

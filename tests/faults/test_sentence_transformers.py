@@ -68,14 +68,12 @@ def prompts(folder, **said):
 
 class TestPooling:
     @pytest.mark.parametrize("mode", MODES)
-    @pytest.mark.parametrize("kind", ["bert", "llama"])
-    def test_each_kind(self, mode, kind, root, tmp_path):
+    def test_each_kind(self, mode, root, tmp_path):
+        kind = "llama" if mode in ("lasttoken", "weightedmean") else "bert"
         folder = shutil.copytree(root / kind, tmp_path / kind)
         older = {OLDER[mode]: True, OLDER["max" if mode != "max" else "mean"]: False}
-        same(pooled(folder, **older))
-        pooled(folder, pooling_mode=mode)
-        assert read_pooling(folder) == load_encoder(folder, kind, "float32", "2").pooling
-        same(folder)
+        encoder = same(pooled(folder, **older))
+        assert read_pooling(pooled(folder, pooling_mode=mode)) == encoder.pooling
 
     def test_several_are_joined_in_the_library_s_order(self, folder):
         same(pooled(folder, **{OLDER["lasttoken"]: True, OLDER["mean"]: True, OLDER["cls"]: True}))
@@ -93,8 +91,7 @@ class TestPooling:
 
 
 class TestTexts:
-    @pytest.mark.parametrize("mode", MODES)
-    @pytest.mark.parametrize("include", [True, False])
+    @pytest.mark.parametrize(("mode", "include"), [("mean", True), *((it, False) for it in MODES)])
     def test_prompts(self, mode, include, folder):
         pooled(folder, pooling_mode=mode, include_prompt=include)
         prompts(folder, prompts={"q": "the moon of salt: "}, default_prompt_name="q")
@@ -182,7 +179,7 @@ class TestLayers:
         SentenceTransformer(modules=made, device="cpu").save(str(where))
         return where
 
-    @pytest.mark.parametrize("activation", ["Tanh", "Identity", "GELU", "ReLU", "Sigmoid", "SiLU"])
+    @pytest.mark.parametrize("activation", ["Tanh", "Identity", "GELU", "ReLU"])
     def test_dense(self, activation, root, tmp_path):
         import torch
         from sentence_transformers.sentence_transformer.modules import Dense, Normalize
