@@ -1,6 +1,7 @@
 """What this program keeps itself: artefacts of the store, students, checkpoints; and its links."""
 
 import json
+import logging
 import shutil
 import tempfile
 from pathlib import Path
@@ -38,6 +39,7 @@ def space() -> Space:
 
 def artefact_seeds(folder: Path) -> None:
     """One of each kind that a first map makes, and each as before manifests were sealed."""
+    logging.getLogger("core").setLevel(logging.ERROR)  # what is put aside is no news here
     made = Bench(folder / "made")
     demo = space()
     made.store.save_space("demo", demo)
