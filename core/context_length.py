@@ -13,7 +13,9 @@ def context_length(model: Any, tokenizer: Any) -> int:
     holds. RoBERTa's kin count their places from the padding's on, so that they read fewer than
     their configuration says; XLNet says -1 for no limit, other models nothing.
     """
-    config = model.config.get_text_config()
+    config = model.config
+    if hasattr(config, "get_text_config"):  # of a model that reads more than texts
+        config = config.get_text_config()
     limits = [
         _limit(getattr(tokenizer, "model_max_length", None)),
         _limit(getattr(config, "max_position_embeddings", None)),

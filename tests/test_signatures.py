@@ -408,7 +408,7 @@ def test_models_that_do_not_serve(readers):
     bert = readers["bert"]
     with pytest.raises(Unsupported, match="does not tell where its tokens stand"):
         Reader(bert.model, SimpleNamespace(is_fast=False), "cpu", "it")
-    both = SimpleNamespace(config=SimpleNamespace(is_encoder_decoder=True))
+    both = SimpleNamespace(config=SimpleNamespace(is_encoder_decoder=True), decoder=None)
     with pytest.raises(Unsupported, match=r"found an encoder-decoder in it; .*get_encoder\(\)"):
         Reader(both, bert.tokenizer, "cpu", "it")
 
@@ -420,10 +420,12 @@ def test_models_that_do_not_serve(readers):
             return SimpleNamespace(last_hidden_state=0)
 
     mute = Mute()
+    mute.device = "cpu"
     mute.eval = lambda: mute
     mute.named_modules = lambda: []
     mute.get_input_embeddings = lambda: SimpleNamespace(num_embeddings=9)
-    with pytest.raises(Unsupported, match="does not give a state for each token in each layer"):
+    said = "does not give a state of one width for each token in each layer"
+    with pytest.raises(Unsupported, match=said):
         hidden_states(TEXTS, Reader(mute, bert.tokenizer, "cpu", "it"))
     for change in ({"precision": "int8"}, {"store": "bfloat16"}):
         with pytest.raises(InvalidSpecification, match="expected one of float32"):

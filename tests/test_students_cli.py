@@ -212,7 +212,7 @@ class TestCompare:
 
     def test_two_students_as_text(self, students, capsys):
         assert main(["compare", str(students / "toy"), str(students / "other")]) == 0
-        assert "shared items" in capsys.readouterr().out
+        assert "items that both have. None is left out." in capsys.readouterr().out
 
 
 def test_every_other_command_takes_a_student_for_a_teacher(told, students):

@@ -55,11 +55,20 @@ class Artefact:
 
 
 def default_workspace() -> Path:
-    """Where artefacts live: MEANING_SPACE_WORKSPACE, else the user's data directory."""
+    """Where artefacts live: MEANING_SPACE_WORKSPACE, else the user's data directory.
+
+    Raises StoreError where a file stands in its place: that was a slip, not a full disk.
+    """
     from platformdirs import user_data_path
 
     chosen = os.environ.get("MEANING_SPACE_WORKSPACE")
-    return Path(chosen).expanduser() if chosen else user_data_path("meaning-space", appauthor=False)
+    place = Path(chosen).expanduser() if chosen else user_data_path("meaning-space", False)
+    if place.is_file():
+        raise StoreError(
+            f"found a file at {place}; expected a folder to keep results in: name another with "
+            "--workspace"
+        )
+    return place
 
 
 class Store:

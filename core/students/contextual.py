@@ -84,6 +84,11 @@ def called(module: Any, pieces: Pieces) -> Any:
                 is_encoder_decoder=False,
             )
 
+        @property
+        def device(self) -> torch.device:
+            """Where it computes, as models of transformers say it."""
+            return next(self.parameters()).device
+
         def get_input_embeddings(self) -> Any:
             return self.module.table
 
