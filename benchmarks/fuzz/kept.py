@@ -13,6 +13,7 @@ from benchmarks.fuzz.harness import Target
 from core.integrity import SEAL, file_digest
 from core.permalink import VIEWS, decode, encode
 from core.pipeline.bench import Bench
+from core.pipeline.distilling import specification
 from core.projection.base import PcaSpec
 from core.site import site_root
 from core.spaces.space import Provenance, Space
@@ -91,10 +92,13 @@ def _fit(place: Path) -> None:
 
 def student_seeds(folder: Path) -> None:
     """One of each family that needs no model, and the encoder that ships."""
+    import torch
+
+    torch.set_num_threads(1)  # threads that wait for each other on busy cores take minutes
     shutil.copytree(SHIPPED, folder / "encoder")
     shutil.copytree(SHIPPED, folder / "encoder-open")
     for family, budget in FAMILIES.items():
-        spec = registry.family(family).spec(bytes_per_item=budget)
+        spec = specification(family, {"bytes_per_item": budget}, quick=True)
         student_folder.save(registry.fit(space(), spec), folder / family)
         shutil.copytree(folder / family, folder / f"{family}-open")
 
