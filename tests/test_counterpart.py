@@ -95,6 +95,12 @@ def test_it_is_kept(bench, turned):
     assert has_counterpart(bench, turned, PcaSpec())
 
 
+def test_it_goes_with_the_picture_that_it_was_placed_in(bench, turned, monkeypatch):
+    counterpart(bench, turned, DRAWN)
+    monkeypatch.setattr("core.pipeline.bench.WAY", -1)  # pictures come out otherwise from now on
+    assert not has_counterpart(bench, turned, DRAWN)
+
+
 def test_stop(bench, turned):
     rows = drawn_rows(turned)
     with pytest.raises(Cancelled, match="stopped at 0 of"):

@@ -17,10 +17,13 @@ from core.errors import (
     Unsupported,
 )
 from core.models.word_marks import readings
+from core.pipeline.reading import identity
+from core.pipeline.speaking import speaker_identity
 from core.spaces.lexicon import category_of, frequency_rank, part_of_speech
 from core.spaces.space import Provenance, Space
 from core.teachers.base import Teacher
 from core.teachers.encoded import common_words
+from core.teachers.hub import source_of
 from core.teachers.lookup import represent_in_table, similar
 from core.teachers.registry import known, resolve
 from core.teachers.texts import HOLE, corpus_sentences, plain, sentences_of
@@ -234,6 +237,23 @@ def test_the_hub_without_network(monkeypatch, tmp_path):
     assert teacher.info.items == 0
     with pytest.raises(TeacherUnavailable, match="found no connection to the hub for nobody/no-s"):
         teacher.space()
+
+
+def test_what_was_kept_of_a_commit_that_was_read_otherwise_is_left(monkeypatch, tmp_path):
+    commit = "0123456789abcdef" * 2 + "01234567"
+    copy = tmp_path / "models--nobody--tiny" / "snapshots" / commit
+    copy.mkdir(parents=True)
+    (copy / "config.json").write_text('{"architectures": ["GPT2LMHeadModel"]}', encoding="utf-8")
+    (copy / "model.safetensors").write_bytes(b"")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    reference = f"hub:nobody/tiny@{commit}"
+    source = source_of("hub", reference.removeprefix("hub:"))
+    assert source.revision == commit
+    assert source.version != commit
+    kinds = (reference, f"{reference}:words", f"{reference}:layer1")
+    spaces = [resolve(kind).fingerprint() for kind in kinds]
+    for said in (identity(reference), speaker_identity(reference), *spaces):
+        assert source.version in said
 
 
 def test_byte_pairs_are_shown_as_words_and_pieces():

@@ -10,12 +10,12 @@ nearest of A.
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from core.metrics.similarity import padded
+from core.pipeline.bench import Bench, picture_key
 from core.pipeline.comparison import Comparison, compare
 from core.pipeline.stages import scaled
 from core.projection.base import PcaSpec, Spec
@@ -32,9 +32,6 @@ from core.types import (
     silent,
     tell,
 )
-
-if TYPE_CHECKING:
-    from core.pipeline.bench import Bench
 
 MOST_DRAWN = 30_000  # two maps of more points do not move smoothly
 PLACING = "placing the second space in the first one's picture"
@@ -58,7 +55,7 @@ def drawn_rows(comparison: Comparison) -> Rows:
     return np.union1d(first, [entry["row"] for entry in comparison.moved]).astype(np.int64)
 
 
-def has_counterpart(bench: "Bench", comparison: Comparison, spec: Spec) -> bool:
+def has_counterpart(bench: Bench, comparison: Comparison, spec: Spec) -> bool:
     """Whether :func:`counterpart` answers at once; for PCA it always does."""
     if isinstance(spec, PcaSpec):
         return True
@@ -68,7 +65,7 @@ def has_counterpart(bench: "Bench", comparison: Comparison, spec: Spec) -> bool:
 
 
 def counterpart(
-    bench: "Bench", comparison: Comparison, spec: Spec, progress: Progress = silent
+    bench: Bench, comparison: Comparison, spec: Spec, progress: Progress = silent
 ) -> Counterpart:
     """Both places of the drawn items in the picture ``spec`` of the comparison's first space.
 
@@ -99,7 +96,7 @@ def counterpart(
 
 
 def falls(
-    bench: "Bench",
+    bench: Bench,
     comparison: Comparison,
     spec: Spec,
     vectors: Queries,
@@ -141,7 +138,7 @@ def along(unit: Matrix, picture: Coords, others: npt.NDArray[np.float32]) -> Que
     return np.asarray((others[:, :d] - mean) @ axes, np.float32)
 
 
-def draw_over(bench: "Bench", a_ref: str, b_ref: str, spec: Spec, progress: Progress) -> None:
+def draw_over(bench: Bench, a_ref: str, b_ref: str, spec: Spec, progress: Progress) -> None:
     """Everything that the compare page shows of two spaces: the comparison, A's picture with its
     faithfulness, B's places in it, and both graphs, along which ways are judged."""
     comparison = compare(bench, a_ref, b_ref, partial(scaled, progress, 0, 30))
@@ -153,7 +150,7 @@ def draw_over(bench: "Bench", a_ref: str, b_ref: str, spec: Spec, progress: Prog
     bench.faithfulness(space, PcaSpec(dims=spec.dims), partial(scaled, progress, 98, 100))
 
 
-def _own_places(bench: "Bench", comparison: Comparison, spec: Spec, rows: Rows) -> Coords:
+def _own_places(bench: Bench, comparison: Comparison, spec: Spec, rows: Rows) -> Coords:
     space = bench.space(comparison.names[0])
     picture: Coords = bench.projection(space, spec).coords
     if space.digest == comparison.a.digest:
@@ -172,4 +169,4 @@ def _among(comparison: Comparison, rows: Rows) -> Space:
 
 
 def _key(space: Space, comparison: Comparison, spec: Spec) -> str:
-    return f"{space.digest} {comparison.a.digest} {comparison.b.digest} {spec.digest}"
+    return f"{picture_key(space, spec)} {comparison.a.digest} {comparison.b.digest}"

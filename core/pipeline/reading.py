@@ -94,7 +94,7 @@ def identity(reference: str) -> str:
     if reference == SMOLLM2:
         return f"{reference} {SmolSource().revision}"
     if kind in ("path", "hub") and rest:
-        return f"{reference} {source_of(kind, rest).revision}"
+        return f"{reference} {source_of(kind, rest).version}"
     raise _unknown(reference)
 
 

@@ -28,7 +28,7 @@ def _load(reference: str) -> LanguageModel:
 
 def speaker_identity(reference: str) -> str:
     """What tells a model from any other, and from another revision of the same."""
-    return f"{reference} {causal_source(reference).revision}"
+    return f"{reference} {causal_source(reference).version}"
 
 
 def speaker_or_missing(reference: str) -> None:

@@ -78,7 +78,7 @@ class ModelTokens(PureTable):
         return self._given or _info(self.source, "tokens", items)
 
     def fingerprint(self) -> str:
-        return f"{self.source.reference}:tokens {self.source.revision} rows-2"
+        return f"{self.source.reference}:tokens {self.source.version} rows-2"
 
     def space(self, progress: Progress = silent) -> Space:
         """The tokens in the table's order, each as :mod:`core.models.word_marks` reads it."""
@@ -158,7 +158,7 @@ class ModelWords(EncodedTeacher):
         self.info = _info(source, "words", WORDS)
 
     def fingerprint(self) -> str:
-        return f"{self.source.reference}:words {self.source.revision} encode-2"
+        return f"{self.source.reference}:words {self.source.version} encode-1"
 
     def corpus(self) -> Corpus:
         return common_words()

@@ -69,7 +69,7 @@ class LayerStates:
 
     def fingerprint(self) -> str:
         texts = f"gensim {package_version('gensim')}"
-        return f"{self.info.reference} {self.source.revision} {texts} states-2"
+        return f"{self.info.reference} {self.source.version} {texts} states-1"
 
     def space(self, progress: Progress = silent) -> Space:
         """Read the passages: some 20 s for a small model on two cores. Raises Cancelled."""

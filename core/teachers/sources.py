@@ -19,6 +19,7 @@ from core.teachers.revision import revision_of
 FILES = ["*.json", "*.txt", "*.model", "*.bpe", "*.spm", "*.codes", "*.vocab", "*.safetensors"]
 REPOSITORY = re.compile(r"\w[\w.-]*/\w[\w.-]*(@[\w./-]+)?")
 COMMIT = re.compile(r"[0-9a-f]{40}")
+READ = "read-2"  # counts up when a model's own files come to mean other states or tokens
 PATIENCE = 10.0  # seconds for the hub's first answer
 # What configurations call the number of layers, and of dimensions.
 DEPTHS = ("num_hidden_layers", "n_layer", "num_layers", "n_layers", "encoder_layers")
@@ -37,6 +38,12 @@ class Source(ABC):
     @abstractmethod
     def revision(self) -> str:
         """A digest or a commit; other weights, another one."""
+
+    @property
+    def version(self) -> str:
+        """What keys of kept results say of the revision: another one also where the same files are
+        read otherwise than before."""
+        return self.revision
 
     @abstractmethod
     def folder(self) -> Path:
@@ -90,6 +97,11 @@ class HubSource(Source):
     def revision(self) -> str:
         """The commit."""
         return self._commit_and_folder[0]
+
+    @property
+    def version(self) -> str:
+        """The commit, and how its files are read: a commit stays when this program changes."""
+        return f"{self.revision} {READ}"
 
     def folder(self) -> Path:
         return self._commit_and_folder[1]
