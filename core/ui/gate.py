@@ -97,7 +97,7 @@ def refused(scope: Scope, names: Iterable[str]) -> Refusal | None:
             "it printed when it started",
         )
     origins = values(scope, b"origin")
-    if any(urlsplit(origin).netloc.lower() != hosts[0].lower() for origin in origins):
+    if any(_server_in(origin) != hosts[0].lower() for origin in origins):
         return Refusal(
             "Not from another page",
             f"found a request from {_shown(origins[0])}; expected one of this server's own pages: "
@@ -180,6 +180,14 @@ def _is_own(name: str | None, scope: Scope, names: Iterable[str]) -> bool:
         return False
     arrived = (scope.get("server") or ("",))[0]
     return name in names or (_address(name) is not None and _address(name) == _address(arrived))
+
+
+def _server_in(origin: str) -> str | None:
+    """The server and port that an Origin header names; None for what is no address."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:  # http://[
+        return None
 
 
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

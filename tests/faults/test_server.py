@@ -110,7 +110,8 @@ class TestStrangers:
             assert asked(server, "/_stcore/health", Host=host) == (200, "ok")
 
     @pytest.mark.parametrize(
-        "origin", ["http://evil.example", "null", "http://127.0.0.1:1", "https://localhost", "x"]
+        "origin",
+        ["http://evil.example", "null", "http://127.0.0.1:1", "https://localhost", "x", "http://["],
     )
     def test_another_origin_is_refused(self, server, origin):
         assert asked(server, Origin=origin)[0] == 403
