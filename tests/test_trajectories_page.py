@@ -350,6 +350,20 @@ class TestWriter:
             assert (run.error, run.stopped, run.waiting) == (None, False, "")
             assert run.written > 0
 
+    def test_many_tabs_are_one_person(self, model, monkeypatch):
+        people = iter(["ann", "ann", "bob"])
+        monkeypatch.setattr(trajectory_writer, "person", lambda: next(people))
+        with LINE.join("somebody", "write") as ahead:
+            assert ahead.wait(60.0)
+            runs = [
+                trajectory_writer.run_of(f"tab {number}", self.wish(model, seed=75 + number), DEPTH)
+                for number in range(3)
+            ]
+            stands(lambda: [run.waiting[:1] for run in runs] == ["1", "3", "2"])
+            for run in runs:
+                run.stop()
+                run.join(60.0)
+
     def test_the_same_wish_in_line_twice_is_written_once(self, model, monkeypatch):
         with LINE.join("somebody", "write") as ahead:
             assert ahead.wait(60.0)

@@ -18,7 +18,7 @@ from core.ui.state import bench, may_stop, person, runner, visitor
 
 Kind = Literal["primary", "secondary"]  # of a button
 POLL_SECONDS = 0.4
-NOT_YOURS = "Somebody else began this; who began it may stop it."
+NOT_YOURS = "Somebody else began this; who began it may stop it or go on with it."
 _people: dict[str, set[str]] = {}  # who waits for a job: two may have asked for the same
 _lock = threading.Lock()
 

@@ -18,6 +18,7 @@ from core.kept import Kept
 from core.pipeline.fans import Said, Spread, said_next, spreads
 from core.pipeline.speaking import speaker, speaker_identity
 from core.pipeline.trajectory import FIRST, Walk, Walks, read_walks, shuffled, write_walks
+from core.ui.state import person
 from core.ui.turns import LINE, LOOK_SECONDS, kept_or_made, taken
 
 LOADING, WRITING, LOOKING = "Loading the model", "Writing", "Looking at the words it did not choose"
@@ -185,7 +186,7 @@ def run_of(visitor: str, wish: Wish, layer: int, afresh: bool = False) -> Run:
         whole = _whole.get(wish)
         if whole is not None and whole.error is not None:
             whole = None
-        run = whole or Run(visitor, wish, layer).start()
+        run = whole or Run(person() or visitor, wish, layer).start()
         _runs[visitor] = run
         while len(_runs) > 200:
             _runs.pop(next(iter(_runs)))

@@ -216,8 +216,17 @@ def _stop(job_id: str, stop: Callable[[str], None]) -> None:
 
 def _began(key: str) -> bool:
     """Whether this person began the training that was last at work on a student."""
+    return person() == (_owner(key) or "")
+
+
+def _somebody_elses(key: str) -> bool:
+    """Whether another person did; one from before the server's start is nobody's."""
+    return _owner(key) not in (None, person())
+
+
+def _owner(key: str) -> str | None:
     jobs = [job for job in runner().jobs() if job.arguments.get("key") == key]
-    return person() == (jobs[-1].owner if jobs else "")
+    return jobs[-1].owner if jobs else None
 
 
 def unfinished(teacher: str, active: Job | None) -> None:
@@ -230,8 +239,15 @@ def unfinished(teacher: str, active: Job | None) -> None:
     for training in waiting:
         text, resume, discard = st.columns([5, 1, 1], vertical_alignment="center")
         text.markdown(f"**{plain(training.title)}** {_where(training)}")
-        own = _began(training.key)
-        if resume.button("Resume", key=f"resume {training.key}", width="stretch", disabled=busy):
+        own, taken = _began(training.key), _somebody_elses(training.key)
+        pressed = resume.button(
+            "Resume",
+            key=f"resume {training.key}",
+            width="stretch",
+            disabled=busy or taken,
+            help=NOT_YOURS if taken else None,
+        )
+        if pressed and not taken:  # who resumes may cancel, and so throw away
             _start(training.arguments)
             st.rerun()
         pressed = discard.button(
