@@ -316,11 +316,11 @@ def test_a_table_of_millions_of_rows_in_a_few_bytes(tmp_path):
     pyarrow.parquet.write_table(table, tmp_path / "v.parquet")
     del table, words, numbers
     assert (tmp_path / "v.parquet").stat().st_size < 2e6
-    began = time.perf_counter()
+    began = time.process_time()
     refused(
         tmp_path / "v.parquet", "found 12,000,000 rows in v.parquet; expected at most 10,000,00"
     )
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
 
 
 def test_one_long_text_a_thousand_times(tmp_path):
@@ -363,10 +363,10 @@ def test_five_gigabytes_of_nothing_are_judged_before_they_are_digested(tmp_path)
     path = tmp_path / "v.vec"
     with path.open("wb") as file:
         file.truncate(5 << 30)
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(UnreadableFile, match="expected word2vec"):
         VectorsFile(path).fingerprint()
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
 
 
 SEEDS = (LINES, b"4 3\n" + LINES, binary(WORDS, VECTORS), npy_header((4, 3)) + VECTORS.tobytes())
