@@ -118,10 +118,14 @@ def _texts(column: Any, what: str, path: Path) -> tuple[str, ...]:
 
 
 def _plain(table: Any, path: Path) -> Any:
-    """The table with texts that were read as a dictionary written out."""
-    for at, name in enumerate(table.column_names):
-        table = table.set_column(at, name, _unpacked(table.column(at), path))
-    return table
+    """The table with texts that were read as a dictionary written out.
+
+    Put together once: ``set_column`` copies the list of all columns each time, 80 s for 10,000.
+    """
+    if not table.num_columns:
+        return table  # it knows its rows, which none put together of nothing would
+    columns = [_unpacked(column, path) for column in table.columns]
+    return type(table).from_arrays(columns, names=table.column_names)
 
 
 def _unpacked(column: Any, path: Path) -> Any:

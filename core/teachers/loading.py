@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import MeaningSpaceError, TeacherUnavailable, Unsupported
-from core.weights import WRAPPED, plain_name, promised, read_object, require_fit, weight_files
+from core.weights import (
+    WRAPPED,
+    plain_name,
+    promised,
+    read_object,
+    require_fit,
+    require_numbers,
+    weight_files,
+)
 
 PROBE = "a text"  # what a tokenizer is tried on
 DEEPEST = 1_000  # layers that a configuration may ask for without as many tensors
@@ -65,6 +73,7 @@ def load_as(
             output_loading_info=True,
             **own,
         )
+    require_numbers(dict(model.named_parameters()), name)
     missing = [str(key) for key in fit["missing_keys"]]
     leftover = [plain_name(key) for key in fit["unexpected_keys"]]
     if not hasattr(model, model.base_model_prefix):  # saved with a head, loaded without
@@ -84,6 +93,8 @@ def _told(what: str, mend: str) -> Iterator[None]:
         if not isinstance(fault, Exception) and type(fault).__name__ != "PanicException":
             raise
         reason = " ".join(str(fault).split()) or type(fault).__name__
+        if "ignore_mismatched_sizes" in reason:  # it advises an argument that nobody here can give
+            reason = "its weights have other shapes than its config.json says"
         raise TeacherUnavailable(
             f"found {what}, which does not load ({reason[:160]}); expected what this version of "
             f"transformers reads: {mend}"

@@ -99,7 +99,7 @@ def named(parts: list[str], most: int = 8) -> str:
 
 
 def _mean_of_words(space: Space, text: str) -> tuple[Vector, str]:
-    told = words(text[: MOST_WORDS * LONGEST_WORD])[:MOST_WORDS]
+    told = _words_of(space, text[: MOST_WORDS * LONGEST_WORD])[:MOST_WORDS]
     parts = [part for word in told for part in _cut(space, word)]
 
     def vector_of(word: str) -> Vector | None:
@@ -111,6 +111,17 @@ def _mean_of_words(space: Space, text: str) -> tuple[Vector, str]:
         raise unknown(space, text, ", or minilm:words, which encodes any text")
     how = f"mean of {len(used)} word{'s' * (len(used) != 1)}: {named(used)}"
     return vector, how + (f"; not known: {named(missing)}" if missing else "")
+
+
+def _words_of(space: Space, text: str) -> list[str]:
+    """The words of a text. What stands between spaces and is an item is one word, whatever signs
+    are in it (*u.s.*, *c++*, Tibetan with its points); signs alone are none."""
+    told: list[str] = []
+    for part in text.split():
+        inside = words(part)
+        whole = bool(inside) and inside != [part] and space.find(part) is not None
+        told += [part] if whole else inside
+    return told
 
 
 def _cut(space: Space, word: str) -> list[str]:

@@ -133,7 +133,13 @@ def read_pooling(folder: Path) -> Pooling:
             f"found the transformer of {name} in a folder of its own, {places[0].name}; expected "
             "it beside modules.json: save the model anew with sentence-transformers"
         )
-    config = _optional(places[1] / "config.json", name)
+    if not (places[1] / "config.json").is_file():
+        raise Unsupported(
+            f"found no {places[1].name}/config.json in {name}, which says how states are pooled; "
+            "expected the whole folder: fetch it again with its folders, or use its token table "
+            "with :tokens"
+        )
+    config = read_object(places[1] / "config.json", name)
     text = next((_optional(folder / it, name) for it in TEXT_FILES if (folder / it).is_file()), {})
     whole = _optional(folder / "config_sentence_transformers.json", name)
     layers = zip(kinds[2:], places[2:], strict=True)
@@ -153,12 +159,20 @@ def _modules(folder: Path) -> tuple[list[str], list[Path]]:
     modules = read_list(folder / "modules.json", folder.name)
     kinds = [str(it.get("type", "")).rpartition(".")[2] for it in modules]
     places = [folder / str(it.get("path", "")) for it in modules]
-    outside = [it for it in places if folder.resolve() not in (it.resolve(), *it.resolve().parents)]
-    if outside:
+    if not all(_within(folder, place) for place in places):
         raise Unsupported(
             f"found a layer of {folder.name} outside its folder; expected all within: {HELP}"
         )
     return kinds, places
+
+
+def _within(folder: Path, place: Path) -> bool:
+    """Whether a place is the folder or below it; what cannot be a path (a zero byte, a ring of
+    links) is not."""
+    try:
+        return place.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError):
+        return False
 
 
 def _modes(config: Mapping[str, Any], name: str) -> tuple[str, ...]:

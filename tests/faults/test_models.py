@@ -23,6 +23,16 @@ from core.teachers.sources import WIDTHS, FolderSource, number_in
 from core.weights import promised
 
 
+def spoilt(folder, tensor, value):
+    """The folder, with one number of a tensor another."""
+    from safetensors.numpy import load_file, save_file
+
+    tensors = load_file(folder / "model.safetensors")
+    tensors[tensor].flat[0] = value
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    return folder
+
+
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
     root = tmp_path_factory.mktemp("models")
@@ -143,6 +153,27 @@ class TestFiles:
         whole = weights.read_bytes()
         weights.write_bytes(whole[: int(kept * len(whole)) if kept == 0.5 else kept])
         self.refused(folder, r"model\.safetensors of mine.* expected .*fetch it again")
+
+    @pytest.mark.parametrize("value", [np.nan, np.inf])
+    def test_weights_that_are_no_numbers(self, value, folder, folders, tmp_path):
+        """On a CPU attention makes finite states of such a bias, and a head of such a row none."""
+        bias = "encoder.layer.0.attention.self.key.bias"
+        with pytest.raises(TeacherUnavailable, match=rf"NaN or infinity in {bias} of mine"):
+            load_model(spoilt(folder, bias, value), "mine")
+        head = shutil.copytree(folders["llama"], tmp_path / "llama")
+        spoilt(head, "lm_head.weight", value)
+        with pytest.raises(TeacherUnavailable, match=r"NaN or infinity in lm_head\.weight of mine"):
+            load_causal(head, "mine", str(value))
+
+    def test_a_student_s_teacher_is_made_of_numbers_too(self, folder):
+        spoilt(folder, "embeddings.LayerNorm.weight", np.nan)
+        with pytest.raises(TeacherUnavailable, match=r"NaN or infinity in embeddings\.LayerNorm"):
+            read_teacher(folder, read_shape(folder, "mean"), [7, 8], 4)
+
+    def test_other_shapes_than_the_configuration_s(self, folder):
+        rewrite(folder / "config.json", vocab_size=10**9)
+        with pytest.raises(TeacherUnavailable, match=r"other shapes than its config\.json says"):
+            load_model(folder, "mine")
 
     def test_a_header_is_not_believed_before_the_size_is_known(self, folder):
         weights = folder / "model.safetensors"

@@ -239,6 +239,21 @@ class TestLayers:
         with pytest.raises(Unsupported, match=message):
             read_pooling(folder)
 
+    @pytest.mark.parametrize("path", ["..", "/etc", "a\0b", "ring"])
+    def test_layers_stand_in_the_folder(self, path, folder):
+        pooled(folder, pooling_mode="cls")
+        (folder / "ring").symlink_to("ring")
+        modules = json.loads((folder / "modules.json").read_text())
+        modules[1]["path"] = path
+        (folder / "modules.json").write_text(json.dumps(modules))
+        with pytest.raises(Unsupported, match="found a layer of bert outside its folder"):
+            load_encoder(folder, "bert", "float32", revision_of(folder))
+
+    def test_a_copy_without_its_folders_does_not_take_the_mean(self, folder):
+        shutil.rmtree(pooled(folder, pooling_mode="cls") / "1_Pooling")
+        with pytest.raises(Unsupported, match=r"found no 1_Pooling/config\.json in bert"):
+            load_encoder(folder, "bert", "float32", revision_of(folder))
+
     def test_an_activation_is_not_imported(self, root, tmp_path):
         from sentence_transformers.sentence_transformer.modules import Dense
 

@@ -46,6 +46,18 @@ def demo(texts: list[str], **more: Any) -> Space:
     return Space.create(texts, vectors, Provenance("demo", "by hand"), **more)
 
 
+def test_signs_inside_an_item_do_not_part_it() -> None:
+    space = demo(["u.s.", "c++", "བོད་ཡིག", "u", "s", "c", "economy", ",", "dog"])
+
+    def rows(text: str) -> list[int]:
+        return np.flatnonzero(represent_in_table(space, text)[0]).tolist()
+
+    assert rows("U.S. economy") == [0, 6]
+    assert rows("dog, c++") == [1, 8]
+    assert rows("བོད་ཡིག economy") == [2, 6]
+    assert rows("dog , u/s") == [3, 4, 8]  # a sign by itself is no word
+
+
 @pytest.mark.parametrize("text", SENTENCES.values(), ids=SENTENCES)
 def test_a_word_of_any_script_is_one_word(text: str) -> None:
     wanted = [part.strip(",!") for part in text.split()]  # these scripts write spaces
