@@ -94,6 +94,15 @@ class Cancelled(MeaningSpaceError):
     """The progress callback answered False."""
 
 
+def reason_of(fault: BaseException, most: int = 160) -> str:
+    """What a library says of a fault, on one line and cut; its kind where it says nothing.
+
+    >>> reason_of(ValueError("no\\n  header")), reason_of(KeyError())
+    ('no header', 'KeyError')
+    """
+    return " ".join(str(fault).split())[:most] or type(fault).__name__
+
+
 def unwritable(place: object, fault: OSError) -> Unwritable:
     """What to raise where a file or folder cannot be written."""
     why = str(fault.strerror or fault)

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from core.errors import TeacherUnavailable
+from core.errors import TeacherUnavailable, reason_of
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 PREFIX = 8  # bytes of a safetensors file that give the length of its header
@@ -204,10 +204,9 @@ def read_tensors(file: Path, name: str) -> dict[str, Any]:
             keys = opened.keys()
             tensors = {plain_name(key): opened.get_tensor(key).float() for key in keys}
     except (SafetensorError, OSError, ValueError, RuntimeError) as fault:
-        reason = " ".join(str(fault).split())[:160]
         raise TeacherUnavailable(
-            f"found {file.name} of {name}, which does not read ({reason}); expected a safetensors "
-            "file: fetch it again"
+            f"found {file.name} of {name}, which does not read ({reason_of(fault)}); expected a "
+            "safetensors file: fetch it again"
         ) from None
     require_numbers(tensors, name)
     return tensors

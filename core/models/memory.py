@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from core.errors import NotEnoughMemory
+from core.errors import NotEnoughMemory, reason_of
 
 T = TypeVar("T")
 
@@ -25,10 +25,9 @@ def memory() -> Iterator[None]:
 
 
 def _too_much(error: BaseException) -> NotEnoughMemory:
-    reason = " ".join(str(error).split())[:100]
     return NotEnoughMemory(
-        f"found too little memory for this pass ({reason}); expected room for it: shorten the "
-        "text, ask for fewer samples or a coarser grid, or close other programs"
+        f"found too little memory for this pass ({reason_of(error, 100)}); expected room for it: "
+        "shorten the text, ask for fewer samples or a coarser grid, or close other programs"
     )
 
 

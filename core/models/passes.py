@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from core.errors import Unsupported
+from core.errors import Unsupported, reason_of
 from core.models.memory import memory
 
 if TYPE_CHECKING:
@@ -32,11 +32,21 @@ def passing(
         *(RuntimeError, ValueError, TypeError, AttributeError, LookupError, AssertionError),
         ArithmeticError,
     ) as error:
-        reason = " ".join(str(error).split())[:160] or type(error).__name__
         raise Unsupported(
-            f"found {name}, which does not {asked} ({reason}); expected {wanted} of transformers: "
-            "choose another model"
+            f"found {name}, which does not {asked} ({reason_of(error)}); expected {wanted} of "
+            "transformers: choose another model"
         ) from error
+
+
+def batch_of(rows: Sequence[Sequence[int]], tokenizer: Any) -> "tuple[Tensor, Tensor]":
+    """(b, t) ids of texts with padding behind the shorter ones, and the mask of 1 and 0."""
+    import torch
+
+    longest = max(map(len, rows))
+    padding = tokenizer.pad_token_id or 0  # any id will do where the mask hides it
+    ids = torch.tensor([[*row, *[padding] * (longest - len(row))] for row in rows])
+    mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows])
+    return ids, mask
 
 
 def layer_states(
@@ -50,10 +60,7 @@ def layer_states(
     """
     import torch
 
-    longest = max(map(len, rows))
-    padding = tokenizer.pad_token_id or 0  # any id will do where the mask hides it
-    ids = torch.tensor([[*row, *[padding] * (longest - len(row))] for row in rows])
-    mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows])
+    ids, mask = batch_of(rows, tokenizer)
     where = model.device
     with torch.inference_mode(), passing(name):
         out = getattr(model, "base_model", model)(
@@ -70,12 +77,15 @@ def layer_states(
     return states
 
 
+def trial_rows(count: int) -> list[list[int]]:
+    """Two texts of ids below ``count`` that differ in their last token alone."""
+    begun = [count // 3] * (TRIAL - 1)
+    return [[*begun, count // 3], [*begun, count // 2]]
+
+
 def trial(model: Any, tokenizer: Any, name: str) -> list[npt.NDArray[np.float32]]:
     """Each layer's states (2, t, d) of two short texts; only the last token differs."""
-    count = vocabulary(model, tokenizer)
-    same, other = count // 3, count // 2
-    begun = [same] * (TRIAL - 1)
-    states = layer_states(model, tokenizer, name, [[*begun, same], [*begun, other]])
+    states = layer_states(model, tokenizer, name, trial_rows(vocabulary(model, tokenizer)))
     return [state.float().cpu().numpy() for state in states]
 
 

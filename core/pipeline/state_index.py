@@ -23,7 +23,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from core.atomic import new_folder
-from core.errors import StoreError
+from core.errors import StoreError, reason_of
 from core.integrity import (
     entries_of,
     fault_in,
@@ -135,10 +135,10 @@ class StateIndex:
             layers.require(index)
             return index
         except (OSError, ValueError, KeyError, TypeError) as fault:
-            reason = " ".join(str(fault).split())[:160]
             raise StoreError(
-                f"found {folder}, which does not read as an index of states ({reason}); expected "
-                "a whole folder of this version: delete it and build it again"
+                f"found {folder}, which does not read as an index of states "
+                f"({reason_of(fault)}); expected a whole folder of this version: delete it "
+                "and build it again"
             ) from None
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import InvalidSpecification, Unsupported
-from core.models.passes import passing
+from core.models.passes import batch_of, passing
 from core.signatures.documents import sliding
 from core.signatures.hidden import Reader, Window, batches_of, passes_of
 from core.signatures.tokens import cut_texts
@@ -129,10 +129,7 @@ def _attend(twin: Any, reader: Reader, ids: list[list[int]]) -> list[Weights]:
     """Each text's (layers, t, t), averaged over heads; padding stands on the right and is cut."""
     import torch
 
-    longest = max(map(len, ids))
-    padding = reader.tokenizer.pad_token_id or 0
-    padded = torch.tensor([one + [padding] * (longest - len(one)) for one in ids])
-    mask = torch.tensor([[1] * len(one) + [0] * (longest - len(one)) for one in ids])
+    padded, mask = batch_of(ids, reader.tokenizer)
     with torch.inference_mode(), passing(reader.name, "tell where its tokens look"):
         out = twin(
             input_ids=padded.to(reader.device),
@@ -140,7 +137,8 @@ def _attend(twin: Any, reader: Reader, ids: list[list[int]]) -> list[Weights]:
             output_attentions=True,
         )
     layers = getattr(out, "attentions", None) or ()
-    if not layers or any(it is None or it.shape[-2:] != (longest, longest) for it in layers):
+    square = (padded.shape[1], padded.shape[1])
+    if not layers or any(it is None or it.shape[-2:] != square for it in layers):
         raise _without(reader)
     means = torch.stack([it.float().mean(dim=1) for it in layers], dim=1).cpu().numpy()
     return [

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from core.atomic import new_folder
-from core.errors import InvalidSpecification, StoreError
+from core.errors import InvalidSpecification, StoreError, reason_of
 from core.integrity import entries_of, fault_in, read_entries, sealed, unsealed
 from core.spaces.geometry import Floats
 from core.spaces.space import frozen
@@ -74,10 +74,9 @@ class States:
                 raise ValueError("layers of other lengths than the tokens")
             return cls(layers, tokens, texts, said["name"], said["causal"], tuple(said["notes"]))
         except (OSError, ValueError, KeyError, TypeError, IndexError) as fault:
-            reason = " ".join(str(fault).split())[:160]
             raise StoreError(
-                f"found {folder}, which does not read as states ({reason}); expected a whole "
-                "folder of this version: delete it and compute them again"
+                f"found {folder}, which does not read as states ({reason_of(fault)}); expected a "
+                "whole folder of this version: delete it and compute them again"
             ) from None
 
     def keep(self, folder: Path, layers: int) -> None:

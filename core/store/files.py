@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from core.errors import StoreError
+from core.errors import StoreError, reason_of
 
 Array = npt.NDArray[Any]
 ROWS = 8_192  # of an array that are copied and written at once: mapped ones are never whole here
@@ -115,7 +115,7 @@ def write_table(target: "Path | io.BytesIO", name: str, table: pd.DataFrame) -> 
         pq.write_table(pa.Table.from_pandas(table), target, compression="zstd")
     except (pa.ArrowException, UnicodeEncodeError) as fault:
         raise StoreError(
-            f"found a table {name!r} that Parquet cannot hold ({_line(fault)}); expected "
+            f"found a table {name!r} that Parquet cannot hold ({reason_of(fault)}); expected "
             "columns of one type each: convert them before saving"
         ) from None
 
@@ -132,9 +132,5 @@ def read_table(source: "Path | io.BytesIO") -> pd.DataFrame:
     except FileNotFoundError:
         raise
     except (pa.ArrowException, OSError, LookupError, TypeError, AttributeError) as fault:
-        raise ValueError(f"no table ({_line(fault)})") from None
+        raise ValueError(f"no table ({reason_of(fault)})") from None
     return table
-
-
-def _line(fault: Exception) -> str:
-    return " ".join(str(fault).split())[:160]

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from core.errors import InvalidSpecification, InvalidStudent
+from core.errors import InvalidSpecification, InvalidStudent, reason_of
 
 UNUSED = re.compile(r"\[unused\d+\]")
 LONGEST = 512  # tokens, where the teacher's folder names no limit
@@ -41,7 +41,7 @@ class Pieces:
             return Tokenizer.from_str(json.dumps({**self.rules, "model": model}))
         except Exception as fault:  # the library raises nothing narrower
             raise InvalidStudent(
-                f"found rules that make no tokenizer ({' '.join(str(fault).split())[:120]}); "
+                f"found rules that make no tokenizer ({reason_of(fault, 120)}); "
                 "expected those of a WordPiece one: copy the student again"
             ) from None
 

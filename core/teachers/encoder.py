@@ -15,7 +15,7 @@ import numpy as np
 
 from core.context_length import UNLIMITED, context_length
 from core.errors import Unsupported
-from core.models.passes import SAME, input_table, passing
+from core.models.passes import SAME, TRIAL, input_table, passing, trial_rows
 from core.spaces.geometry import unit_rows
 from core.teachers.device import bf16_pays, device, halve_products
 from core.teachers.loading import load_whole, text_part
@@ -27,7 +27,6 @@ BUDGET = {"cpu": 2048, "mps": 8192, "cuda": 32768}  # tokens a batch; measured o
 LONGEST = 512  # tokens, where a model would take more
 CHUNK = 4096  # texts tokenized between two reports of progress
 SEEN = 1e-3  # of a vector's largest number: more than rounding in bf16 between two batches
-TRIAL = 8  # tokens of the texts that a model is tried on
 PROBES = ("the river", "a river of the moon and the sun")  # texts that a model is tried on
 FAITHFUL = 0.999  # the least cosine of a text in bf16 to itself in float32
 NOTHING = Start([], "", 0)
@@ -242,9 +241,9 @@ def _sees_only_what_stands_before(model: Any, name: str) -> bool:
 
     table = input_table(model)
     count = len(table.weight) if table is not None else UNLIMITED
-    rows = [[count // 3] * TRIAL, [*[count // 3] * (TRIAL - 1), count // 2]]
+    rows = torch.tensor(trial_rows(count))
     with torch.inference_mode(), passing(name):
-        states = model(input_ids=torch.tensor(rows).to(model.device))[0]
+        states = model(input_ids=rows.to(model.device))[0]
         if states.ndim != 3 or states.shape[:2] != (2, TRIAL):
             raise ValueError(f"states of shape {tuple(states.shape)}")
     return bool(torch.allclose(states[0, :-1], states[1, :-1], rtol=SAME, atol=SAME))

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from core.errors import MeaningSpaceError, TeacherUnavailable, Unsupported
+from core.errors import MeaningSpaceError, TeacherUnavailable, Unsupported, reason_of
 from core.weights import (
     WRAPPED,
     plain_name,
@@ -92,12 +92,12 @@ def _told(what: str, mend: str) -> Iterator[None]:
         # tokenizers raises the bare Exception, and its Rust a panic that is not even one
         if not isinstance(fault, Exception) and type(fault).__name__ != "PanicException":
             raise
-        reason = " ".join(str(fault).split()) or type(fault).__name__
-        if "ignore_mismatched_sizes" in reason:  # it advises an argument that nobody here can give
+        reason = reason_of(fault)
+        if "ignore_mismatched_sizes" in str(fault):  # advises an argument that nobody here can give
             reason = "its weights have other shapes than its config.json says"
         raise TeacherUnavailable(
-            f"found {what}, which does not load ({reason[:160]}); expected what this version of "
-            f"transformers reads: {mend}"
+            f"found {what}, which does not load ({reason}); expected what this version "
+            f"of transformers reads: {mend}"
         ) from None
 
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from core.decode.sampling import Sampling
-from core.errors import JobFailed, MeaningSpaceError
+from core.errors import JobFailed, MeaningSpaceError, reason_of
 from core.jobs.line import Place, place_words
 from core.kept import Kept
 from core.pipeline.fans import Said, Spread, said_next, spreads
@@ -105,10 +105,9 @@ class Run:
         except MeaningSpaceError as error:
             self.error = error
         except Exception as error:  # a thread has nobody else to tell
-            reason = " ".join(str(error).split())[:200]
             self.error = JobFailed(
-                f"found {type(error).__name__} while {self.wish.model} wrote ({reason}); expected "
-                "a text: write again, or choose another model"
+                f"found {type(error).__name__} while {self.wish.model} wrote "
+                f"({reason_of(error, 200)}); expected a text: write again, or choose another model"
             )
         finally:
             self.over = True
