@@ -22,6 +22,7 @@ from core.errors import unwritable
 STALE_SECONDS = 3600  # what nobody has written to for so long belongs to a process that was killed
 LONGEST = 50  # characters of its name that a half-written file carries: names have an end
 LEFT = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{32}\.(?P<what>half|old)")
+TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.EACCES, errno.ENOTDIR)  # something lies there
 NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EACCES)  # folders on some network disks
 
 
@@ -87,9 +88,7 @@ def sweep(parent: Path, *, ours: bool = False) -> None:
             with suppress(OSError):
                 left.rename(parent / match["name"])
         elif _age(left) > STALE_SECONDS:
-            shutil.rmtree(left, ignore_errors=True)
-            with suppress(OSError):
-                left.unlink(missing_ok=True)
+            _clear(left)
 
 
 def leavings(parent: Path, *, ours: bool = False) -> list[Path]:
@@ -110,7 +109,7 @@ def _take_its_place(half: Path, folder: Path) -> None:
                 half.rename(folder)
                 break
             except OSError as fault:
-                if fault.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.EACCES):
+                if fault.errno not in TAKEN:
                     raise
             old = _beside(folder, "old")
             with suppress(FileNotFoundError):  # another process took it
@@ -122,9 +121,16 @@ def _take_its_place(half: Path, folder: Path) -> None:
     finally:
         for old in taken:
             if folder.exists():
-                shutil.rmtree(old, ignore_errors=True)
+                _clear(old)
             else:
                 old.rename(folder)
+
+
+def _clear(path: Path) -> None:
+    """Delete a file or a folder, as far as that can be done."""
+    shutil.rmtree(path, ignore_errors=True)
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
 
 
 def _beside(path: Path, what: str) -> Path:

@@ -365,6 +365,18 @@ def test_what_the_disk_does_not_take_stays_in_memory(tmp_path: Path) -> None:
     assert not store.has("thing", "a")
 
 
+def test_a_file_in_the_place_of_an_artefact_is_none_and_gives_way(store: Store) -> None:
+    place = store.folder("space", "demo")
+    place.parent.mkdir(parents=True)
+    place.write_text("notes", encoding="utf-8")
+    assert not store.has("space", "demo")
+    with pytest.raises(StoreError, match="found no space under 'demo'"):
+        store.load("space", "demo")
+    assert store.save("space", "demo", payload={"a": 1})
+    assert store.load("space", "demo").payload == {"a": 1}
+    assert [it.name for it in place.parent.iterdir()] == [place.name]
+
+
 def test_what_was_held_is_forgotten_once_it_is_on_the_disk(tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
     (tmp_path / "store").write_text("in the way")

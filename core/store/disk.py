@@ -27,7 +27,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from core.atomic import new_folder, sweep
-from core.errors import InvalidSpecification, InvalidVectors, StoreError, Unwritable
+from core.errors import (
+    InvalidSpecification,
+    InvalidVectors,
+    StoreError,
+    Unwritable,
+    reason_of,
+)
 from core.integrity import put_aside, size_of
 from core.spaces.neighbors import NeighborGraph
 from core.spaces.space import Provenance, Space
@@ -174,7 +180,7 @@ class Store:
             return read()
         except UNREADABLE as fault:
             self._held.drop(kind, key)
-            put_aside(self.folder(kind, key), self.aside, f"no usable {kind} ({_line(fault)})")
+            put_aside(self.folder(kind, key), self.aside, f"no usable {kind} ({reason_of(fault)})")
             return None
 
     def remove(self, kind: str, key: str) -> None:
@@ -290,7 +296,7 @@ def _read(folder: Path, manifest: Manifest) -> Artefact:
             payload=manifest.payload,
         )
     except ValueError as fault:
-        raise damaged(folder, f"files that do not read ({_line(fault)})") from None
+        raise damaged(folder, f"files that do not read ({reason_of(fault)})") from None
 
 
 def _space(kept: Artefact) -> Space:
@@ -334,7 +340,7 @@ def _identity(folder: Path) -> Identity:
     """Tells a folder's files from any others; () where there is no folder."""
     try:
         stats = [(it.name, it.stat()) for it in os.scandir(folder)]
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return ()
     return tuple(sorted((name, it.st_ino, it.st_mtime_ns, it.st_size) for name, it in stats))
 
@@ -344,10 +350,6 @@ def _entries(folder: Path) -> Iterable[Path]:
         return list(folder.iterdir())
     except OSError:
         return []
-
-
-def _line(fault: Exception) -> str:
-    return " ".join(str(fault).split())[:160]
 
 
 def _storable(texts: tuple[str, ...]) -> npt.NDArray[np.object_]:
