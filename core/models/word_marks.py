@@ -18,6 +18,7 @@ from core.spaces.subwords import GOES_ON
 UNREADABLE = "\N{REPLACEMENT CHARACTER}"  # a part of a character
 WORD, PIECE = "word", "piece"
 UNUSED = re.compile(r"[\[<]unused_?\d+[\]>]")  # rows of BERT and Gemma that mean nothing yet
+END = "</w>"  # how the first GPT and CLIP mark a word's end
 BEFORE = "a"  # a token is read behind this one: many decoders take the first space of a text away
 
 Reading = tuple[str, str]  # the text, and "word" or "piece"
@@ -52,7 +53,10 @@ def _reader(tokenizer: Any) -> Callable[[str], Reading]:
     join = _join(tokenizer, backend)
     if prefix := getattr(model, "continuing_subword_prefix", None):
         return lambda token: _prefixed(token, prefix)
-    if suffix := getattr(model, "end_of_word_suffix", None) or _end_of_word(join):
+    suffix = getattr(model, "end_of_word_suffix", None)
+    if not suffix and any(token.endswith(END) for token in tokenizer.get_vocab()):
+        suffix = _end_of_word(join)
+    if suffix:
         return lambda token: _suffixed(token, suffix, join)
     return lambda token: _joined(token, join)
 
@@ -78,8 +82,8 @@ def _undoing(pre_tokenizer: Any) -> Any:
 
 def _end_of_word(join: Callable[[list[str]], str]) -> str | None:
     """The mark of a word's end of a tokenizer without a backend, if its joining knows it."""
-    apart = join([f"{BEFORE}</w>", BEFORE]).strip() == f"{BEFORE} {BEFORE}"
-    return "</w>" if apart and join([BEFORE, BEFORE]).strip() == 2 * BEFORE else None
+    apart = join([f"{BEFORE}{END}", BEFORE]).strip() == f"{BEFORE} {BEFORE}"
+    return END if apart and join([BEFORE, BEFORE]).strip() == 2 * BEFORE else None
 
 
 def _prefixed(token: str, prefix: str) -> Reading:

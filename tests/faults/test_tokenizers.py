@@ -105,3 +105,10 @@ def test_the_packaged_tables():
         space = resolve(reference).space()
         assert (space.metadata["kind"] == "word").sum() > words
         assert space.find("justice") is not None
+
+
+def test_a_tokenizer_of_bytes_without_a_backend():
+    """ByT5's joins only tokens of its own, and raises for any other."""
+    tokenizer = tf.ByT5Tokenizer()
+    tokens = sorted(tokenizer.get_vocab(), key=tokenizer.get_vocab().get)
+    assert len(readings(tokens, tokenizer)) == len(tokens)
