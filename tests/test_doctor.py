@@ -43,7 +43,8 @@ def test_what_is_kept_is_read_and_left_alone(workspace):
     assert kept.bytes == sum(it.stat().st_size for it in workspace.rglob("*") if it.is_file())
 
 
-def test_the_report_as_json_and_as_text(workspace, capsys):
+def test_the_report_as_json_and_as_text(workspace, capsys, monkeypatch):
+    monkeypatch.setenv("MEANING_SPACE_WORKSPACE", "put back afterwards")
     assert main(["doctor", "--json", "--workspace", str(workspace)]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["packages"]["numpy"] == np.__version__
