@@ -17,14 +17,19 @@ def close_paths(folders: Sequence[Path]) -> None:
 
 def require_open(typed: str) -> None:
     """Raises UnreadableFile for a path that is closed: in the same words whether there is anything
-    or not, and without having looked."""
+    or not, and without having looked.
+
+    The path is judged as it will be opened: ``~`` is a home, and ``..`` behind a link leads to
+    where the link's target lies, not back to the link.
+    """
     allowed = os.environ.get(ALLOWED)
     if allowed is None:
         return
     folders = [Path(folder) for folder in allowed.split(os.pathsep) if folder]
     try:
-        named = Path(os.path.normpath(Path.cwd() / typed))
-        inside = any(named.is_relative_to(folder) for folder in folders)
+        named = Path.cwd() / Path(typed).expanduser()
+        spelled = Path(os.path.normpath(named))
+        inside = any(spelled.is_relative_to(folder) for folder in folders)
         if inside and any(named.resolve().is_relative_to(folder) for folder in folders):
             return
     except (OSError, RuntimeError, ValueError):  # a zero byte, a ring of links

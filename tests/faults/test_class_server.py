@@ -163,12 +163,12 @@ class TestClosedPaths:
     @pytest.mark.parametrize(
         "name",
         ["secret.txt", "nothing.txt", "allowed/../secret.txt", "allowed/out/secret.txt", "",
-         "allowed2", "allowed/\0"],
+         "allowed2", "allowed/\0", "allowed/out/../FOLDER/secret.txt", "allowed/out/../nothing"],
     )  # fmt: skip
     def test_every_way_to_name_a_file_is_closed_alike(self, folder, name):
         close_paths([folder / "allowed"])
         said = set()
-        typed = f"{folder}/{name}"
+        typed = f"{folder}/{name}".replace("FOLDER", folder.name)
         ways = (
             lambda: resolve(f"vectors:{typed}"),
             lambda: resolve(f"path:{typed}"),
@@ -189,6 +189,14 @@ class TestClosedPaths:
             said.add(str(refusal.value))
         assert len(said) == 1
         assert str(folder) not in said.pop()
+
+    def test_a_home_is_not_taken_for_a_folder_below_the_allowed_one(self, folder, monkeypatch):
+        monkeypatch.chdir(folder / "allowed")
+        monkeypatch.setenv("HOME", str(folder))
+        close_paths([Path()])
+        assert resolve("vectors:own.txt").space().texts == ("dog", "cat")
+        with pytest.raises(UnreadableFile, match="found a path that this server does not open"):
+            resolve("vectors:~/secret.txt")
 
     def test_what_is_allowed_is_read(self, folder):
         close_paths([folder / "allowed"])
