@@ -247,6 +247,7 @@ class TestWhatIsSaid:
 
     def test_the_log_names_requests_without_their_queries(self, server, log):
         said = urllib.parse.quote("a private thought")
+        assert opened(server) == 101
         assert asked(server, f"/?prompt={said}")[0] == 200
         lines = log.read_text()
         assert re.search(r"^127\.0\.0\.1 GET / 200 \d+ ms$", lines, re.MULTILINE)

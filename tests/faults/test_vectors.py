@@ -360,9 +360,9 @@ def test_ten_thousand_columns_are_read_in_proportion(tmp_path):
     columns = {f"c{number}": [number, 1] for number in range(10_000)}
     table = {"text": ["cat", "dog"], "vector": [[1.0, 2.0], [2.0, 3.0]]} | columns
     pyarrow.parquet.write_table(pyarrow.table(table), tmp_path / "v.parquet", compression="zstd")
-    began = time.perf_counter()
+    began = time.process_time()
     found = read_vectors(tmp_path / "v.parquet")
-    assert time.perf_counter() - began < 15  # 1 s; one by one they took 80
+    assert time.process_time() - began < 15  # one by one they took over 25 s
     assert found.metadata["c9999"].tolist() == [9999, 1]
 
 
