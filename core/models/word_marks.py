@@ -54,8 +54,8 @@ def _reader(tokenizer: Any) -> Callable[[str], Reading]:
     if prefix := getattr(model, "continuing_subword_prefix", None):
         return lambda token: _prefixed(token, prefix)
     suffix = getattr(model, "end_of_word_suffix", None)
-    if not suffix and any(token.endswith(END) for token in tokenizer.get_vocab()):
-        suffix = _end_of_word(join)
+    if not suffix and (backend or any(token.endswith(END) for token in tokenizer.get_vocab())):
+        suffix = _end_of_word(join)  # only plain Python may raise for tokens that are not its own
     if suffix:
         return lambda token: _suffixed(token, suffix, join)
     return lambda token: _joined(token, join)
@@ -81,7 +81,7 @@ def _undoing(pre_tokenizer: Any) -> Any:
 
 
 def _end_of_word(join: Callable[[list[str]], str]) -> str | None:
-    """The mark of a word's end of a tokenizer without a backend, if its joining knows it."""
+    """The mark of a word's end where the model does not name it, if joining knows it."""
     apart = join([f"{BEFORE}{END}", BEFORE]).strip() == f"{BEFORE} {BEFORE}"
     return END if apart and join([BEFORE, BEFORE]).strip() == 2 * BEFORE else None
 
