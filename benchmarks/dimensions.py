@@ -24,6 +24,7 @@ from core.metrics.fidelity import fidelity, sample_rows
 from core.pipeline.bench import Bench
 from core.spaces.space import Space
 from core.store.disk import default_workspace
+from core.students.folder import size_bytes
 from core.students.registry import fit
 from core.students.transform import TransformSpec, TransformStudent
 from core.types import Matrix
@@ -52,7 +53,7 @@ def main() -> None:
         "items": len(space),
         "dimensions_of_the_teacher": space.dim,
         "queries": ASKED,
-        "student_bytes_per_item": student.size_bytes() / len(space),
+        "student_bytes_per_item": size_bytes(student) / len(space),
         "student_coefficients": student.basis.k,
         "seconds_to_fit": {"student": fitting.seconds, "matryoshka": training.seconds},
         "readings": [],

@@ -20,6 +20,7 @@ from core.pipeline.bench import Bench
 from core.spaces.lexicon import category_of
 from core.spaces.space import Space
 from core.store.disk import default_workspace
+from core.students.folder import size_bytes
 from core.students.registry import fit
 from core.students.transform import TransformSpec
 
@@ -74,7 +75,7 @@ def tables(space: Space, inside: Numbers, outside: Numbers, size: float) -> list
     first = {
         "student": "general",
         "seconds": round(watch.seconds, 1),
-        "bytes_total": general.size_bytes(),
+        "bytes_total": size_bytes(general),
         "inside": compared(space, inside, found),
         "outside": compared(space, outside, general.generate([space.texts[it] for it in outside])),
     }
@@ -91,8 +92,8 @@ def tables(space: Space, inside: Numbers, outside: Numbers, size: float) -> list
             {
                 "student": name,
                 "seconds": round(watch.seconds, 1),
-                "bytes_total": special.size_bytes(),
-                "bytes_per_item": round(special.size_bytes() / len(inside), 1),
+                "bytes_total": size_bytes(special),
+                "bytes_per_item": round(size_bytes(special) / len(inside), 1),
                 "inside": compared(space, inside, special.generate(texts)),
                 "outside": "not known: it stores the field's words only",
             }

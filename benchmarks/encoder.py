@@ -35,6 +35,7 @@ from core.store.disk import default_workspace
 from core.students.checkpoint import Keeper
 from core.students.conjugate import Course, ridge
 from core.students.encoder import EncoderSpec
+from core.students.folder import parts, size_bytes
 from core.students.quantised import linear_layers
 from core.students.registry import fit
 from core.students.tiny_transformer import in_batches, read_shape, read_teacher
@@ -93,7 +94,7 @@ def student(
         runs.append(
             {
                 "seed": seed,
-                "bytes_total": made.size_bytes(),
+                "bytes_total": size_bytes(made),
                 "training_seconds": round(watch.seconds, 1),
                 **measured(space, asked(space, arguments.texts, seed), made.generate),
             }
@@ -108,7 +109,7 @@ def student(
     return {
         "shape": shape,
         "megabytes_asked": megabytes,
-        "parts": made.parts(),
+        "parts": parts(made),
         "parameters": made.parameters(),
         "operations": made.operations(),
         "notes": made.notes,

@@ -24,8 +24,8 @@ from core.pipeline.bench import Bench
 from core.spaces.space import Provenance, Space
 from core.store.disk import default_workspace
 from core.students.encoder import EncoderSpec
-from core.students.folder import load, save
-from core.students.registry import fit
+from core.students.folder import save, size_bytes
+from core.students.registry import fit, load
 from core.students.speller import SpellerSpec
 from core.students.training_texts import held_out
 from core.students.transform import TransformSpec
@@ -150,7 +150,7 @@ def end_to_end(where: Path, folder: Path) -> dict[str, Any]:
         mean = np.broadcast_to(space.vectors[kept].mean(0), made.shape)
         found[name] = {
             "seconds": round(watch.seconds, 1),
-            "bytes_total": student.size_bytes(),
+            "bytes_total": size_bytes(student),
             "asked": "rows it stores" if name == "transform" else "held-out texts",
             **_fidelity(space.vectors[rows], made),
             "error_of_the_mean": _fidelity(space.vectors[rows], mean)["relative_error"],

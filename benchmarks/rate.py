@@ -24,6 +24,7 @@ from core.spaces.space import Space
 from core.store.disk import default_workspace
 from core.students import transform, vae
 from core.students.coding import BLOCK, CodedMatrix
+from core.students.folder import parts, size_bytes
 from core.students.linear import LinearStudent, Principal
 from core.students.mixture import Mixture
 from core.students.registry import fit
@@ -121,11 +122,11 @@ def students(space: Space, error: float) -> dict[str, Any]:
         assert isinstance(made, LinearStudent)
         rows = Vocabulary.of(space.texts)[1]
         found[spec.family] = {
-            "bytes_total": made.size_bytes(),
-            "bytes_without_vocabulary": made.size_bytes() - made.parts()["vocabulary"],
-            "bytes_per_item": round(made.size_bytes() / len(space), 3),
+            "bytes_total": size_bytes(made),
+            "bytes_without_vocabulary": size_bytes(made) - parts(made)["vocabulary"],
+            "bytes_per_item": round(size_bytes(made) / len(space), 3),
             "relative_error": round(made.error_on(space.vectors[rows]), 5),
-            "parts": made.parts(),
+            "parts": parts(made),
             "seconds": round(watch.seconds, 1),
         }
         print(found, flush=True)

@@ -19,10 +19,11 @@ from benchmarks.common import RESULTS, Stopwatch, record, this_command
 from core.metrics.intervals import seeds_interval
 from core.metrics.rate_distortion import limit_of
 from core.pipeline import Bench, evaluate, specification
-from core.pipeline.students import Studio
+from core.pipeline.student_answers import measured_pareto
 from core.spaces.space import Space
 from core.store.disk import default_workspace
 from core.students.base import Student
+from core.students.folder import parts, size_bytes
 from core.students.hybrid import HybridStudent
 from core.students.registry import fit
 from core.students.vocabulary import Vocabulary
@@ -53,7 +54,7 @@ def short(report: dict[str, Any]) -> dict[str, Any]:
 def measured(space: Space, student: Student, seconds: float) -> dict[str, Any]:
     """The report of a student, with its bytes once more without the vocabulary."""
     found = short(evaluate(student, space, seconds=seconds))
-    words = student.parts().get("vocabulary", 0)
+    words = parts(student).get("vocabulary", 0)
     return {**found, "bytes_without_vocabulary": found["bytes_total"] - words}
 
 
@@ -115,7 +116,7 @@ def adding(space: Space, student: HybridStudent) -> dict[str, Any]:
         "tokens": NEW_TOKENS,
         "seconds": sorted(seconds)[2],
         "every_run_seconds": seconds,
-        "bytes_more": grown.size_bytes() - student.size_bytes(),
+        "bytes_more": size_bytes(grown) - size_bytes(student),
         "relative_error": float(wrong / np.square(vectors - space.mean).sum()),
         "target_seconds": 1.0,
         "moonshot_seconds": 0.1,
@@ -149,7 +150,7 @@ def rivals(bench: Bench, _seeds: int) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for teacher in ("minilm:tokens", "glove:30000"):
         RECIPES["pareto"](default_workspace(), {"teacher": teacher}, silent)
-        pareto = Studio(bench, default_workspace()).pareto(teacher)
+        pareto = measured_pareto(bench, teacher)
         if pareto is not None:
             found[teacher] = [vars(point) for point in pareto.points if point.kind != "student"]
     return found

@@ -19,6 +19,7 @@ from benchmarks.common import Stopwatch, record, this_command
 from core.pipeline.bench import Bench
 from core.spaces.space import Space
 from core.store.disk import default_workspace
+from core.students.folder import size_bytes
 from core.students.hybrid import HybridSpec, HybridStudent
 from core.students.registry import fit
 from core.students.speller import SpellerSpec
@@ -56,8 +57,8 @@ def measured(space: Space, old: Space, new: Space, bytes_per_item: float) -> dic
         seconds.append(adding.seconds)
     added = {
         "seconds": statistics.median(seconds),
-        "bytes_more": grown.size_bytes() - student.size_bytes(),
-        "bytes_total": grown.size_bytes(),
+        "bytes_more": size_bytes(grown) - size_bytes(student),
+        "bytes_total": size_bytes(grown),
         "old_rows_changed": int((grown.generate(old.texts) != before).any(axis=1).sum()),
         **errors(grown),
     }
@@ -79,13 +80,13 @@ def measured(space: Space, old: Space, new: Space, bytes_per_item: float) -> dic
         "new_items": len(new),
         "first": {
             "seconds": making.seconds,
-            "bytes_total": student.size_bytes(),
+            "bytes_total": size_bytes(student),
             **errors(student),
         },
         "guesses": errors(student, spelt=True),
         "a_added": added,
         "b_spelling_with_replay": replayed,
-        "c_anew": {"seconds": remaking.seconds, "bytes_total": anew.size_bytes(), **errors(anew)},
+        "c_anew": {"seconds": remaking.seconds, "bytes_total": size_bytes(anew), **errors(anew)},
     }
 
 

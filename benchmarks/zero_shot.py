@@ -21,6 +21,7 @@ from core.pipeline.bench import Bench
 from core.spaces.lemmas import split, whole_words
 from core.spaces.space import Space
 from core.store.disk import default_workspace
+from core.students.folder import size_bytes
 from core.students.registry import fit
 from core.students.speller import SpellerSpec, SpellerStudent
 from core.teachers.loading import load_model
@@ -167,7 +168,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     guesses = speller.generate([space.texts[row] for row in held.asked]) - mean
     results = {
         "teacher": space.name,
-        "bytes_total": speller.size_bytes(),
+        "bytes_total": size_bytes(speller),
         "seconds": learning.seconds,
         "spelling_alone": scored(space, held.asked, guesses, mean),
         **few_shots(space, speller, chosen.taught),

@@ -19,6 +19,13 @@ def site_root() -> Path:
     return inside if inside.is_dir() else here.parent
 
 
+def plotly_path() -> Path:
+    """plotly.min.js as the plotly package carries it: offline, and of the same version."""
+    import plotly
+
+    return Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+
+
 def share_cores() -> None:
     """Let torch's threads sleep while they wait for each other, in this process and its children.
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import streamlit as st
 
 from core.permalink import StudentView
+from core.pipeline.student_answers import measured_pareto, student_points
 from core.ui.ready import space_or_wait
 from core.ui.state import bench, remember, view
 from core.ui.student_ask import ask
@@ -26,13 +27,12 @@ st.caption(
 # In this order: what ends while the page is drawn is then seen by the curve, which draws it again.
 job = running(seen.teacher)
 seen = replace(seen, student=just_made() or seen.student)
-studio = bench().studio
 offered = {family.name for family in families()}
-cards = [card for card in studio.students(seen.teacher) if card.family in offered]
+cards = [card for card in bench().studio.students(seen.teacher) if card.family in offered]
 if seen.student not in {card.key for card in cards}:
     seen = replace(seen, student=default_key(cards, space.dim))
-pareto = studio.pareto(seen.teacher)
-points = studio.points(seen.teacher) if pareto is None else pareto.points
+pareto = measured_pareto(bench(), seen.teacher)
+points = student_points(bench(), seen.teacher) if pareto is None else pareto.points
 card = next((card for card in cards if card.key == seen.student), None)
 
 picture, beside = st.columns([0.82, 0.18], gap="small")

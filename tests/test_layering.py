@@ -8,7 +8,8 @@ figures, permalink} <- {ui, cli} <- pages <- app
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -115,6 +116,46 @@ def faults(module: str, source: str) -> list[str]:
         elif LEVEL[target] >= LEVEL[room]:
             found.append(f"{module}:{line} imports {wanted}: {room} may not know {target}")
     return found
+
+
+def circle(sources: Mapping[str, str]) -> list[str]:
+    """Modules that lead back to the first of them, imports inside functions and for types counted;
+    [] where no module leads to itself."""
+    arrows: dict[str, set[str]] = {module: set() for module in sources}
+    for module, source in sources.items():
+        for node in ast.walk(ast.parse(source)):
+            for target in _targets(node):
+                named = target if target in sources else target.rpartition(".")[0]
+                if named in sources and named != module:
+                    arrows[module].add(named)
+    try:
+        TopologicalSorter(arrows).prepare()
+    except CycleError as fault:
+        return list(fault.args[1])
+    return []
+
+
+def _targets(node: ast.AST) -> list[str]:
+    """The dotted names that an import may mean: the module, or what is in it."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        return [f"{node.module}.{alias.name}" for alias in node.names]
+    return []
+
+
+def test_no_circle():
+    sources = {module_of(path): path.read_text(encoding="utf-8") for path in files()}
+    assert circle(sources) == []
+
+
+def test_the_check_for_circles_itself():
+    a = "from core import b"
+    late = "def f():\n    from core.c import thing"
+    types = "if TYPE_CHECKING:\n    import core.a"
+    sources = {"core.a": a, "core.b": late, "core.c": types, "core.d": a}
+    assert set(circle(sources)) == {"core.a", "core.b", "core.c"}
+    assert circle({**sources, "core.c": ""}) == []
 
 
 def test_there_is_something_to_check():

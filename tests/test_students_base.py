@@ -16,6 +16,7 @@ from core.errors import Cancelled, InvalidSpecification, InvalidStudent, StoreEr
 from core.students import folder, registry
 from core.students import training as training_room
 from core.students.checkpoint import CHECKPOINT, HISTORY, Keeper
+from core.students.folder import parts, size_bytes
 from core.students.training import Schedule
 
 
@@ -67,13 +68,13 @@ class TestSpecification:
 class TestFolder:
     def test_a_student_comes_back_as_it_was(self, flat, tiny_space, tmp_path):
         folder.save(flat, tmp_path / "s")
-        back = folder.load(tmp_path / "s")
+        back = registry.load(tmp_path / "s")
         np.testing.assert_array_equal(
             back.generate(tiny_space.texts), flat.generate(tiny_space.texts)
         )
         assert (back.spec, back.origin, back.notes) == (flat.spec, flat.origin, flat.notes)
         held = sum(it.stat().st_size for it in (tmp_path / "s").iterdir())
-        assert held == back.size_bytes() == flat.size_bytes() == sum(flat.parts().values())
+        assert held == size_bytes(back) == size_bytes(flat) == sum(parts(flat).values())
 
     def test_saving_twice_replaces_it(self, flat, tmp_path):
         folder.save(flat, tmp_path / "s")
@@ -129,7 +130,7 @@ class TestFolder:
         said = json.loads(file.read_text())
         file.write_text(json.dumps({**said, "format": 99}))
         with pytest.raises(InvalidStudent, match=r"format 99.*newer version, so update"):
-            folder.load(tmp_path / "s")
+            registry.load(tmp_path / "s")
 
     def test_changed_arrays_are_noticed(self, flat, tmp_path):
         folder.save(flat, tmp_path / "s")
@@ -138,7 +139,7 @@ class TestFolder:
         content[-1] ^= 1
         file.write_bytes(content)
         with pytest.raises(InvalidStudent, match="another digest"):
-            folder.load(tmp_path / "s")
+            registry.load(tmp_path / "s")
 
     @pytest.mark.parametrize("name", [folder.DESCRIPTION, folder.ARRAYS])
     @pytest.mark.parametrize("kept", [0.0, 0.5, None])
@@ -151,7 +152,7 @@ class TestFolder:
             content = file.read_bytes()
             file.write_bytes(content[: int(kept * len(content))])
         with pytest.raises(InvalidStudent, match="expected"):
-            folder.load(tmp_path / "s")
+            registry.load(tmp_path / "s")
 
     @pytest.mark.parametrize(
         "change",
@@ -170,7 +171,7 @@ class TestFolder:
         file = tmp_path / "s" / folder.DESCRIPTION
         file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
         with pytest.raises(InvalidStudent, match="found"):
-            folder.load(tmp_path / "s")
+            registry.load(tmp_path / "s")
 
 
 class TestKeeper:

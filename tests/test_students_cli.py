@@ -17,7 +17,7 @@ from toy_students import FlatStudent, ToySpec, registered
 
 from core.cli import EXIT_INTERRUPTED, main
 from core.pipeline import Bench, distill
-from core.students import folder
+from core.students import folder, registry
 
 HERE = Path(__file__).resolve().parent
 STABLE = {
@@ -187,7 +187,7 @@ class TestGenerate:
         written = np.load(file, allow_pickle=False)
         assert written.shape == (2, 50)
         assert written.dtype == np.float32
-        expected = folder.load(students / "toy").generate(["dog", "gribble"])
+        expected = registry.load(students / "toy").generate(["dog", "gribble"])
         np.testing.assert_array_equal(written, expected)
 
     def test_known_is_what_is_stored(self, told, students, refused):
@@ -253,7 +253,7 @@ class TestUpdate:
         after = told("generate", tmp_path / "s2", "gribble", words[9], "--json")["items"]
         assert [item["known"] for item in before] == [False, True]
         assert [item["known"] for item in after] == [True, True]
-        found = folder.load(tmp_path / "s2").generate(named).astype(np.float64)
+        found = registry.load(tmp_path / "s2").generate(named).astype(np.float64)
         cosines = [a @ b / np.linalg.norm(a) / np.linalg.norm(b)
                    for a, b in zip(found, vectors[:3][::-1], strict=True)]  # fmt: skip
         assert min(cosines) > 0.8

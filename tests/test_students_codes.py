@@ -15,8 +15,8 @@ from core.students.base import Origin
 from core.students.checkpoint import Keeper
 from core.students.codebooks import Decoder, pack, plan, unpack, water_filling
 from core.students.codes import FAMILY, CodesSpec, CodesStudent
-from core.students.folder import load, save
-from core.students.registry import fit
+from core.students.folder import parts, save, size_bytes
+from core.students.registry import fit, load
 
 
 def correlated(n: int, d: int, seed: int = 0) -> Space:
@@ -70,8 +70,8 @@ def test_it_keeps_to_its_budget_and_more_bytes_are_better(
     space: Space, bytes_per_item: float
 ) -> None:
     student = fit(space, CodesSpec(bytes_per_item=bytes_per_item))
-    assert student.size_bytes() <= bytes_per_item * len(space)
-    assert sum(student.parts().values()) == student.size_bytes()
+    assert size_bytes(student) <= bytes_per_item * len(space)
+    assert sum(parts(student).values()) == size_bytes(student)
     error = fidelity(space.vectors, student.generate(space.texts)).relative_error
     assert error < {8.0: 0.8, 12.0: 0.25, 20.0: 0.06}[bytes_per_item]
     assert student.parameters() > 0
@@ -98,7 +98,7 @@ def test_it_comes_back_from_disk(space: Space, tmp_path: Path) -> None:
     back = load(tmp_path / "student")
     np.testing.assert_array_equal(back.generate(space.texts), student.generate(space.texts))
     on_disk = sum(path.stat().st_size for path in (tmp_path / "student").iterdir())
-    assert on_disk == student.size_bytes() == back.size_bytes()
+    assert on_disk == size_bytes(student) == size_bytes(back)
     assert back.vocabulary == student.vocabulary
 
 
@@ -168,7 +168,7 @@ def test_small_spaces(n: int, tmp_path: Path) -> None:
     student = fit(small, CodesSpec(bytes_per_item=4000 / n + 60))
     save(student, tmp_path / "s")
     assert np.isfinite(load(tmp_path / "s").generate(small.texts)).all()
-    assert student.size_bytes() <= 4000 + 60 * n
+    assert size_bytes(student) <= 4000 + 60 * n
 
 
 def test_texts_that_occur_twice_keep_the_first_vector() -> None:

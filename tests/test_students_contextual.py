@@ -11,9 +11,10 @@ from test_students_encoder import ODD, WORDS, save_teacher, texts
 from core.errors import Cancelled, InvalidSpecification, InvalidStudent, Unsupported
 from core.spaces.space import Provenance, Space
 from core.students import contextual_lessons as lessons
-from core.students import folder, nudged
+from core.students import folder, nudged, registry
 from core.students.checkpoint import Keeper
 from core.students.contextual import ContextualSpec
+from core.students.folder import parts, size_bytes
 from core.students.layered import AFFINE, SAME, LayeredShape, reshaped, starts_of
 from core.students.lessons import open_school
 from core.students.quantised import linear_layers
@@ -151,8 +152,8 @@ def test_held_out_states_are_near_and_the_budget_is_kept(student, space, teacher
 
     asked = student.pieces.encode([space.texts[row] for row in held_out(space, 0.05, 0)])
     assert error(flat(student.module, asked), flat(teacher, asked)) < 0.35
-    assert student.size_bytes() <= BYTES
-    assert sum(student.parts().values()) == student.size_bytes()
+    assert size_bytes(student) <= BYTES
+    assert sum(parts(student).values()) == size_bytes(student)
     assert student.vocabulary == ()
     assert student.operations() > 0
     assert student.parameters() > 1000
@@ -162,14 +163,14 @@ def test_held_out_states_are_near_and_the_budget_is_kept(student, space, teacher
 
 def test_saved_and_read_it_has_the_same_states(student, tmp_path):
     folder.save(student, tmp_path / "student")
-    again = folder.load(tmp_path / "student")
+    again = registry.load(tmp_path / "student")
     asked = student.pieces.encode(ODD)
     np.testing.assert_array_equal(flat(again.module, asked), flat(student.module, asked))
     on_disk = sum(it.stat().st_size for it in (tmp_path / "student").iterdir())
-    assert on_disk == again.size_bytes() == student.size_bytes()
+    assert on_disk == size_bytes(again) == size_bytes(student)
     (tmp_path / "student" / "student.safetensors").write_bytes(b"1234")
     with pytest.raises(InvalidStudent, match="changed since it was written"):
-        folder.load(tmp_path / "student")
+        registry.load(tmp_path / "student")
 
 
 def test_any_text_is_read(student):

@@ -10,7 +10,8 @@ import pytest
 from core.errors import InvalidSpecification
 from core.spaces.lemmas import split
 from core.spaces.space import Provenance, Space
-from core.students import folder
+from core.students import folder, registry
+from core.students.folder import size_bytes
 from core.students.hybrid import HybridSpec, HybridStudent
 from core.students.registry import fit
 
@@ -46,11 +47,11 @@ def test_known_texts_come_back_far_better_than_guesses(
 def test_it_stays_within_its_budget_and_reads_back_bit_for_bit(
     small_space: Space, student: HybridStudent, tmp_path: Path
 ) -> None:
-    assert student.size_bytes() <= SPEC.bytes_per_item * len(small_space)
+    assert size_bytes(student) <= SPEC.bytes_per_item * len(small_space)
     grown = student.add(*news(5, small_space.dim))
     for index, it in enumerate((student, grown)):
         folder.save(it, tmp_path / str(index))
-        again = folder.load(tmp_path / str(index))
+        again = registry.load(tmp_path / str(index))
         texts = [*small_space.texts, "newword3", "unseen", "", "😀"]
         assert (again.generate(texts) == it.generate(texts)).all()
         assert tuple(again.vocabulary) == tuple(it.vocabulary)

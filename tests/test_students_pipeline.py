@@ -41,6 +41,7 @@ from core.pipeline.comparison import sketch
 from core.pipeline.evaluation import pair_spearman
 from core.pipeline.rivals import limit as limit_of_space
 from core.pipeline.rivals import limit_cosine
+from core.pipeline.student_answers import answer_of, measured_pareto, student_of
 from core.projection.base import PcaSpec
 from core.spaces.geometry import paired_cosines
 from core.spaces.space import Provenance, Space
@@ -145,7 +146,7 @@ class TestStudio:
         (tmp_path / "shipped" / "reports.json").write_text('{"small": {"cosine": 0.5}}')
         (card,) = bench.studio.students()
         assert (card.key, card.shipped, card.report) == ("shipped-small", True, {"cosine": 0.5})
-        assert bench.studio.student("shipped-small").family == "flat"
+        assert student_of(bench, "shipped-small").family == "flat"
 
 
 class TestAStudentIsATeacher:
@@ -206,10 +207,10 @@ class TestAStudentIsATeacher:
         with pytest.raises(Unsupported, match=r"which is not here, without words of its own"):
             alone.space("student:t")
         assert alone.teacher("student:t").represent("dog")[0].shape == (50,)
-        assert alone.studio.ask("f", "dog").teacher_vector is None
+        assert answer_of(alone, "f", "dog").teacher_vector is None
 
     def test_its_answer_beside_the_teachers(self, made, words_reference):
-        answer = made.studio.ask("t", "dog")
+        answer = answer_of(made, "t", "dog")
         theirs = neighbors(made, words_reference, "dog")
         texts = made.space(words_reference).texts
         assert [it[0] for it in answer.teacher_nearest] == [texts[row] for row in theirs.rows]
@@ -219,11 +220,11 @@ class TestAStudentIsATeacher:
         a, b = answer.vector.astype(float), answer.teacher_vector.astype(float)
         cosine = a @ b / np.linalg.norm(a) / np.linalg.norm(b)
         assert answer.residual == pytest.approx(1 - cosine, abs=1e-6)
-        unknown = made.studio.ask("t", "gribblefrobnicate")
+        unknown = answer_of(made, "t", "gribblefrobnicate")
         assert unknown.teacher_vector is None
         assert unknown.residual is None
         assert len(unknown.nearest) == 10
-        assert made.studio.ask("f", "dog").known
+        assert answer_of(made, "f", "dog").known
 
 
 class TestMaking:
@@ -507,7 +508,7 @@ class TestPareto:
         monkeypatch.setattr("core.pipeline.rivals.rivals", short)
         with pytest.raises(Cancelled):
             pareto(made, words_reference, stop_at(0.6))
-        half = made.studio.pareto(words_reference)
+        half = measured_pareto(made, words_reference)
         assert half is not None
         assert not half.complete
         assert 0 < len(half.of("rival")) < 4
@@ -527,7 +528,7 @@ class TestPareto:
         self.check_students_and_limit(made, words_reference)
 
     def check_students_and_limit(self, made, words_reference):
-        found = made.studio.pareto(words_reference)
+        found = measured_pareto(made, words_reference)
         assert {"f"} <= {point.key for point in found.of("student")}
         limit = found.of("limit")
         assert [point.bytes_total for point in limit] == sorted(it.bytes_total for it in limit)
@@ -553,7 +554,7 @@ class TestPareto:
         assert said == pytest.approx(cosines.mean(), abs=2e-3)
 
     def test_nothing_before_it_was_asked_for(self, bench, words_reference):
-        assert bench.studio.pareto(words_reference) is None
+        assert measured_pareto(bench, words_reference) is None
 
 
 def test_a_specification_keeps_its_digest_when_replaced():

@@ -13,9 +13,10 @@ from small_words import small_words
 from core.errors import Cancelled, InvalidSpecification, TrainingFailed
 from core.spaces.lemmas import split
 from core.spaces.space import Provenance, Space
-from core.students import folder
+from core.students import folder, registry
 from core.students.checkpoint import Keeper
 from core.students.conjugate import Course, ridge
+from core.students.folder import parts, size_bytes
 from core.students.ngrams import LONGEST, Grams, gram_hashes
 from core.students.registry import fit
 from core.students.speller import SpellerSpec, SpellerStudent
@@ -105,10 +106,10 @@ def test_the_ridge_is_the_closed_form(n: int) -> None:
 def test_it_stays_within_its_budget_and_reads_back_bit_for_bit(
     small_space: Space, student: SpellerStudent, tmp_path: Path
 ) -> None:
-    assert student.size_bytes() <= SPEC.bytes_per_item * len(small_space)
-    assert student.size_bytes() == sum(student.parts().values())
+    assert size_bytes(student) <= SPEC.bytes_per_item * len(small_space)
+    assert size_bytes(student) == sum(parts(student).values())
     folder.save(student, tmp_path / "s")
-    again = folder.load(tmp_path / "s")
+    again = registry.load(tmp_path / "s")
     texts = [*small_space.texts, "unseen", "", "😀😀"]
     assert (again.generate(texts) == student.generate(texts)).all()
     assert again.vocabulary == ()

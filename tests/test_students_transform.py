@@ -11,10 +11,10 @@ from core.errors import Cancelled, InvalidSpecification, InvalidStudent, Unknown
 from core.spaces.space import Provenance, Space
 from core.students.base import StudentSpec
 from core.students.coding import CodedMatrix
-from core.students.folder import load, save
+from core.students.folder import parts, save, size_bytes
 from core.students.kernels import POLYNOMIALS, sources, trellis
 from core.students.linear import Principal
-from core.students.registry import fit
+from core.students.registry import fit, load
 from core.students.relatives import Relatives
 from core.students.tables import as_levels, cumulated
 from core.students.transform import TransformSpec, TransformStudent
@@ -219,8 +219,8 @@ def true_error(student, space) -> float:
 
 def test_it_fills_its_budget_and_no_more(student, gauss):
     budget = 16 * len(gauss)
-    assert 0.985 * budget < student.size_bytes() <= budget
-    assert sum(student.parts().values()) == student.size_bytes()
+    assert 0.985 * budget < size_bytes(student) <= budget
+    assert sum(parts(student).values()) == size_bytes(student)
     assert true_error(student, gauss) < 0.3
 
 
@@ -249,7 +249,7 @@ def test_it_is_never_below_the_limit_of_gaussian_vectors(student, gauss):
     variances = Principal.of(gauss.vectors).variances
     level = true_error(student, gauss) * variances.sum() / len(variances)
     limit = 0.5 * np.log2(np.maximum(variances / level, 1)).sum() * len(gauss) / 8
-    assert student.parts()["codes"] > limit
+    assert parts(student)["codes"] > limit
 
 
 def test_its_first_coefficients_are_a_smaller_student(student, gauss):
@@ -267,7 +267,7 @@ def test_it_comes_back_from_disk_bit_for_bit(student, gauss, tmp_path):
     assert (again.generate(gauss.texts) == student.generate(gauss.texts)).all()
     assert again.spec == student.spec
     on_disk = sum(file.stat().st_size for file in (tmp_path / "it").iterdir())
-    assert on_disk == student.size_bytes() == again.size_bytes()
+    assert on_disk == size_bytes(student) == size_bytes(again)
 
 
 def test_one_changed_byte_on_disk_is_noticed(student, tmp_path):
@@ -292,7 +292,7 @@ def test_a_constant_space_comes_back_exactly(n, tmp_path):
 
 def test_a_small_space_works(tiny_space):
     made = fit(tiny_space, TransformSpec(bytes_per_item=64.0))
-    assert made.size_bytes() <= 64 * 60
+    assert size_bytes(made) <= 64 * 60
     assert true_error(made, tiny_space) < 0.1
 
 

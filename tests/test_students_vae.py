@@ -5,9 +5,9 @@ import pytest
 
 from core.errors import Cancelled, InvalidSpecification
 from core.spaces.space import Provenance, Space
-from core.students.folder import load, save
+from core.students.folder import parts, save, size_bytes
 from core.students.mixture import Mixture
-from core.students.registry import family, fit
+from core.students.registry import family, fit, load
 from core.students.transform import TransformSpec
 from core.students.vae import VaeSpec
 
@@ -61,7 +61,7 @@ def test_a_component_never_gets_tighter_than_the_noise():
 def test_the_prior_pays_where_rows_are_no_gaussian(student, clumps):
     plain = fit(clumps, TransformSpec(bytes_per_item=16.0))
     assert true_error(student, clumps) < 0.7 * true_error(plain, clumps)
-    assert student.size_bytes() <= 16 * 2_000
+    assert size_bytes(student) <= 16 * 2_000
 
 
 def test_spelling_pays_where_relatives_are_alike():
@@ -72,7 +72,7 @@ def test_spelling_pays_where_relatives_are_alike():
     vectors += generator.normal(size=vectors.shape)
     space = Space.create(texts, vectors, Provenance("relatives", "made"))
     sizes = [
-        fit(space, VaeSpec(relative_error=0.05, components=1, states=8, spelling=it)).parts()[
+        parts(fit(space, VaeSpec(relative_error=0.05, components=1, states=8, spelling=it)))[
             "codes"
         ]
         for it in (True, False)
@@ -90,7 +90,7 @@ def test_it_comes_back_from_disk_bit_for_bit(student, clumps, tmp_path):
     save(student, tmp_path / "it")
     again = load(tmp_path / "it")
     assert (again.generate(clumps.texts) == student.generate(clumps.texts)).all()
-    assert sum(f.stat().st_size for f in (tmp_path / "it").iterdir()) == student.size_bytes()
+    assert sum(f.stat().st_size for f in (tmp_path / "it").iterdir()) == size_bytes(student)
 
 
 @pytest.mark.parametrize("n", [1, 30])
@@ -103,7 +103,7 @@ def test_a_constant_space_comes_back_exactly(n):
 
 def test_a_small_space_works(tiny_space):
     made = fit(tiny_space, VaeSpec(bytes_per_item=64.0))
-    assert made.size_bytes() <= 64 * 60
+    assert size_bytes(made) <= 64 * 60
     assert true_error(made, tiny_space) < 0.1
 
 

@@ -113,7 +113,7 @@ def read_student(path: Path) -> None:
             file.write_text(json.dumps(said), encoding="utf-8")
         except (OSError, ValueError, TypeError, RecursionError):
             pass
-    student = student_folder.load(path)
+    student = registry.load(path)
     student.generate(student.vocabulary[:3] or ["a word", "another"])
 
 

@@ -74,10 +74,12 @@ def evaluate_command(options: argparse.Namespace) -> None:
 
 
 def generate_command(options: argparse.Namespace) -> None:
+    from core.pipeline.student_answers import teacher_of
+
     require_folder(options.vectors)
     bench, k = open_bench(), at_least_one(options.k)
     key = _student(options.student)
-    vectors = bench.studio.teacher(key).vectors(options.texts)
+    vectors = teacher_of(bench, key).vectors(options.texts)
     items = [
         _asked(bench, key, text, vector, k)
         for text, vector in zip(options.texts, vectors, strict=True)
@@ -93,11 +95,11 @@ def generate_command(options: argparse.Namespace) -> None:
 
 def _asked(bench: "Bench", key: str, text: str, vector: "Vector", k: int) -> dict[str, Any]:
     """A text, whether the student stores it, and the items nearest to its vector."""
-    from core.pipeline.students import near
+    from core.pipeline.student_answers import near, space_of, student_of
 
-    known = text in bench.studio.student(key).known
+    known = text in student_of(bench, key).known
     try:
-        found = near(bench.studio.space(key), text, vector, k)
+        found = near(space_of(bench, key), text, vector, k)
     except Unsupported:  # no items to look among: the teacher is not here
         found = []
     nearest = [{"text": other, "cosine": cosine} for other, cosine, _ in found]

@@ -19,7 +19,8 @@ from core.pipeline.questions import (
 )
 from core.pipeline.recipes import RECIPES, discard, make_map, make_space, teachers, warm_up
 from core.pipeline.rivals import pareto
-from core.pipeline.students import Answer, StudentCard, Studio, Training
+from core.pipeline.student_answers import Answer
+from core.pipeline.students import StudentCard, Studio, Training
 from core.pipeline.updating import update
 from core.pipeline.ways import KINDS, PathReport, path, place_path
 

@@ -41,7 +41,7 @@ class Bench:
     def __init__(self, workspace: Path) -> None:
         self.workspace = Path(workspace)
         self.store = Store(self.workspace / "cache")
-        self.studio = Studio(self, self.workspace)
+        self.studio = Studio(self.store, self.workspace)
         self._memory: dict[tuple[str, str], Any] = {}
         self._turns: dict[tuple[str, str], threading.RLock] = {}
         self._lock = threading.Lock()

@@ -20,7 +20,7 @@ from core.pipeline.keys import store_key
 from core.pipeline.seeds import drift_of, null_drift, twin_of
 from core.pipeline.stages import reach, scaled
 from core.pipeline.students import PREFIX
-from core.spaces.identity import Join, join
+from core.spaces.join import Join, join
 from core.spaces.neighbors import NeighborGraph
 from core.spaces.space import Provenance, Space
 from core.students import folder

@@ -19,6 +19,7 @@ from core.pipeline.probing import probing
 from core.pipeline.reading import reader
 from core.pipeline.senses import prepared_senses, senses
 from core.pipeline.stages import scaled
+from core.pipeline.student_answers import student_of
 from core.pipeline.students import PREFIX
 from core.signatures.hidden import Reader, hidden_states
 from core.signatures.pooling import Pooling, each_layer
@@ -26,6 +27,7 @@ from core.signatures.states import States
 from core.spaces.geometry import paired_cosines
 from core.spaces.space import Space
 from core.students.contextual import ContextualStudent
+from core.students.folder import size_bytes
 from core.students.training_texts import held_out, trained_on
 from core.types import Coords, Progress, silent
 
@@ -100,7 +102,7 @@ def contextual_report(
     for a student of another family, InvalidSpecification where nothing was held out,
     UnknownTeacher, InvalidStudent, Cancelled.
     """
-    student = bench.studio.student(key)
+    student = student_of(bench, key)
     if not isinstance(student, ContextualStudent):
         raise Unsupported(
             f"found a {student.family} student, which has one vector a text; expected a "
@@ -124,7 +126,7 @@ def contextual_report(
     return ContextualReport(
         key,
         taught_by,
-        student.size_bytes(),
+        size_bytes(student),
         len(asked),
         len(there.tokens),
         layers,

@@ -23,11 +23,13 @@ from core.metrics.similarity import similarity
 from core.metrics.slices import slices
 from core.pipeline.contextual import contextual_report
 from core.pipeline.stages import reach, scaled
+from core.pipeline.student_answers import teacher_of
 from core.pipeline.student_teacher import generate_all
 from core.spaces.geometry import unit_rows
 from core.spaces.lemmas import split
 from core.spaces.space import Space
 from core.students.base import Student
+from core.students.folder import parts, size_bytes
 from core.students.registry import family
 from core.students.training_texts import held_out as untaught
 from core.teachers.base import Teacher
@@ -77,7 +79,7 @@ def evaluate(
     reach(progress, 90, "timing")
     timed = _timings(student, space, teacher)
     figures = measured.report()
-    total = student.size_bytes()
+    total = size_bytes(student)
     evaluating = perf_counter() - began
     reach(progress, 90, "timing")
     report = {
@@ -88,7 +90,7 @@ def evaluate(
         "items": len(space),
         "bytes_total": total,
         "bytes_per_item": total / len(space),
-        "parts": student.parts(),
+        "parts": parts(student),
         "parameters": student.parameters(),
         "operations": student.operations(),
         **{name: value for name, value in figures.items() if not name.startswith("true_word")},
@@ -129,7 +131,7 @@ def evaluate_kept(
 
     Raises UnknownTeacher, InvalidStudent, and what :func:`evaluate` raises.
     """
-    teacher = bench.studio.teacher(key)
+    teacher = teacher_of(bench, key)
     student, own = teacher.student, teacher.student.origin.teacher
     named = own if reference is None else reference
     before = bench.studio.card(key).report.get("timing", {}).get("training")

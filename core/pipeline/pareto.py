@@ -4,12 +4,10 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from core.site import site_root
-
-if TYPE_CHECKING:
-    from core.pipeline.bench import Bench
+from core.store.disk import Store
 
 RIVAL, STUDENT, LIMIT = "rival", "student", "limit"
 SHIPPED = site_root() / "assets" / "students" / "rivals.json"  # by the key of the space
@@ -82,9 +80,9 @@ def point_of(key: str, title: str, family: str, report: dict[str, Any]) -> Paret
     )
 
 
-def stored_pareto(bench: "Bench", teacher: str) -> Pareto | None:
-    """What was measured so far of a teacher's rivals, here or before it shipped; else None."""
-    key, store = bench.space_key(teacher), bench.store
+def stored_pareto(store: Store, key: str) -> Pareto | None:
+    """What was measured so far of the rivals of a space, by its key, here or before it shipped;
+    else None."""
     kept = store.recall("pareto", key, lambda: _pareto(store.load("pareto", key).payload))
     try:
         return kept or _pareto(json.loads(SHIPPED.read_text(encoding="utf-8"))[key])

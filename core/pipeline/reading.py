@@ -15,6 +15,7 @@ from core.signatures.hidden import Reader
 from core.store.disk import default_workspace
 from core.store.files import write_arrays
 from core.students import folder as student_folder
+from core.students import registry
 from core.students.contextual import ContextualStudent
 from core.teachers.causal import load_causal
 from core.teachers.device import device
@@ -52,7 +53,7 @@ def _student(reference: str) -> Path:
 def _student_reader(reference: str, where: Path, digest: str) -> Reader:  # noqa: ARG001 - a key
     """Another digest, another student: one may be trained anew in the same place."""
     family = student_folder.describe(where).get("family", "")
-    student = student_folder.load(where) if family == ContextualStudent.family else None
+    student = registry.load(where) if family == ContextualStudent.family else None
     if not isinstance(student, ContextualStudent):
         raise Unsupported(
             f"found {reference!r:.80}, a student of the family {family!r:.40}, which has one "

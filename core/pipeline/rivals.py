@@ -12,6 +12,7 @@ from core.metrics.fidelity import QUERIES, fidelity, sample_rows
 from core.metrics.rate_distortion import gaussian_limit, principal_variances
 from core.pipeline.pareto import LIMIT, RIVAL, Pareto, ParetoPoint, stored_pareto
 from core.pipeline.stages import scaled
+from core.pipeline.student_answers import student_points
 from core.spaces.space import Space
 from core.students.classical import Rival, rivals
 from core.students.vocabulary import Vocabulary
@@ -31,7 +32,7 @@ def pareto(bench: "Bench", teacher: str, progress: Progress = silent) -> Pareto:
     The limit is of the vectors alone; rivals and students carry their vocabulary too. Raises
     Cancelled; what was measured by then is kept, and the next call goes on from there.
     """
-    known = stored_pareto(bench, teacher)
+    known = stored_pareto(bench.store, bench.space_key(teacher))
     if known is None or not known.complete:
         space = bench.space(teacher, partial(scaled, progress, 0, 10))
         found = known or Pareto(teacher, len(space), limit(space), complete=False)
@@ -41,7 +42,7 @@ def pareto(bench: "Bench", teacher: str, progress: Progress = silent) -> Pareto:
             _keep(bench, found)
         known = replace(found, complete=True)
         _keep(bench, known)
-    return known.having(bench.studio.points(teacher))
+    return known.having(student_points(bench, teacher))
 
 
 def limit(space: Space) -> tuple[ParetoPoint, ...]:

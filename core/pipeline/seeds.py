@@ -7,6 +7,7 @@ import numpy as np
 
 from core.errors import MeaningSpaceError
 from core.metrics.similarity import procrustes
+from core.pipeline.student_answers import student_of
 from core.pipeline.student_teacher import StudentTeacher, generate_all
 from core.pipeline.students import PREFIX
 from core.spaces.geometry import paired_cosines, row_lengths
@@ -62,7 +63,7 @@ def null_drift(
         return np.zeros(len(texts), np.float32), f"a {name} student is the same for every seed"
     made = None
     if other:
-        made = bench.studio.student(other.removeprefix(PREFIX))
+        made = student_of(bench, other.removeprefix(PREFIX))
     elif not registry.family(name).learns:
         made = _second_seed(bench, teacher, progress)
     if made is None:

@@ -43,7 +43,7 @@ class StudentTeacher:
     @cached_property
     def student(self) -> Student:
         """The student itself, read on first use. Raises InvalidStudent."""
-        return folder.load(self.where)
+        return registry.load(self.where)
 
     @property
     def reads(self) -> bool:

@@ -14,9 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 from core.atomic import sweep
 from core.errors import (
@@ -27,20 +25,14 @@ from core.errors import (
     Unsupported,
 )
 from core.integrity import unsealed
-from core.pipeline.pareto import Pareto, ParetoPoint, point_of, stored_pareto
-from core.pipeline.student_teacher import StudentTeacher, titled
+from core.pipeline.student_teacher import titled
 from core.reach import require_open
 from core.site import site_root
-from core.spaces.neighbors import nearest
-from core.spaces.space import Space
+from core.store.disk import Store
 from core.students import folder
-from core.students.base import Student
 from core.students.checkpoint import Keeper
 from core.teachers.base import shown
-from core.types import Matrix, Progress, Rows, Vector, silent
-
-if TYPE_CHECKING:
-    from core.pipeline.bench import Bench
+from core.types import Matrix, Rows
 
 PREFIX = "student:"
 SHIPPED = "shipped-"
@@ -88,32 +80,11 @@ class Training:
         return titled(self.spec["family"], float(self.spec["bytes_per_item"]), self.teacher)
 
 
-@dataclass(frozen=True, eq=False)
-class Answer:
-    """Where a student puts a text, and the teacher too where it has a vector for it.
-
-    ``vector`` (d,) the student's; ``known`` whether it is stored rather than read; ``nearest``
-    and ``teacher_nearest`` are (text, cosine, row) in each one's own space, best first, the text
-    itself left out; ``residual`` is 1 - cosine between the two vectors; ``how`` and
-    ``teacher_how`` say how each was made.
-    """
-
-    text: str
-    vector: Vector
-    known: bool
-    nearest: list[tuple[str, float, int]]
-    how: str
-    teacher_vector: Vector | None = None
-    teacher_nearest: list[tuple[str, float, int]] = field(default_factory=list)
-    teacher_how: str = ""
-    residual: float | None = None
-
-
 class Studio:
-    """One per bench: finds students by key or path, and answers for them."""
+    """One per bench: finds students by key or path, and lists trainings."""
 
-    def __init__(self, bench: "Bench", workspace: Path) -> None:
-        self._bench = bench
+    def __init__(self, store: Store, workspace: Path) -> None:
+        self._store = store
         self.made = workspace / "students"
         self.under_way = workspace / "trainings"
         self.shipped = site_root() / "assets" / "students"
@@ -173,20 +144,6 @@ class Studio:
             f"{known}"
         )
 
-    def teacher(self, key: str) -> StudentTeacher:
-        """The student as a teacher. Raises UnknownTeacher, InvalidStudent."""
-        found = self._bench.teacher(PREFIX + key)
-        assert isinstance(found, StudentTeacher)
-        return found
-
-    def student(self, key: str) -> Student:
-        """The student itself, remembered. Raises UnknownTeacher, InvalidStudent."""
-        return self.teacher(key).student
-
-    def space(self, key: str, progress: Progress = silent) -> Space:
-        """The student's vectors for its teacher's items, kept in the store. Raises Cancelled."""
-        return self._bench.space(PREFIX + key, progress)
-
     def trainings(self, teacher: str | None = None) -> list[Training]:
         """Those that run, are paused or broke off, the latest first."""
         found: list[Training] = []
@@ -219,35 +176,6 @@ class Studio:
         """Throw away what a training has kept."""
         shutil.rmtree(self._training(key), ignore_errors=True)
 
-    def pareto(self, teacher: str) -> Pareto | None:
-        """Rivals and limit as the job "pareto" measured them, with today's students; else None."""
-        measured = stored_pareto(self._bench, teacher)
-        return None if measured is None else measured.having(self.points(teacher))
-
-    def points(self, teacher: str) -> tuple[ParetoPoint, ...]:
-        """The evaluated students of a teacher, as points of the picture."""
-        cards = self.students(teacher)
-        return tuple(point_of(it.key, it.title, it.family, it.report) for it in cards if it.report)
-
-    def ask(self, key: str, text: str, k: int = NEAREST) -> Answer:
-        """Where the student puts a text, with the teacher's answer where it has one.
-
-        Raises UnknownItem where the student has no vector for it, InvalidStudent.
-        """
-        teacher = self.teacher(key)
-        vector, how = teacher.represent(text)
-        here = near(self.space(key), text, vector, k)
-        known = teacher.stored(text) is not None
-        reference = teacher.student.origin.teacher
-        try:
-            meant = self._bench.represent(reference, text)
-            there = near(self._bench.space(reference), text, meant.vector, k)
-        except MeaningSpaceError:
-            return Answer(text, vector, known, here, how)
-        scale = float(np.linalg.norm(vector)) * float(np.linalg.norm(meant.vector))
-        residual = 1 - float(vector @ meant.vector) / scale if scale else None
-        return Answer(text, vector, known, here, how, meant.vector, there, meant.how, residual)
-
     def _keys(self) -> list[str]:
         made = [it.name for it in _folders(self.made) if KEY.fullmatch(it.name)]
         return [*made, *sorted(SHIPPED + it.name for it in _folders(self.shipped))]
@@ -262,22 +190,12 @@ class Studio:
     def _report(self, key: str, where: Path) -> dict[str, Any]:
         if key.startswith(SHIPPED):
             return dict(_shipped_reports(self.shipped / REPORTS).get(key.removeprefix(SHIPPED), {}))
-        digest, store = folder.digest(where), self._bench.store
+        digest, store = folder.digest(where), self._store
 
         def read() -> dict[str, Any]:
             return dict(store.load("evaluation", digest).payload["report"])
 
         return store.recall("evaluation", digest, read) or {}
-
-
-def near(space: Space, text: str, vector: Vector, k: int) -> list[tuple[str, float, int]]:
-    """(text, cosine, row) of the k items nearest to a vector (d,), the text's own left out."""
-    row = space.find(text)
-    rows, cosines = nearest(space.unit, vector[None, :], k, [] if row is None else [row])
-    return [
-        (space.texts[int(at)], float(cosine), int(at))
-        for at, cosine in zip(rows[0], cosines[0], strict=True)
-    ]
 
 
 def _folders(root: Path) -> Iterator[Path]:

@@ -5,8 +5,10 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from core.errors import InvalidVectors, Unsupported
+from core.pipeline.student_answers import student_of
 from core.spaces.io import read_vectors
 from core.students import folder
+from core.students.folder import size_bytes
 
 if TYPE_CHECKING:
     from core.pipeline.bench import Bench
@@ -20,7 +22,7 @@ def update(bench: "Bench", key: str, file: Path, out: Path) -> dict[str, Any]:
     "seconds" is for adding alone, reading and writing aside. Raises Unsupported for a family that
     cannot, InvalidVectors for other dimensions, UnreadableFile, InvalidStudent, StoreError.
     """
-    student = bench.studio.student(key)
+    student = student_of(bench, key)
     add = getattr(student, ADDS, None)
     if add is None:
         raise Unsupported(
@@ -39,7 +41,7 @@ def update(bench: "Bench", key: str, file: Path, out: Path) -> dict[str, Any]:
             f"found vectors of {vectors.shape[-1]} dimensions in {file}; expected {student.dim}, "
             f"as {student.origin.teacher} has: take them from the same teacher"
         )
-    before, began = student.size_bytes(), perf_counter()
+    before, began = size_bytes(student), perf_counter()
     made = add(given.texts, vectors)
     seconds = perf_counter() - began
     folder.save(made, out)
@@ -47,8 +49,8 @@ def update(bench: "Bench", key: str, file: Path, out: Path) -> dict[str, Any]:
         "added": len(set(given.texts) - student.known),
         "replaced": len(set(given.texts) & student.known),
         "bytes_before": before,
-        "bytes_total": made.size_bytes(),
-        "bytes_per_added": (made.size_bytes() - before) / max(len(given.texts), 1),
+        "bytes_total": size_bytes(made),
+        "bytes_per_added": (size_bytes(made) - before) / max(len(given.texts), 1),
         "seconds": seconds,
         "out": str(out),
     }

@@ -149,12 +149,12 @@ class Space:
         """
         row = self.index.exact.get(text)
         if row is None and MARK in text:
-            row = addressed(self, text)
+            row = addressed(text, self.texts, self.rows_by_id)
         return self.index.find(text) if row is None else row
 
     def address(self, row: int) -> str:
         """What leads back to this very item by :meth:`find`: ``dog``, or ``the#412``."""
-        return address(self, row)
+        return address(self.texts[row], self.ids[row], row, self.index.exact)
 
     def take(self, rows: Rows, teacher: str) -> "Space":
         """A smaller space of the chosen rows, under a reference string of its own."""

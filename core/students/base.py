@@ -146,21 +146,6 @@ class Student(ABC):
         """The vocabulary, to ask."""
         return frozenset(self.vocabulary)
 
-    def size_bytes(self) -> int:
-        """Bytes of its folder on disk, header and names included."""
-        from core.students.folder import serialise
-
-        return sum(len(content) for content in serialise(self).values())
-
-    def parts(self) -> dict[str, int]:
-        """Bytes by part: vocabulary, codes, weights, ... and what the format itself costs."""
-        counted: dict[str, int] = {}
-        for name, array in self.stored().arrays.items():
-            part = name.partition(".")[0]
-            counted[part] = counted.get(part, 0) + array.nbytes
-        counted["format"] = self.size_bytes() - sum(counted.values())
-        return counted
-
 
 Fit: TypeAlias = Callable[[Space, Any, Progress, Keeper, Path | None], Student]
 Restore: TypeAlias = Callable[[Any, Origin, Stored, Sequence[str]], Student]

@@ -33,6 +33,7 @@ from core.students.base import (
 from core.students.checkpoint import Keeper
 from core.students.codebook_training import Training, learn
 from core.students.codebooks import Decoder, pack, plan, unpack
+from core.students.folder import size_bytes
 from core.students.vocabulary import Vocabulary
 from core.types import Progress, Queries, tell
 
@@ -141,9 +142,9 @@ def fit(
         twice = len(space) - len(rows)
         notes.append(f"{twice:,} texts occur more than once; the first vector of each counts")
     student = CodesStudent(spec, Origin.of(space), vocabulary, codes, decoder, notes)
-    if student.size_bytes() > round(spec.bytes_per_item * len(space)):
+    if size_bytes(student) > round(spec.bytes_per_item * len(space)):
         raise InvalidSpecification(
-            f"found {student.size_bytes():,} bytes where {budget:,} were given; expected a budget "
+            f"found {size_bytes(student):,} bytes where {budget:,} were given; expected a budget "
             "with room for long names: give a few bytes per item more"
         )
     return student

@@ -1,16 +1,15 @@
 """A student on disk: student.json and student.safetensors, nothing else, and never a pickle."""
 
 import json
-from lzma import LZMAError
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from core.atomic import new_folder
-from core.errors import InvalidStudent, MeaningSpaceError, StoreError
+from core.errors import InvalidStudent, StoreError
 from core.integrity import digest_of, file_digest
-from core.students.base import VERSION, Origin, Stored, Student
+from core.students.base import VERSION, Student
 
 DESCRIPTION = "student.json"
 ARRAYS = "student.safetensors"
@@ -36,6 +35,21 @@ def serialise(student: Student) -> dict[str, bytes]:
     return {DESCRIPTION: text.encode(), ARRAYS: arrays}
 
 
+def size_bytes(student: Student) -> int:
+    """Bytes of a student's folder on disk, header and names included."""
+    return sum(len(content) for content in serialise(student).values())
+
+
+def parts(student: Student) -> dict[str, int]:
+    """Bytes by part: vocabulary, codes, weights, ... and what the format itself costs."""
+    counted: dict[str, int] = {}
+    for name, array in student.stored().arrays.items():
+        part = name.partition(".")[0]
+        counted[part] = counted.get(part, 0) + array.nbytes
+    counted["format"] = size_bytes(student) - sum(counted.values())
+    return counted
+
+
 def save(student: Student, folder: Path) -> None:
     """Write a student, in place of one that is there. Raises StoreError, leaving nothing half."""
     folder = Path(folder)
@@ -49,42 +63,6 @@ def save(student: Student, folder: Path) -> None:
             (beside / name).write_bytes(content)
 
 
-def load(folder: Path) -> Student:
-    """Read a student back. Raises InvalidStudent: absent, damaged, newer, of an unknown family."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import load as load_arrays
-
-    from core.students.registry import family
-
-    folder = Path(folder)
-    said = describe(folder)
-    content = _bytes(folder, ARRAYS)
-    try:
-        made = family(said["family"])
-        spec = made.spec.from_dict(said["spec"])
-        stored = Stored(load_arrays(content), said["payload"])
-        student = made.restore(spec, Origin(**said["origin"]), stored, said["notes"])
-        _try(student)
-    except (
-        *(LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError),
-        *(AssertionError, MemoryError, LZMAError, SafetensorError, MeaningSpaceError),
-    ) as fault:
-        raise InvalidStudent(
-            f"found {folder} with a student that does not read ({' '.join(str(fault).split())}); "
-            "expected one that this program wrote: train it again"
-        ) from None
-    return student
-
-
-def _try(student: Student) -> None:
-    """Ask for a few vectors: parts that do not fit each other show only then."""
-    known = student.vocabulary
-    asked = [known[0], known[len(known) // 2], known[-1]] if known else ["a"]
-    vectors = student.generate(asked)
-    if vectors.shape != (len(asked), student.origin.dim) or not np.isfinite(vectors).all():
-        raise ValueError("vectors of another length than its teacher's, or not finite")
-
-
 def describe(folder: Path) -> dict[str, Any]:
     """What student.json says, once both files are what was written.
 
@@ -92,7 +70,7 @@ def describe(folder: Path) -> dict[str, Any]:
     """
     folder = Path(folder)
     try:
-        said: dict[str, Any] = json.loads(_bytes(folder, DESCRIPTION))
+        said: dict[str, Any] = json.loads(content_of(folder, DESCRIPTION))
         version = said["format"]
         if not isinstance(version, int):
             raise ValueError
@@ -130,10 +108,11 @@ def _digest(description: dict[str, Any], arrays: str) -> str:
 
 def digest(folder: Path) -> str:
     """What tells this student from every other, without reading it whole."""
-    return digest_of(_bytes(Path(folder), DESCRIPTION))
+    return digest_of(content_of(Path(folder), DESCRIPTION))
 
 
-def _bytes(folder: Path, name: str) -> bytes:
+def content_of(folder: Path, name: str) -> bytes:
+    """The bytes of one of the two files. Raises InvalidStudent."""
     try:
         return (folder / name).read_bytes()
     except OSError as fault:

@@ -1,12 +1,16 @@
 """The families of students by name; a family's module is imported when it is asked for."""
 
 import importlib
+from lzma import LZMAError
 from pathlib import Path
 
-from core.errors import InvalidSpecification
+import numpy as np
+
+from core.errors import InvalidSpecification, InvalidStudent, MeaningSpaceError
 from core.spaces.space import Space
-from core.students.base import Family, Student, StudentSpec
+from core.students.base import Family, Origin, Stored, Student, StudentSpec
 from core.students.checkpoint import Keeper
+from core.students.folder import ARRAYS, content_of, describe
 from core.types import Progress, silent
 
 NAMES = ("transform", "codes", "vae", "speller", "hybrid", "encoder", "contextual")
@@ -39,15 +43,35 @@ def fit(
     return family(spec.family).fit(space, spec, progress, keeper or Keeper(), model)
 
 
-def warm_up() -> None:
-    """Have numba compile the coder's loops, once for a machine: half a minute; then a second."""
-    import numpy as np
+def load(folder: Path) -> Student:
+    """Read a student back. Raises InvalidStudent: absent, damaged, newer, of an unknown family."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load as load_arrays
 
-    from core.spaces.space import Provenance
-    from core.students.vae import VaeSpec
+    folder = Path(folder)
+    said = describe(folder)
+    content = content_of(folder, ARRAYS)
+    try:
+        made = family(said["family"])
+        spec = made.spec.from_dict(said["spec"])
+        stored = Stored(load_arrays(content), said["payload"])
+        student = made.restore(spec, Origin(**said["origin"]), stored, said["notes"])
+        _try(student)
+    except (
+        *(LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError),
+        *(AssertionError, MemoryError, LZMAError, SafetensorError, MeaningSpaceError),
+    ) as fault:
+        raise InvalidStudent(
+            f"found {folder} with a student that does not read ({' '.join(str(fault).split())}); "
+            "expected one that this program wrote: train it again"
+        ) from None
+    return student
 
-    vectors = np.random.default_rng(0).normal(size=(300, 4)).astype(np.float32)
-    space = Space.create([f"word{row}" for row in range(300)], vectors, Provenance("warm up", ""))
-    student = fit(space, VaeSpec(bytes_per_item=16.0))
-    student.generate(space.texts[:2])
-    student.size_bytes()
+
+def _try(student: Student) -> None:
+    """Ask for a few vectors: parts that do not fit each other show only then."""
+    known = student.vocabulary
+    asked = [known[0], known[len(known) // 2], known[-1]] if known else ["a"]
+    vectors = student.generate(asked)
+    if vectors.shape != (len(asked), student.origin.dim) or not np.isfinite(vectors).all():
+        raise ValueError("vectors of another length than its teacher's, or not finite")

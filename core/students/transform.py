@@ -23,6 +23,7 @@ from core.spaces.space import Space
 from core.students.base import Family, Origin, Stored, Student, StudentSpec, require_room
 from core.students.checkpoint import Keeper
 from core.students.coding import BLOCK, CodedMatrix
+from core.students.folder import size_bytes
 from core.students.linear import Basis, Double, LinearStudent, Principal, duplicates, restored
 from core.students.steps import Tried, search
 from core.students.vocabulary import Vocabulary
@@ -85,7 +86,7 @@ def fitted(
     principal, notes = Principal.of(vectors), duplicates(space, words)
     begun = partial(kind, spec, Origin.of(space), notes, words)
     empty = begun(Basis.fit(principal, math.inf), None)
-    least = empty.size_bytes()
+    least = size_bytes(empty)
     budget = require_room(space, spec, least) if relative_error is None else 0
     if not principal.variances[0] > 0:
         return empty
@@ -103,7 +104,7 @@ def fitted(
         if relative_error is not None:
             told = made.error_on(part)
             return Tried(step, math.log(told / relative_error), made)
-        size = made.size_bytes()
+        size = size_bytes(made)
         if codes is not None and len(chosen) < len(words):
             size += round(codes.nbytes_of_rows * (len(words) / len(chosen) - 1))
         return Tried(step, math.log(size / budget), made)

@@ -11,9 +11,10 @@ from core.permalink import CompareView
 from core.pipeline import Comparison, compare, student_key, teachers
 from core.pipeline.comparison import FEWEST, has_comparison, part, sketch
 from core.pipeline.counterpart import Counterpart, counterpart, has_counterpart
+from core.pipeline.student_answers import student_of
 from core.pipeline.students import PREFIX
 from core.projection.base import PcaSpec, Spec
-from core.spaces.identity import Join, join
+from core.spaces.join import Join, join
 from core.spaces.space import Space
 from core.ui.prose import plain
 from core.ui.ready import submitted, watch
@@ -193,7 +194,7 @@ def second_seed(seen: CompareView) -> None:
     reference = next((each for each in (seen.b, seen.a) if each.startswith(PREFIX)), None)
     if reference is None:
         return
-    student = bench().studio.student(reference.removeprefix(PREFIX))
+    student = student_of(bench(), reference.removeprefix(PREFIX))
     spec = replace(student.spec, seed=student.spec.seed + 1)
     teacher = student.origin.teacher
     name = f"second seed of {reference} {student.spec.digest}"

@@ -22,7 +22,7 @@ from core.figures.tokens import LIGHT
 from core.kept import Kept
 from core.projection.base import Spec
 from core.spaces.columns import OWN, own_columns, own_name
-from core.spaces.identity import occurrences
+from core.spaces.join import occurrences
 from core.spaces.space import Space
 from core.ui.stage import dark, tokens
 from core.ui.state import bench

@@ -10,7 +10,7 @@ import streamlit as st
 
 from core.figures.export import standalone
 from core.figures.scene import Scene
-from core.site import site_root
+from core.site import plotly_path, site_root
 from core.spaces.words import letters_of
 from core.ui.stage import tokens
 from core.ui.tables import safe_csv
@@ -57,8 +57,6 @@ def save_page_and_table(
 
 def as_page(scene: Scene, title: str, caption: str) -> bytes:
     """One HTML file that shows the scene in today's colours and needs no network."""
-    from core.ui.server import plotly_path
-
     page = standalone(
         replace(scene, tokens=tokens().css()),
         title,

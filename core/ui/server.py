@@ -21,7 +21,7 @@ from uvicorn import Config, Server
 
 from core.errors import InvalidSpecification, MeaningSpaceError
 from core.reach import close_paths
-from core.site import leave_a_core, site_root
+from core.site import leave_a_core, plotly_path, site_root
 from core.ui import blobs
 from core.ui.binding import HERE, address_of, is_loopback, listen, outward_address, url_of
 from core.ui.entry import TOKEN, Entry, invite
@@ -30,13 +30,6 @@ from core.ui.offline import ask_nobody
 from core.ui.sessions import closing_sessions, raise_descriptor_limit
 
 FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
-
-
-def plotly_path() -> Path:
-    """plotly.min.js as the plotly package carries it: offline, and of the same version."""
-    import plotly
-
-    return Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 
 
 async def _blob(request: Request) -> Response:

@@ -13,7 +13,7 @@ from core.figures.parts import packed, readable
 from core.figures.scene import Scene, to_json
 from core.figures.tokens import DARK, Tokens, theme
 from core.kept import Kept
-from core.site import site_root
+from core.site import plotly_path, site_root
 from core.ui import blobs
 
 INLINE_BYTES = 2_200  # an array up to this long travels inside the message itself
@@ -106,8 +106,6 @@ def _plotly_url() -> str:
 
 @cache
 def _plotly_inside() -> str:
-    from core.ui.server import plotly_path
-
     return blobs.publish(plotly_path().read_bytes(), "text/javascript")
 
 

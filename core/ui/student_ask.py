@@ -10,6 +10,7 @@ from core.figures.map import Chosen, focus_on, map_figure
 from core.figures.scene import Items, Label, Picture, Scene, label_at
 from core.permalink import StudentView
 from core.pipeline import Answer, StudentCard
+from core.pipeline.student_answers import answer_of, student_of
 from core.projection.base import PcaSpec, Spec, UmapSpec
 from core.projection.placement import place
 from core.spaces.space import Space
@@ -42,14 +43,14 @@ def ask(seen: StudentView, card: StudentCard, space: Space) -> StudentView:
         st.caption(_invitation(card, reads))
         return seen
     try:
-        known = typed in bench().studio.student(card.key).known
+        known = typed in student_of(bench(), card.key).known
         if not known and not reads and bench().space(card.teacher).find(typed) is None:
             raise UnknownItem(
                 f"found {typed!r:.60}, which it does not store; a {card.family} student holds "
                 f"rows only. These kinds read spelling: {', '.join(_readers())}"
             )
         with st.spinner("Asking the student and its teacher"):
-            answer = bench().studio.ask(card.key, typed)
+            answer = answer_of(bench(), card.key, typed)
     except UnknownItem as error:
         st.info(plain(error), icon=":material/abc:")
     except MeaningSpaceError as error:

@@ -8,6 +8,7 @@ import streamlit as st
 from core.figures.pareto import MEASURES
 from core.permalink import StudentView
 from core.pipeline import Pareto, StudentCard
+from core.pipeline.student_answers import measured_pareto
 from core.ui.ready import submitted, watch
 from core.ui.segments import segments
 from core.ui.state import bench
@@ -57,7 +58,7 @@ def rivals_job(teacher: str, pareto: Pareto | None) -> None:
     known = 0 if pareto is None else len(pareto.points)
 
     def more() -> bool:
-        now = bench().studio.pareto(teacher)
+        now = measured_pareto(bench(), teacher)
         return now is not None and len(now.points) > known
 
     job_id = submitted("pareto", {"teacher": teacher}, f"pareto {teacher}")

@@ -19,7 +19,7 @@ from core.permalink import MapView, PathView, decode, encode
 from core.pipeline import Bench, compare, neighbors, path
 from core.pipeline.comparison import sketch
 from core.spaces.columns import own_columns, to_take_away, with_own
-from core.spaces.identity import has_own_ids, in_both, join
+from core.spaces.join import has_own_ids, in_both, join
 from core.spaces.space import Provenance, Space
 from core.teachers.static import VectorsFile
 

@@ -148,11 +148,11 @@ def test_damage_of_a_student_is_refused_and_a_new_one_takes_its_place(tmp_path):
     student_folder.save(student, place)
     right = student.generate(WORDS[:5]).tobytes()
     for _, said in damaged(place):
-        for read in (student_folder.load, student_folder.describe):
+        for read in (registry.load, student_folder.describe):
             with pytest.raises(InvalidStudent, match=r"copy it again|update this program"):
                 print(said, read(place))
     student_folder.save(student, place)
-    assert student_folder.load(place).generate(WORDS[:5]).tobytes() == right
+    assert registry.load(place).generate(WORDS[:5]).tobytes() == right
 
 
 def test_a_student_of_before_the_description_was_in_the_digest_is_read(tmp_path):
@@ -162,7 +162,7 @@ def test_a_student_of_before_the_description_was_in_the_digest_is_read(tmp_path)
     said = json.loads(description.read_text(encoding="utf-8"))
     said["digest"] = file_digest(tmp_path / "s" / student_folder.ARRAYS)
     description.write_text(json.dumps(said), encoding="utf-8")
-    assert student_folder.load(tmp_path / "s").generate(WORDS[:1]).shape == (1, 6)
+    assert registry.load(tmp_path / "s").generate(WORDS[:1]).shape == (1, 6)
 
 
 def test_damage_of_a_training_is_left_out(tmp_path):

@@ -9,7 +9,7 @@ from core.errors import MeaningSpaceError
 from core.pipeline.labelled import read_table
 from core.spaces.io import read_vectors
 from core.spaces.plaintext import read_plain
-from core.students import folder as student_folder
+from core.students import registry
 from core.teachers.registry import resolve
 
 MARK = b"S3CRETMARK"
@@ -59,6 +59,6 @@ def test_a_folder_that_is_no_model(name, content, tmp_path):
     (tmp_path / name).write_bytes(content)
     references = [f"path:{tmp_path}{suffix}" for suffix in ("", ":words", ":layer1")]
     lines = [said(lambda reference: resolve(reference).space(), it) for it in references]
-    lines.append(said(student_folder.load, Path(tmp_path)))
+    lines.append(said(registry.load, Path(tmp_path)))
     assert all(lines)
     assert MARK.decode().casefold() not in " ".join(lines).casefold()
