@@ -19,6 +19,7 @@ from core.ui.gate import Asgi, Receive, Refusal, Scope, Send, refuse, values
 
 HEALTH = "/_stcore/health"  # tells nothing but that the server is there
 UPLOADS = "/_stcore/upload_file/"
+METRICS = "/_stcore/metrics"  # Streamlit has no option that leaves it out
 TOKEN = "token"
 MOST_TABS = 12  # that a person has open
 MOST_UPLOADED = 100 * 2**20  # bytes that a person uploads within the hour
@@ -28,6 +29,11 @@ NO_LINK = Refusal(
     "By invitation",
     "found no entry for this browser; expected the link that the server printed when it started: "
     "ask whoever runs it, and open it once",
+)
+NO_METRICS = Refusal(
+    "Not for visitors",
+    f"found a request for {METRICS}, which counts everybody's sessions; expected one for a page: "
+    "whoever runs the server reads it where the app is started without --host",
 )
 TOO_MANY_TABS = Refusal(
     "Too many tabs", f"found {MOST_TABS} tabs of yours open here; expected fewer: close one"
@@ -66,7 +72,10 @@ def _sign(name: str, token: str) -> str:
 
 
 class Entry:
-    """ASGI middleware: lets in who has the link or the cookie, and holds each person to limits."""
+    """ASGI middleware: lets in who has the link or the cookie, and holds each person to limits.
+
+    Streamlit's metrics, which tell of others, are for nobody here.
+    """
 
     def __init__(self, app: Asgi, token: str) -> None:
         self._app = app
@@ -86,6 +95,8 @@ class Entry:
             await _answer(send, 200, AGAIN, [(b"content-type", b"text/html; charset=utf-8")])
         elif not person:
             await refuse(scope, send, NO_LINK)
+        elif scope["path"] == METRICS:
+            await refuse(scope, send, NO_METRICS)
         elif scope["type"] == "websocket":
             await self._tab(scope, receive, send, person)
         elif scope["path"].startswith(UPLOADS) and not self._may_upload(scope, person):

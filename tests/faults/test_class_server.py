@@ -74,6 +74,15 @@ class TestTheLink:
         for forged in (f"{person[::-1]}.{signature}", f"{person}.", f"{person}.{'0' * 64}", "é"):
             assert head(server, "/", Cookie=f"{name}={forged}").startswith("HTTP/1.1 403 ")
 
+    def test_metrics_of_everybody_are_for_nobody(self, link):
+        server, token, _ = link
+        [cookie] = re.findall(r"set-cookie: ([^;]*)", head(server, f"/?token={token}"))
+        for path in ("/_stcore/metrics", "/_stcore/m%65trics", "/_stcore/metrics?families=x"):
+            answer = head(server, path, Cookie=cookie)
+            assert answer.startswith("HTTP/1.1 403 ")
+            assert answer.endswith("is started without --host\n")
+        assert head(server, "/_stcore/host-config", Cookie=cookie).startswith("HTTP/1.1 200 ")
+
     def test_it_leads_nowhere_else(self, link):
         server, token, _ = link
         for path in ("//evil.example/", "/\\evil.example/", "//evil.example/%0d%0aX: y"):
