@@ -30,6 +30,10 @@ CHUNK = 512  # tokens of fans in one pass
 Places = npt.NDArray[np.int64]
 KEEPS = ("keep keys and values of each token that it has read", "a causal model with attention")
 TRIED = ("llama", "gpt2")  # families that are known to be as :meth:`_require_usual` wants them
+USUAL = (
+    "expected a causal model of a row of blocks, one norm and a plain head, as GPT-2, Llama, Qwen "
+    "and most are: choose another, such as smollm2"
+)
 SAME = 1e-3  # of a state's largest number: passes that differ less are the same
 
 
@@ -96,10 +100,7 @@ class LanguageModel:
         self.norm = next((getattr(self._base, it) for it in NORMS if hasattr(self._base, it)), None)
         self.head = model.get_output_embeddings()
         if self.norm is None or self.head is None:
-            raise Unsupported(
-                f"found no final norm or no language head in {name}; expected a causal model of "
-                "the GPT-2 or Llama families: choose another, such as smollm2"
-            )
+            raise Unsupported(f"found no final norm or no language head in {name}; {USUAL}")
         self.dim = int(self.head.weight.shape[1])
         self.vocabulary = int(self.head.weight.shape[0])
         hook(model, self.blocks)
@@ -133,8 +134,7 @@ class LanguageModel:
         if not _same(_array(plain), _array(out.logits)):
             raise Unsupported(
                 f"found {self.name}, whose head does more than read the last state (it caps or "
-                "scales); expected a causal model of the GPT-2 or Llama families: choose another, "
-                "such as smollm2"
+                f"scales); {USUAL}"
             )
         with torch.inference_mode(), passing(self.name, *KEEPS):
             read = self.run([ids[:-1]], cached=True)
@@ -144,8 +144,7 @@ class LanguageModel:
         if not all(_same(_array(own), _array(last)) for own in (gone_on.final, normed)):
             raise Unsupported(
                 f"found {self.name}, whose last state is more than the norm of what its blocks "
-                "leave, or which reads on otherwise than at once; expected a causal model of the "
-                "GPT-2 or Llama families: choose another, such as smollm2"
+                f"leave, or which reads on otherwise than at once; {USUAL}"
             )
 
     # ------------------------------------------------------------------------------ in and out
@@ -430,10 +429,7 @@ def _blocks(base: Any, name: str) -> Any:
     count = int(getattr(base.config, "num_hidden_layers", 0) or 0)
     lists = [it for it in base.children() if isinstance(it, ModuleList) and len(it) == count]
     if count < 1 or len(lists) != 1:
-        raise Unsupported(
-            f"found no row of {count} blocks in {name}; expected a causal model of the GPT-2 or "
-            "Llama families: choose another, such as smollm2"
-        )
+        raise Unsupported(f"found no row of {count} blocks in {name}; {USUAL}")
     return lists[0]
 
 

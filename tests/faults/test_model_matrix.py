@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks.common import RESULTS
 from benchmarks.model_matrix import PAGE, page, tried_all
+from core.decode.language_model import USUAL
 
 RECORDED = json.loads((RESULTS / "model_matrix.json").read_text(encoding="utf-8"))
 CELLS = RECORDED["results"]["cells"]
@@ -20,6 +21,8 @@ def test_what_works_is_what_the_page_says(name, tmp_path):
     for cell in made.values():
         assert "\n" not in cell.why
         assert cell.kind == "works" or ("; expected " in cell.why and str(tmp_path) not in cell.why)
+    for column, cell in made.items():
+        assert USUAL not in cell.why or cell.why == CELLS[name][column]["why"]
 
 
 def test_the_page_is_made_of_the_results_and_has_no_faults():
