@@ -209,6 +209,18 @@ class TestKept:
         assert again.to_dict() == found.to_dict()
         assert dataclasses.asdict(again.noise) == dataclasses.asdict(found.noise)
 
+    def test_other_weights_in_the_same_folder_are_asked_anew(self, tmp_path):
+        asked = (save_tiny(tmp_path / "model"), *PAIR, 2, 3, "lerp")
+        bench = Bench(tmp_path / "workspace")
+        old = kept_between(bench, *asked)
+        save_tiny(tmp_path / "model", seed=1)
+        assert not has_between(bench, *asked)
+        new = kept_between(bench, *asked)
+        assert not np.array_equal(new.full, old.full)
+        assert new.to_dict() == between(*asked).to_dict()
+        save_tiny(tmp_path / "model")
+        assert kept_between(Bench(tmp_path / "workspace"), *asked).to_dict() == old.to_dict()
+
     def test_what_is_damaged_is_made_again(self, model, tmp_path):
         asked = (model, *PAIR, 2, 3, "lerp")
         kept_between(Bench(tmp_path), *asked)

@@ -260,9 +260,12 @@ class TestKept:
         assert last.agreement.tolist() == [1, 1]
         assert last.agreement_low.tolist() == [1, 1]
 
-    def test_other_weights_have_another_lens(self, tmp_path, model, few):
-        fitted_lens(Bench(tmp_path), model)
-        assert not has_lens(Bench(tmp_path), save_tiny(tmp_path / "other", seed=3))
+    def test_other_weights_in_the_same_folder_have_another_lens(self, tmp_path, few):
+        bench, model = Bench(tmp_path / "workspace"), save_tiny(tmp_path / "model")
+        old = fitted_lens(bench, model)
+        save_tiny(tmp_path / "model", seed=1)
+        assert not has_lens(bench, model)
+        assert not np.array_equal(fitted_lens(bench, model).fitted.maps, old.fitted.maps)
 
     def test_a_table_of_cells(self, tmp_path, model):
         grid = read_layers(Bench(tmp_path), model, TEXT, k=2)
