@@ -24,6 +24,12 @@ _WRAPPER = "_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module|_forward_m
 WRAPPED = rf"^(?:(?:module|{_WRAPPER})\.)+|(?<![^.])(?:{_WRAPPER})\."
 # Masks and angles that older versions of transformers saved beside the weights.
 MASKS = re.compile(r"(masked_bias|inv_freq|position_ids|att(ention|n)\.(causal_mask|bias))$")
+FLOATS = {"F16": "float16", "BF16": "bfloat16", "F32": "float32", "F64": "float64"}
+NUMBERS = ("I64", "BOOL", "C64")  # of rows, places and angles, unless they are called a weight
+DEQUANTISE = (
+    f"expected weights of {', '.join(FLOATS.values())}: dequantise them with the library that "
+    "wrote them (in transformers, model.dequantize()), and save with save_pretrained"
+)
 
 
 class Promise(NamedTuple):
@@ -136,6 +142,28 @@ def _checked(header: bytes, data: int, what: str) -> dict[str, Promise]:
     return tensors
 
 
+def require_floats(tensors: Mapping[str, Promise], name: str) -> None:
+    """Raise TeacherUnavailable where weights are stored as codes, with the tensors' names.
+
+    Loaded as they stand, int8 is the model's numbers without their scales: states that look like
+    any and mean nothing. Masks and numbers of places may be whole.
+    """
+    codes = {key: it.dtype for key, it in tensors.items() if _is_code(key, it.dtype)}
+    if codes:
+        held = "/".join(sorted(set(codes.values())))
+        raise TeacherUnavailable(f"found {_some(codes)} of {name} stored as {held}; {DEQUANTISE}")
+
+
+def _is_code(key: str, dtype: str) -> bool:
+    """
+    >>> _is_code("layer.0.weight", "I8"), _is_code("token_type_ids", "I64")
+    (True, False)
+    """
+    if dtype in FLOATS or MASKS.search(key):
+        return False
+    return dtype not in NUMBERS or key.endswith((".weight", ".bias"))
+
+
 def require_fit(
     missing: Collection[str], leftover: Collection[str], layers: Collection[str], name: str
 ) -> None:
@@ -198,7 +226,7 @@ def read_tensors(file: Path, name: str) -> dict[str, Any]:
     """
     from safetensors import SafetensorError, safe_open
 
-    promised(file, name)
+    require_floats(promised(file, name), name)
     try:
         with safe_open(file, framework="pt") as opened:
             keys = opened.keys()

@@ -11,11 +11,13 @@ from typing import Any
 
 from core.errors import MeaningSpaceError, TeacherUnavailable, Unsupported, reason_of
 from core.weights import (
+    DEQUANTISE,
     WRAPPED,
     plain_name,
     promised,
     read_object,
     require_fit,
+    require_floats,
     require_numbers,
     weight_files,
 )
@@ -137,7 +139,8 @@ def stacks(model: Any) -> list[str]:
 
 
 def require_model(folder: Path, name: str) -> None:
-    """Raise TeacherUnavailable unless the folder holds a model's configuration and whole weights.
+    """Raise TeacherUnavailable unless the folder holds a model's configuration and whole weights,
+    in floating point.
 
     No tensor is read, and nothing is believed that the files' sizes do not bear out.
     """
@@ -154,7 +157,18 @@ def require_model(folder: Path, name: str) -> None:
             "with peft's merge_and_unload and save_pretrained"
         )
     config = read_object(folder / "config.json", name)
-    tensors = sum(len(promised(file, name)) for file in weight_files(folder, name))
+    if quantised := config.get("quantization_config"):
+        kind = quantised.get("quant_method") if isinstance(quantised, dict) else None
+        by = f" by {kind:.40}" if isinstance(kind, str) else ""
+        raise TeacherUnavailable(
+            f"found weights quantised{by} (quantization_config in config.json) in {name}; "
+            f"{DEQUANTISE}"
+        )
+    tensors = 0
+    for file in weight_files(folder, name):
+        held = promised(file, name)
+        require_floats(held, name)
+        tensors += len(held)
     if too_deep := [key for key in config if _asks_for_layers(key, config[key], tensors)]:
         raise TeacherUnavailable(
             f"found {too_deep[0]} {config[too_deep[0]]:,} in config.json of {name}, whose weights "

@@ -33,6 +33,14 @@ def spoilt(folder, tensor, value):
     return folder
 
 
+def stored(folder, changes):
+    """Put tensors into a model's file, or in the place of its own."""
+    from safetensors.numpy import load_file, save_file
+
+    weights = folder / "model.safetensors"
+    save_file(load_file(weights) | changes, weights, metadata={"format": "pt"})
+
+
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
     root = tmp_path_factory.mktemp("models")
@@ -164,6 +172,46 @@ class TestFiles:
         spoilt(head, "lm_head.weight", value)
         with pytest.raises(TeacherUnavailable, match=r"NaN or infinity in lm_head\.weight of mine"):
             load_causal(head, "mine", str(value))
+
+    @pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int64])
+    def test_weights_that_are_codes(self, dtype, folder):
+        """As transformers reads them they'd be states of the right shape that mean nothing."""
+        key = "encoder.layer.0.output.dense.weight"
+        stored(folder, {key: np.ones((32, 48), dtype)})
+        kind = {"int8": "I8", "uint8": "U8", "int64": "I64"}[np.dtype(dtype).name]
+        said = rf"found {key} of mine stored as {kind}; expected weights of float16, bfloat16, "
+        self.refused(folder, said)
+        with pytest.raises(TeacherUnavailable, match=said.replace("mine", folder.name)):
+            read_teacher(folder, read_shape(folder, "mean"), [7, 8], 4)
+        with pytest.raises(TeacherUnavailable, match=f"found {key} of"):
+            FolderSource(folder)
+
+    def test_whole_numbers_that_are_no_weights(self, folder, folders):
+        """Old versions of transformers saved places, kinds and masks beside the weights."""
+        places = {"embeddings.position_ids": np.arange(64)[None]}
+        kinds = {"embeddings.token_type_ids": np.zeros((1, 64), np.int64)}
+        stored(folder, places | kinds)
+        model, _ = load_model(folder, "mine")
+        right, _ = load_model(folders["bert"], "right")
+        for name, tensor in right.state_dict().items():
+            np.testing.assert_array_equal(model.state_dict()[name], tensor, err_msg=name)
+
+    @pytest.mark.parametrize(
+        "config",
+        [
+            {"quant_method": "bitsandbytes", "load_in_8bit": True},
+            {"load_in_4bit": True},
+            {"quant_method": "gptq", "bits": 4},
+            {"quant_method": "awq", "bits": 4},
+            {"quant_method": "fp8", "weight_block_size": [128, 128]},
+            {"quant_method": "of next year"},  # transformers would pass over it in silence
+            "int8",
+        ],
+    )
+    def test_a_quantised_model(self, config, folder):
+        rewrite(folder / "config.json", quantization_config=config)
+        by = f" by {config['quant_method']}" if "quant_method" in config else ""
+        self.refused(folder, rf"found weights quantised{by} \(quan.* in mine; .* model\.dequantize")
 
     def test_a_student_s_teacher_is_made_of_numbers_too(self, folder):
         spoilt(folder, "embeddings.LayerNorm.weight", np.nan)
