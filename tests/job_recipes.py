@@ -1,5 +1,6 @@
 """Recipes for the tests of core.jobs; a real worker process runs them."""
 
+import ctypes
 import os
 import signal
 import sys
@@ -9,6 +10,7 @@ from typing import Any
 
 from core.errors import Cancelled, InvalidPath
 from core.types import Progress
+from core.watching import waiting
 
 Json = dict[str, Any]
 
@@ -50,6 +52,15 @@ def chatty(workspace: Path, arguments: Json, progress: Progress) -> Json:
         calls += 1
         progress(calls, 0, f"call {calls}")
     return {"calls": calls}
+
+
+def waits(workspace: Path, arguments: Json, progress: Progress) -> Json:
+    """Like a large tokenizer, which is read in Rust and lets no other thread run meanwhile."""
+    progress(3, 10, "before")
+    with waiting("Reading"):
+        ctypes.PyDLL(None).usleep(600_000)
+    progress(4, 10, "after")
+    return {}
 
 
 def known_fault(workspace: Path, arguments: Json, progress: Progress) -> Json:

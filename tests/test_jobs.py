@@ -289,6 +289,23 @@ def test_progress_is_held_to_ten_reports_a_second(
     assert 2 <= len(reports) <= 8
 
 
+def test_a_wait_is_told_before_it_holds_everything_up(
+    runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: dict[str, tuple[float, int]] = {}
+    hear = Runner._hear
+
+    def timed(self: Runner, said: dict[str, Any]) -> None:
+        heard[said.get("message", said["say"])] = (time.monotonic(), said.get("done", 0))
+        hear(self, said)
+
+    monkeypatch.setattr(Runner, "_hear", timed)
+    finish(runner, "waits")
+    at, share = heard["Reading"]
+    assert share == 3
+    assert heard["done"][0] - at > 0.5
+
+
 def test_recipes_that_cannot_be_imported_fail_the_job(tmp_path: Path) -> None:
     runner = Runner(tmp_path, recipes="no_such_module:RECIPES")
     try:

@@ -8,7 +8,9 @@ import sys
 from collections.abc import Callable, Sequence
 
 from core.cli.parser import EXIT_BAD_INPUT, parser
+from core.cli.shared import show_progress
 from core.errors import Cancelled, MeaningSpaceError
+from core.watching import watching
 
 EXIT_INTERRUPTED = 130
 
@@ -32,7 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.environ["MEANING_SPACE_WORKSPACE"] = str(options.workspace)
     run: Callable[[argparse.Namespace], None] = options.run
     try:
-        run(options)
+        with watching(show_progress):
+            run(options)
     except Cancelled as stopped:
         print(f"meaning-space: {' '.join(str(stopped).split())}", file=sys.stderr)
         return EXIT_INTERRUPTED

@@ -64,10 +64,11 @@ def settings(given: list[str], example: str, *, words: bool = False) -> dict[str
 
 
 def show_progress(done: int, total: int, message: str) -> bool:
-    """One line that rewrites itself, for a person at a terminal."""
+    """One line that rewrites itself, for a person at a terminal; wiped by an empty message."""
     if sys.stderr.isatty():
-        end = "\n" if done >= total else ""
-        print(f"\r\x1b[K{message} {100 * done // max(total, 1)}%", end=end, file=sys.stderr)
+        end = "\n" if done >= total > 0 else ""
+        share = f" {100 * done // max(total, 1)}%" if total > 1 or done else ""
+        print(f"\r\x1b[K{message}{share}", end=end, file=sys.stderr, flush=True)
     return True
 
 

@@ -30,6 +30,7 @@ from typing import Any, BinaryIO
 
 from core.errors import Cancelled, MeaningSpaceError
 from core.types import Progress
+from core.watching import watching
 
 Recipe = Callable[[Path, dict[str, Any], Progress], dict[str, Any]]
 
@@ -84,6 +85,8 @@ class Reporter:
         self._channel = channel
         self._job = job
         self._latest: tuple[int, int, str] | None = None
+        self._sent: tuple[int, int, str] | None = None
+        self._lock = threading.Lock()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._report, daemon=True)
 
@@ -100,11 +103,14 @@ class Reporter:
         return self._job not in self._channel.cancelled
 
     def _report(self) -> None:
-        sent = None
         while not self._over.wait(SECONDS_BETWEEN_REPORTS):
-            latest = self._latest
-            if latest is not None and latest != sent:
-                done, total, message = sent = latest
+            self.flush()
+
+    def flush(self) -> None:
+        """Report now."""
+        with self._lock:
+            if self._latest is not None and self._latest != self._sent:
+                done, total, message = self._sent = self._latest
                 self._channel.say("progress", id=self._job, done=done, total=total, message=message)
 
 
@@ -138,7 +144,10 @@ def run(channel: Channel, workspace: Path, reference: str, order: dict[str, Any]
     try:
         recipe = find_recipes(reference)[order["recipe"]]
         _when_held(channel, workspace, reference)
-        with Reporter(channel, job) as progress:
+        with (
+            Reporter(channel, job) as reporter,
+            watching(reporter, "starting", reporter.flush) as progress,
+        ):
             result = recipe(workspace, order["arguments"], progress)
         channel.say("done", id=job, result=result)
     except Cancelled:

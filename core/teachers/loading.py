@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import MeaningSpaceError, TeacherUnavailable, Unsupported, reason_of
+from core.watching import waiting
 from core.weights import (
     DEQUANTISE,
     WRAPPED,
@@ -53,20 +54,27 @@ def load_as(
     :func:`core.weights.require_fit`. Raises TeacherUnavailable, and what ``kind`` raises.
     """
     require_model(folder, name)
-    import torch
-    from transformers import AutoConfig, AutoTokenizer, logging
+    with waiting("Starting transformers"):
+        import torch
+        from transformers import AutoConfig, AutoTokenizer, logging
 
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     own = {"local_files_only": True, "trust_remote_code": False}
     with _told(name, "fetch it again, or save it with save_pretrained"):
         config = AutoConfig.from_pretrained(str(folder), **own)
-    with _told(f"the tokenizer of {name}", "save it again, or update tokenizers"):
+    with (
+        waiting(f"Reading the tokenizer{_size(folder / 'tokenizer.json')}"),
+        _told(f"the tokenizer of {name}", "save it again, or update tokenizers"),
+    ):
         tokenizer = AutoTokenizer.from_pretrained(str(folder), **own)
         tokenizer([PROBE], verbose=False, return_special_tokens_mask=True)  # its limits are read
         tokenizer([PROBE], truncation=True, max_length=len(PROBE))
     require_tokenizer(folder, tokenizer, name)
-    with _told(name, "fetch it again, or save it with save_pretrained"):
+    with (
+        waiting(f"Reading the weights{_size(*weight_files(folder, name))}"),
+        _told(name, "fetch it again, or save it with save_pretrained"),
+    ):
         model, fit = kind(config).from_pretrained(
             str(folder),
             use_safetensors=True,
@@ -81,6 +89,12 @@ def load_as(
     if not hasattr(model, model.base_model_prefix):  # saved with a head, loaded without
         leftover = [key.removeprefix(f"{model.base_model_prefix}.") for key in leftover]
     return model.eval(), tokenizer, missing, leftover
+
+
+def _size(*files: Path) -> str:
+    """What files come to, behind their name; "" below a megabyte, which nobody waits for."""
+    megabytes = sum(it.stat().st_size for it in files if it.is_file()) / 1e6
+    return f" ({megabytes:,.0f} MB)" if megabytes >= 1 else ""
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from core.pipeline.speaking import speaker, speaker_identity
 from core.pipeline.trajectory import FIRST, Walk, Walks, read_walks, shuffled, write_walks
 from core.ui.state import person
 from core.ui.turns import LINE, LOOK_SECONDS, kept_or_made, taken
+from core.watching import watching
 
 LOADING, WRITING, LOOKING = "Loading the model", "Writing", "Looking at the words it did not choose"
 ALONG = 10  # words of the fan at every step
@@ -127,7 +128,8 @@ class Run:
             self.walks, self.layer = same.walks, same.layer
             return
         with taken():
-            lm = speaker(wish.model)
+            with watching(self._loading, LOADING):
+                lm = speaker(wish.model)
             ids = lm.ids(wish.prompt, room=wish.sampling.steps)
             self.doing = WRITING
             walks = write_walks(lm, ids, wish.sampling, layer, wish.samples, self._keep_on)
@@ -136,6 +138,10 @@ class Run:
             self.doing = LOOKING
         if not self.stopped:
             _keep_whole(self)
+
+    def _loading(self, done: int, total: int, message: str) -> bool:  # noqa: ARG002
+        self.doing = message
+        return True
 
     def _look(self) -> None:
         self.doing = LOOKING
