@@ -242,6 +242,15 @@ class TestMap:
         assert main(["map", words_reference, "--projector", "pca"]) == 0
         assert json.loads(capsys.readouterr().out)["teacher"] == words_reference
 
+    @pytest.mark.parametrize("n", [1, 2, 3])
+    def test_too_few_items_get_no_marks(self, n, tmp_path, workspace, capsys):
+        file = tmp_path / "few.vec"
+        file.write_text("".join(f"w{row} {row % 2} {row + 1} {row * row}\n" for row in range(n)))
+        assert main(["map", f"vectors:{file}", "--projector", "pca"]) == 0
+        told = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)["faithfulness"]
+        assert (told["trustworthiness"] is None) == (n < 3)
+        assert (told.get("note") == "too few items to judge") == (n < 3)
+
     def test_the_same_seed_draws_the_same_map(self, words_reference, tmp_path):
         options = ("--projector", "umap", "--seed", "1", "--set", "n_epochs=60")
         one, report = self.run(words_reference, tmp_path / "one", *options)

@@ -116,13 +116,36 @@ def test_a_sample_is_near_the_whole_and_repeats(monkeypatch: pytest.MonkeyPatch)
     assert again.trustworthiness == sampled.trustworthiness
 
 
-@pytest.mark.parametrize("n", [1, 2, 3, 5])
-def test_tiny_spaces(n: int) -> None:
-    space = make(np.eye(n, 5))
-    found = faithfulness(space, knn_graph(space.unit), np.zeros((n, 2), np.float32))
-    assert found.k == (n - 1) // 2
-    assert 0 <= found.trustworthiness <= 1
-    assert found.per_point.shape == (n,)
+MARKS = ("trustworthiness", "continuity", "overlap", "triplets")
+
+
+def marks(space: Space, coords: object) -> list[float]:
+    found = faithfulness(space, knn_graph(space.unit), np.asarray(coords, np.float32))
+    assert found.k == (len(space) - 1) // 2
+    assert found.per_point.shape == (len(space),)
+    return [getattr(found, name) for name in MARKS]
+
+
+def test_from_three_items_on_every_mark_can_fail() -> None:
+    space = make([[1, 0], [0.9, 0.1], [0, 1]])
+    assert marks(space, [[0, 0], [1, 0], [5, 0]]) == pytest.approx([1, 1, 1, 1])
+    bad = marks(space, [[0, 0], [9, 0], [1, 0]])  # the far one near, the near one far
+    assert max(bad[:3]) <= 2 / 3
+    assert bad[3] < 0.6
+
+
+@pytest.mark.parametrize("vectors", [np.eye(1, 5), np.eye(2, 5), np.ones((6, 3))])
+def test_where_no_mark_could_be_bad_none_is_given(vectors: np.ndarray) -> None:
+    space = make(vectors)
+    for coords in np.random.default_rng(0).normal(size=(3, len(space), 2)).astype(np.float32):
+        found = faithfulness(space, knn_graph(space.unit), coords)
+        assert not found.judged
+        assert np.isnan([getattr(found, name) for name in MARKS]).all()
+        assert np.isnan(found.per_point).all()
+        said = found.to_dict()
+        assert [said[name] for name in MARKS] == [None] * 4
+        assert said["note"] == "too few items to judge"
+        assert found.sentence("word") == "too few words to judge how true this picture is"
 
 
 def test_many_equal_points_are_not_their_own_neighbours() -> None:
@@ -136,8 +159,6 @@ def test_sentence() -> None:
         "of a word's 15 true neighbours, 2.3 are near it in this picture"
     )
     assert found.sentence().startswith("of an item's 15")
-    few = Faithfulness(1.0, 1.0, 1.0, 1.0, 0, np.zeros(1, np.float32), 1)
-    assert few.sentence("word") == "too few words to say how true this picture is"
 
 
 def test_stop_and_wrong_pictures() -> None:

@@ -164,6 +164,20 @@ def test_spaces_that_are_one_point_or_one_item(n: int) -> None:
     np.testing.assert_allclose(procrustes(flat, other).apply(other), flat, atol=1e-6)
 
 
+def test_from_three_items_on_two_spaces_can_differ() -> None:
+    generator = np.random.default_rng(0)
+    for n in (1, 2, 3, 4):
+        a, b = generator.normal(size=(2, n, 5)).astype(np.float32)
+        found = similarity(a, b)
+        shown = [found.cka, found.rsa, found.procrustes]
+        assert np.isnan(shown).all() == (n < 3)
+        assert np.isnan(found.cka_debiased) == (n < 4)
+        assert n < 3 or (found.cka < 0.99 and found.rsa < 0.99 and found.procrustes > 0.01)
+    two, other = generator.normal(size=(2, 2, 5)).astype(np.float32)  # why: any two are alike
+    assert linear_cka(two, other) == pytest.approx(1)
+    assert procrustes(two, other).residual == pytest.approx(0, abs=1e-6)
+
+
 def test_other_items_are_refused() -> None:
     with pytest.raises(InvalidVectors, match="take the shared ones first"):
         module._require_same_items(np.ones((3, 2), np.float32), np.ones((4, 2), np.float32))

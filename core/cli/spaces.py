@@ -71,7 +71,6 @@ def teachers_command(options: argparse.Namespace) -> None:
 
 
 def map_command(options: argparse.Namespace) -> None:
-    from dataclasses import asdict
     from time import perf_counter
 
     import pandas as pd
@@ -96,8 +95,6 @@ def map_command(options: argparse.Namespace) -> None:
         for axis, name in enumerate("xyz"[: spec.dims]):
             table[name] = picture.coords[:, axis]
         table.to_parquet(options.out)
-    faithful = asdict(measured)
-    del faithful["per_point"]
     graph = bench.graph(space)
     report = {
         "teacher": options.teacher,
@@ -106,7 +103,7 @@ def map_command(options: argparse.Namespace) -> None:
         "spec": spec.to_dict(),
         "seconds": {name: round(value, 3) for name, value in seconds.items()},
         "fit_seconds": {name: round(value, 3) for name, value in picture.seconds.items()},
-        "faithfulness": faithful,
+        "faithfulness": measured.to_dict(),
         "neighbors": {"method": graph.method, "recall": graph.recall},
         "space_digest": space.digest,
     }

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import signal
 import sys
 import threading
@@ -114,7 +115,7 @@ def compare_command(options: argparse.Namespace) -> None:
 
     def text() -> str:
         lines = [found.join.sentence((options.a, options.b))]
-        lines += [f"{name:24} {value:.4f}" for name, value in found.summary.items()]
+        lines += [f"{name:24} {_share(value, 4)}" for name, value in found.summary.items()]
         lines += [f"null: {found.null_note}"]
         lines += [f"{it['drift']:.3f}  {it['says']}" for it in found.moved[:MOVED_SHOWN]]
         return "\n".join(lines)
@@ -194,13 +195,19 @@ def _figures(report: dict[str, Any]) -> list[str]:
         f"relative error   {report['relative_error']:.4f}",
         f"cosine           {report['cosine']:.4f} ({report['cosine_centred']:.4f} centred)",
         "recall           "
-        + ", ".join(f"{share:.3f} of {k}" for k, share in report["recall"].items()),
+        + ", ".join(f"{_share(share)} of {k}" for k, share in report["recall"].items()),
         f"microseconds     {report['microseconds']['1']:.1f} alone, "
         f"{report['microseconds']['1024']:.2f} in a batch of 1,024",
     ]
     if held_out:
         lines.append(
             f"not taught       {held_out['items']:,} items: cosine {held_out['cosine']:.4f}, "
-            f"the true one in the top 10 {held_out['true_word_in_top_10']:.3f}"
+            f"the true one in the top 10 {_share(held_out['true_word_in_top_10'])}"
         )
     return lines
+
+
+def _share(value: float | None, digits: int = 3) -> str:
+    """A figure as it is said; one that could not be bad is none."""
+    judged = value is not None and not math.isnan(value)
+    return f"{value:.{digits}f}" if judged else "(too few items to judge)"

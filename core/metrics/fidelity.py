@@ -52,7 +52,8 @@ class Fidelity:
     is perfect, 1 is what the mean alone would give. ``cosine``, ``cosine_centred``: mean over
     items, -1 to 1, centred with the teacher's mean taken from both. ``recall``: for 1, 10 and
     100, the share of an item's nearest in the teacher's table that are its nearest in ``table``,
-    which says in what the student's vectors were looked up; k is clipped to the items there are.
+    which says in what the student's vectors were looked up; NaN where an item has no more than k
+    others, since all of them are then its nearest whatever the vectors are.
     ``ranks``: (r,) place of the true item when the student's vector asks the teacher's table, 1
     the best. Per item: ``residual`` and ``spread`` (n,) lengths of x - s and x - mean,
     ``cosines`` (n,). Per question: ``rows`` (r,), ``kept`` {k: (r,)} recall of each, and the ten
@@ -90,8 +91,10 @@ class Fidelity:
         return float(np.median(self.ranks))
 
     def in_top(self, places: int) -> float:
-        """Share of the questions whose true item is among so many nearest teacher's rows."""
-        return float((self.ranks <= places).mean())
+        """Share of the questions whose true item is among so many nearest teacher's rows; NaN where
+        there are no more rows than that, among which it is for certain."""
+        certain = self.true.shape[1] < min(places, NEAR)
+        return float("nan") if certain else float((self.ranks <= places).mean())
 
     def lost(self, question: int) -> list[int]:
         """Rows that were among the ten nearest of ``rows[question]`` and no longer are."""
@@ -104,6 +107,7 @@ class Fidelity:
     @cached_property
     def intervals(self) -> dict[str, Interval]:
         """95% bootstrap intervals over items, or over questions where those were sampled."""
+        judged = self.ranks if self.in_top(NEAR) >= 0 else self.ranks[:0]  # NaN: none could be bad
         return {
             "relative_error": interval(
                 np.square(self.residual, dtype=np.float64),
@@ -111,8 +115,8 @@ class Fidelity:
             ),
             "cosine": interval(self.cosines),
             "cosine_centred": interval(self.cosines_centred),
-            **{f"recall_{k}": interval(kept) for k, kept in self.kept.items()},
-            "true_word_in_top_10": interval(self.ranks <= 10),
+            **{f"recall_{k}": interval(kept[~np.isnan(kept)]) for k, kept in self.kept.items()},
+            "true_word_in_top_10": interval(judged <= NEAR),
         }
 
     def report(self) -> dict[str, Any]:
@@ -221,6 +225,8 @@ def _measured(
     ranks, true, found = _neighbours(truth, looked_up, rows, progress)
     kept = {
         k: overlap(np.ascontiguousarray(true[:, :k]), np.ascontiguousarray(found[:, :k]))
+        if k < len(truth[0]) - 1
+        else np.full(len(rows), np.nan, np.float32)
         for k in DEPTHS
     }
     return Fidelity(

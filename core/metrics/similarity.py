@@ -6,6 +6,7 @@ Cosine, relative error and recall (core/metrics/fidelity.py) stand beside them f
 so does the null, which is what items in random order would score.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from core.errors import InvalidVectors
 from core.types import Coords, Matrix, Vector
 
 PAIRS = 100_000  # of items; Spearman's standard error is then about 0.003
+FEWEST = 3  # items; any two lie on any other two, turned, moved and scaled
 FEWEST_UNBIASED = 4  # items; below, the unbiased estimate divides by zero
 
 Wide = npt.NDArray[np.float64]
@@ -57,7 +59,14 @@ class Similarity:
 
 
 def similarity(a: Matrix, b: Coords, seed: int = 0) -> Similarity:
-    """All three for two spaces over the same items, (n, d) and (n, p), beside their null."""
+    """All three for two spaces over the same items, (n, d) and (n, p), beside their null.
+
+    NaN below three items: two spaces of two items are alike whatever they hold, CKA 1 and residual
+    0. The debiased CKA needs four.
+    """
+    if len(a) < FEWEST:
+        null = dict.fromkeys(("cka", "cka_debiased", "rsa", "procrustes"), math.nan)
+        return Similarity(math.nan, math.nan, math.nan, math.nan, null)
     mixed = b[np.random.default_rng(seed).permutation(len(b))]
     null = {
         "cka": linear_cka(a, mixed),
@@ -66,6 +75,8 @@ def similarity(a: Matrix, b: Coords, seed: int = 0) -> Similarity:
         "procrustes": procrustes(a, mixed).residual,
     }
     debiased = linear_cka(a, b, debiased=True)
+    if len(a) < FEWEST_UNBIASED:
+        debiased = null["cka_debiased"] = math.nan
     return Similarity(linear_cka(a, b), debiased, rsa(a, b, seed), procrustes(a, b).residual, null)
 
 

@@ -27,7 +27,7 @@ class Slice:
 
     ``relative_error`` and ``cosine`` over all ``items`` of the slice, the mean of the whole table
     behind both; ``recall10`` over those ``queries`` of them whose neighbours were asked for, None
-    where those are fewer than 20.
+    where those are fewer than 20, or where it could not be bad.
     """
 
     by: str
@@ -53,7 +53,7 @@ def slices(space: Space, measured: Fidelity, rows: Rows | None = None) -> list[S
     everything = rows is None
     chosen = np.arange(len(space)) if rows is None else rows
     asked = measured.rows if everything else np.arange(len(chosen))
-    recall = np.full(len(chosen), np.nan)
+    recall = np.full(len(chosen), np.inf)  # of those that were not asked
     recall[asked] = measured.kept[10]
     found = []
     for by, labels in _labels(space, chosen).items():
@@ -74,7 +74,8 @@ def _slice(
     lost = float(np.square(measured.residual[inside], dtype=np.float64).sum())
     there = float(np.square(measured.spread[inside], dtype=np.float64).sum())
     asked = recall[inside]
-    asked = asked[np.isfinite(asked)]
+    asked = asked[asked != np.inf]
+    mean = float(asked.mean()) if len(asked) >= FEWEST else np.nan
     return Slice(
         by=by,
         value=value,
@@ -83,7 +84,7 @@ def _slice(
         cosine=float(measured.cosines[inside].mean(dtype=np.float64)),
         cosine_centred=float(measured.cosines_centred[inside].mean(dtype=np.float64)),
         relative_error=lost / there if there else measured.relative_error,
-        recall10=round(float(asked.mean()), 6) if len(asked) >= FEWEST else None,
+        recall10=None if np.isnan(mean) else round(mean, 6),
     )
 
 

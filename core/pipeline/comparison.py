@@ -47,6 +47,8 @@ class Comparison:
     the ten nearest that both have, each in its own space. ``moved`` names what moved most: row,
     text, drift, overlap, lost, gained, and a sentence. In a :func:`sketch` nothing is known of
     neighbours or seeds yet: ``overlap`` is None, ``moved`` empty, ``summary`` the drift's alone.
+    Of fewer than twelve items each has no more than ten others, and keeps all ten for certain: what
+    is said of neighbours kept is NaN then.
     """
 
     a: Space
@@ -59,6 +61,11 @@ class Comparison:
     moved: list[dict[str, Any]]
     null_note: str = ""
     names: tuple[str, str] = field(default=("", ""))
+
+    @property
+    def kept(self) -> Scores | None:
+        """``overlap`` where it is known and could be bad."""
+        return None if self.overlap is None or np.isnan(self.overlap).any() else self.overlap
 
     @property
     def shared(self) -> int:
@@ -188,6 +195,8 @@ def _compared(
         np.ascontiguousarray(graph_a.indices[:, :NEAR]),
         np.ascontiguousarray(graph_b.indices[:, :NEAR]),
     )
+    if len(a) <= NEAR + 1:
+        kept = np.full(len(a), np.nan, np.float32)
     null, note = null_drift(bench, b.texts, twin, partial(scaled, progress, 80, 90))
     reach(progress, 90, "comparing the shapes of the two spaces")
     alike = similarity(a.vectors, b.vectors)

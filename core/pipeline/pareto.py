@@ -67,6 +67,7 @@ class Pareto:
 
 def point_of(key: str, title: str, family: str, report: dict[str, Any]) -> ParetoPoint:
     """The point of an evaluated student."""
+    recall = report["recall"]["10"]  # None where there are too few items to judge
     return ParetoPoint(
         name=title,
         kind=STUDENT,
@@ -75,7 +76,7 @@ def point_of(key: str, title: str, family: str, report: dict[str, Any]) -> Paret
         bytes_per_item=report["bytes_per_item"],
         relative_error=report["relative_error"],
         cosine=report["cosine"],
-        recall10=report["recall"]["10"],
+        recall10=math.nan if recall is None else recall,
         key=key,
     )
 

@@ -4,7 +4,8 @@ docs/faithfulness.md has the formulas, their sources, and how to read them.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,7 @@ TRIPLETS = 50_000
 BLOCK_CELLS = 2**22  # 32 MB of float64
 TIE = 1e-6  # cosines closer than this are the same cosine
 ROUNDING = 1e-6  # of a picture's numbers: a width below it is none
+UNJUDGED = float("nan")
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +34,11 @@ class Faithfulness:
     ``triplets``: share of random triplets whose nearer one is the same; 0.5 is chance.
     ``per_point``: (n,) float32, each point's own overlap.
     ``sample``: rows on which trustworthiness and continuity were measured, n when exact.
+
+    Fewer than three items, or items that are all alike, fit into any picture: of two each is the
+    other's only neighbour, and no triplet can be drawn. From three on, two of them different, a
+    neighbour can be the wrong one, and every figure can fall below 1. Below, k is 0 and all
+    figures are NaN: no mark where none could be bad.
     """
 
     trustworthiness: float
@@ -43,9 +50,22 @@ class Faithfulness:
     sample: int
 
     @property
+    def judged(self) -> bool:
+        """Whether a picture of these items could be a bad one."""
+        return self.k > 0
+
+    @property
     def blank(self) -> bool:
         """Whether all points lie at one place, which tells nothing: all figures are 0."""
         return self.trustworthiness == self.continuity == self.overlap == 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures as JSON without those of each point; None and why where nothing is judged."""
+        said = {it.name: getattr(self, it.name) for it in fields(self) if it.name != "per_point"}
+        if self.judged:
+            return said
+        marks = dict.fromkeys(("trustworthiness", "continuity", "overlap", "triplets"))
+        return {**said, **marks, "note": "too few items to judge"}
 
     def sentence(self, noun: str = "item") -> str:
         """The overlap in plain words.
@@ -53,8 +73,8 @@ class Faithfulness:
         >>> Faithfulness(0.8, 0.9, 0.15, 0.6, 15, np.zeros(1, np.float32), 1).sentence("word")
         "of a word's 15 true neighbours, 2.2 are near it in this picture"
         """
-        if self.k == 0:
-            return f"too few {noun}s to say how true this picture is"
+        if not self.judged:
+            return f"too few {noun}s to judge how true this picture is"
         if self.blank:
             return f"all {noun}s are drawn at one place: this picture says nothing of the space"
         article = "an" if noun[:1].lower() in "aeiou" else "a"
@@ -72,7 +92,8 @@ def faithfulness(
 ) -> Faithfulness:
     """Measure the picture ``coords`` (n, p) of ``space`` against its true neighbours.
 
-    k is clipped to less than half the items, where the formulas end, and to the graph's. Up to
+    k is clipped to less than half the items, where the formulas end, and to the graph's; with
+    none left, as of fewer than three items, nothing is judged. Up to
     3000 items everything is exact; above, trustworthiness and continuity take exact ranks on a
     sample of rows drawn with ``seed``. Of items that are equal in the space any stands for the
     others; points that only the picture puts at one place are no nearer than chance. Raises
@@ -88,8 +109,9 @@ def faithfulness(
             "finite point and one row for each item: pass this space's own picture and graph"
         )
     k = max(0, min(k, graph.k, (n - 1) // 2))
-    if k == 0:
-        return Faithfulness(1.0, 1.0, 1.0, 1.0, 0, frozen(np.ones(n, np.float32)), n)
+    if k == 0 or float(np.ptp(space.unit, axis=0).max()) <= TIE:
+        none = frozen(np.full(n, UNJUDGED, np.float32))
+        return Faithfulness(UNJUDGED, UNJUDGED, UNJUDGED, UNJUDGED, 0, none, n)
     if float(np.ptp(coords, axis=0).max()) <= ROUNDING * float(np.abs(coords).max()):
         return Faithfulness(0.0, 0.0, 0.0, 0.0, k, frozen(np.zeros(n, np.float32)), n)
     near = picture_neighbors(coords, k)

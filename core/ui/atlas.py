@@ -153,7 +153,7 @@ def _selection(space: Space, shown: Spec, rows: list[int]) -> pd.DataFrame:
     about = to_take_away(space.metadata.iloc[rows]).reset_index(drop=True)
     table = pd.concat([table, about], axis=1)
     table["vector length"] = space.norms[rows]
-    if bench().has_faithfulness(space, shown):
+    if bench().has_faithfulness(space, shown) and bench().faithfulness(space, shown).judged:
         table["neighbours kept"] = bench().faithfulness(space, shown).per_point[rows]
     return table
 

@@ -50,7 +50,7 @@ MOST_NAMED = 12  # of what moved most, where nothing is chosen
 def compare_controls(seen: CompareView, comparison: Comparison) -> CompareView:
     """The row under the maps; the view as the person has set it."""
     words = [name for name in offered(comparison.a) if name not in ("cluster", "faithfulness")]
-    options = ["drift", *(["kept"] if comparison.overlap is not None else []), *words]
+    options = ["drift", *(["kept"] if comparison.kept is not None else []), *words]
     colour, layout, picture = st.columns([2.2, 2, 1.6], vertical_alignment="bottom")
     with colour:
         chosen = st.selectbox(
@@ -229,8 +229,8 @@ def _near(pair: Pair, side: Side) -> npt.NDArray[np.int32] | None:
 
 def _colours(name: str, pair: Pair) -> Layer | None:
     comparison, rows = pair.comparison, pair.shown.rows
-    if name == "kept" and comparison.overlap is not None:
-        return kept_layer(comparison.overlap[rows], dark())
+    if name == "kept" and comparison.kept is not None:
+        return kept_layer(comparison.kept[rows], dark())
     if name != "drift":
         found = layer(name, comparison.a, PcaSpec())
         return None if found is None else replace(found, values=found.values[rows])
@@ -242,8 +242,8 @@ def _details(key: str, _pair: Pair) -> list[str]:  # noqa: ARG001 - the key
     comparison = _pair.comparison
     quiet = details(comparison.a)
     said = [f"moved {drift:.2f}" for drift in comparison.drift.tolist()]
-    if comparison.overlap is not None:
-        kept = np.rint(NEAR * comparison.overlap).astype(int).tolist()
+    if comparison.kept is not None:
+        kept = np.rint(NEAR * comparison.kept).astype(int).tolist()
         said = [f"{moved}, keeps {k} of {NEAR}" for moved, k in zip(said, kept, strict=True)]
     return [" · ".join(filter(None, (said[row], quiet[row]))) for row in _pair.shown.rows.tolist()]
 

@@ -13,7 +13,7 @@ from core.pipeline.comparison import NEAR
 from core.types import Rows
 from core.ui.compare_panel import choose_from
 from core.ui.compare_ready import Pair, categories, second_seed
-from core.ui.compare_words import figures, forgiving, in_words, tendency
+from core.ui.compare_words import TOO_FEW, figures, forgiving, in_words, kept_of_ten, tendency
 from core.ui.prose import plain
 from core.ui.saving import as_page, save_button
 from core.ui.stage import component, dark, mount, tokens
@@ -221,6 +221,6 @@ def _page(seen: CompareView, pair: Pair, scene: Scene) -> bytes:
         f"{pair.names[0]} ({seen.a}) and {pair.names[1]} ({seen.b}): {comparison.shared:,} shared "
         f"items, the second laid on the first by Procrustes and placed in its picture; mean drift "
         f"{comparison.summary['drift_mean']:.3f}, neighbours kept "
-        f"{10 * comparison.summary['recall10']:.1f} of 10. Made with Meaning Space."
+        f"{kept_of_ten(comparison.summary) or TOO_FEW}. Made with Meaning Space."
     )
     return as_page(scene, f"{pair.names[0]} and {pair.names[1]}", caption)

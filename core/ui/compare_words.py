@@ -1,5 +1,6 @@
 """A comparison in words: what a move means, what a figure means. Pure functions."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -8,6 +9,7 @@ from core.figures.colors import GROUPS
 from core.spaces.words import folded
 
 NAMED = 4
+TOO_FEW = "too few items to judge"
 CLEARLY = 0.12  # of a share of common letter pairs: less is no trend
 GROUP_OF = {category: group for group, members in GROUPS.items() for category in members}
 
@@ -69,7 +71,7 @@ def alike_in_spelling(one: str, other: str) -> float:
 
 def figures(summary: Mapping[str, float], shared: int, only: tuple[int, int]) -> list[Figure]:
     """The summary in five figures, each with its plain meaning."""
-    kept = 10 * summary["recall10"]
+    kept = kept_of_ten(summary)
     return [
         Figure(
             "Shared items",
@@ -101,12 +103,22 @@ def figures(summary: Mapping[str, float], shared: int, only: tuple[int, int]) ->
         ),
         Figure(
             "Neighbours kept",
-            f"{kept:.1f} of 10",
-            "of each item's nearest, on average",
+            kept or "–",
+            "of each item's nearest, on average" if kept else TOO_FEW,
             "How many of an item's ten nearest items in the first space are also among its ten "
             "nearest in the second. It asks about the finest detail.",
         ),
     ]
+
+
+def kept_of_ten(summary: Mapping[str, float]) -> str:
+    """How many of ten neighbours are kept; "" where nothing could be lost.
+
+    >>> kept_of_ten({"recall10": 0.42}), kept_of_ten({"recall10": float("nan")})
+    ('4.2 of 10', '')
+    """
+    share = summary["recall10"]
+    return "" if math.isnan(share) else f"{10 * share:.1f} of 10"
 
 
 def forgiving(summary: Mapping[str, float]) -> str:

@@ -444,6 +444,9 @@ def _truth(reading: Reading, shown: Spec) -> None:
         st.caption("How true this picture is, is being measured.")
         return
     found = [bench().faithfulness(space, shown) for space in spaces]
+    if not all(it.judged for it in found):
+        st.caption("Too few tokens to judge how true this picture is.")
+        return
     kept = [it.overlap * it.k for it in found]
     trust = [it.trustworthiness for it in found]
     st.caption(

@@ -86,7 +86,8 @@ def _maker(name: str, space: Space, spec: Spec) -> Callable[[], Layer | None] | 
     if name == "cluster" and spec.dims == 2 and bench().has_regions(space, spec):
         return lambda: clusters(bench().regions(space, spec).cluster, tokens())
     if name == "faithfulness" and bench().has_faithfulness(space, spec):
-        return lambda: faithful(bench().faithfulness(space, spec).per_point, dark())
+        measured = bench().faithfulness(space, spec)
+        return (lambda: faithful(measured.per_point, dark())) if measured.judged else None
     return None
 
 

@@ -96,6 +96,8 @@ def verdict(
     recall = number(report, "recall", "10")
     if recall is not None:
         said.append(f"Of an item's 10 nearest it keeps {_of_ten(recall)}: {_use(recall)}.")
+    elif "recall" in report:
+        said.append("Too few items to judge which neighbours it keeps.")
     unseen = number(report, "held_out", "true_word_in_top_10")
     if unseen is not None:
         said.append(

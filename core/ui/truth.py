@@ -15,6 +15,8 @@ HELP = """
 - **Overlap**: the share of an item's 15 true neighbours among its 15 nearest in the picture.
 - **Triplets**: of two random items, is the nearer one nearer in the picture? 0.5 is chance. Far
   distances in such a picture say little.
+
+Fewer than three items, or items that are all alike, fit into any picture: they get no figures.
 """
 
 
@@ -31,6 +33,9 @@ def truth_line(space: Space, spec: Spec) -> None:
         st.caption("How true this picture is, is being measured.")
         return
     measured = bench().faithfulness(space, spec)
+    if not measured.judged:
+        st.caption(_sentence(measured, noun(space)), help=HELP)
+        return
     flat = PcaSpec(dims=spec.dims)
     reference = ""
     if spec != flat and bench().has_faithfulness(space, flat):
