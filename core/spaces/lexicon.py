@@ -26,7 +26,7 @@ def category_of(words: Sequence[str]) -> list[str]:
     ['noun.animal', 'verb.motion', '']
     """
     known = _categories()
-    return [known.get(normal(word).lower(), "") for word in words]
+    return [known.get(word, "") for word in _spelled(words)]
 
 
 def part_of_speech(words: Sequence[str]) -> list[str]:
@@ -35,7 +35,7 @@ def part_of_speech(words: Sequence[str]) -> list[str]:
     >>> part_of_speech(["dog", "quickly", "the"])
     ['noun', 'adverb', '']
     """
-    return [PARTS.get(category.partition(".")[0], "") for category in category_of(words)]
+    return _parts(category_of(words))
 
 
 def frequency_rank(words: Sequence[str]) -> list[int]:
@@ -45,7 +45,7 @@ def frequency_rank(words: Sequence[str]) -> list[int]:
     [0, 0, -1]
     """
     known = _ranks()
-    return [known.get(normal(word).lower(), -1) for word in words]
+    return [known.get(word, -1) for word in _spelled(words)]
 
 
 def word_table(words: Sequence[str], kind: str | Sequence[str] = "word") -> pd.DataFrame:
@@ -55,14 +55,24 @@ def word_table(words: Sequence[str], kind: str | Sequence[str] = "word") -> pd.D
     """
     kinds = [kind] * len(words) if isinstance(kind, str) else list(kind)
     asked = [word if it == "word" else "" for word, it in zip(words, kinds, strict=True)]
+    categories = category_of(asked)
     return pd.DataFrame(
         {
             "kind": kinds,
-            "category": category_of(asked),
-            "part_of_speech": part_of_speech(asked),
+            "category": categories,
+            "part_of_speech": _parts(categories),
             "frequency_rank": pd.array(frequency_rank(asked), dtype="int32"),
         }
     )
+
+
+def _spelled(words: Sequence[str]) -> list[str]:
+    """As the tables spell them; ASCII, as nearly all of 400,000 words are, without a call."""
+    return [word.lower() if word.isascii() else normal(word).lower() for word in words]
+
+
+def _parts(categories: Sequence[str]) -> list[str]:
+    return [PARTS.get(category.partition(".")[0], "") for category in categories]
 
 
 @lru_cache(maxsize=1)

@@ -38,7 +38,11 @@ class TextIndex:
 
     @cached_property
     def _folded(self) -> dict[str, int]:
-        return {folded(text): row for row, text in reversed(list(enumerate(self._texts)))}
+        """The first row of each text without case; no call is spent on ASCII."""
+        return {
+            text.lower() if text.isascii() else folded(text): row
+            for row, text in reversed(list(enumerate(self._texts)))
+        }
 
     def find(self, text: str) -> int | None:
         """The row of a text; None if absent."""
