@@ -124,6 +124,8 @@ def pages(worker: None) -> Iterator[None]:
         patch.setattr(blobs, "_served", True)
         # Each driver reads the metadata of all installed packages, as long as a page takes.
         patch.setattr(manifest_scanner, "scan_component_manifests", scan)
+        # Each run of a page becomes __main__, which a process that is spawned later would import.
+        patch.setitem(sys.modules, "__main__", sys.modules["__main__"])
         yield
     left = [job.id for job in state.runner().jobs() if not job.over]
     for job_id in reversed(left):  # those that wait first, so that none of them begins
