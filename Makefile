@@ -11,6 +11,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 .PHONY: app test coverage fuzz bench students bridge clean
 .DELETE_ON_ERROR:
 
+# Whose shell forbids bytecode waits for the compiler in every process: tests start a hundred.
+unexport PYTHONDONTWRITEBYTECODE
+
 app: .venv/.installed
 	$(writer)
 	@echo "Opening Meaning Space (Ctrl-C ends it)"
@@ -24,9 +27,10 @@ test: .venv/.installed-for-tests
 	@echo "Checking the types (mypy)"
 	@$(BIN)/mypy
 	@echo "Running the tests (pytest, on two cores)"
-	@$(BIN)/python -m pytest -m "not browser" --numprocesses 2 --dist loadscope
+	@$(BIN)/python -m pytest -m "not browser" --numprocesses 2 --dist loadfile
 	@echo "Running the tests in a browser (pytest, two at a time, each with a server of its own)"
-	@$(BIN)/python -m pytest -m browser --numprocesses 2 --dist loadfile
+	@$(BIN)/python -m pytest -m browser --numprocesses 2 --dist loadfile \
+		$$(grep --recursive --files-with-matches --include="test_*.py" mark.browser tests)
 
 coverage: .venv/.installed-for-tests
 	@$(BIN)/coverage run --source=core -m pytest
