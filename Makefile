@@ -25,7 +25,7 @@ test: .venv/.installed-for-tests
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@echo "Checking the types (mypy)"
-	@$(BIN)/mypy
+	@MYPY_NUM_WORKERS=2 $(BIN)/mypy
 	@echo "Running the tests (pytest, on two cores)"
 	@$(BIN)/python -m pytest -m "not browser" --numprocesses 2 --dist loadfile
 	@echo "Running the tests in a browser (pytest, two at a time, each with a server of its own)"
