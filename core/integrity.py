@@ -20,6 +20,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+from core.regular import opened
+
 SEAL = "seal"  # the entry of a sealed document that holds the digest of the others
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}")  # of a file, in its folder
 MOST_ASIDE = 20  # damaged things kept to be looked at: so many, and so many bytes
@@ -27,8 +29,9 @@ MOST_BYTES_ASIDE = 1 << 30
 
 SETTLED_SECONDS = 2.0  # a file that changes again within one tick of its clock shows no new time
 MOST_DIGESTS = 10_000
+DIGESTED = 1 << 16  # bytes read at once
 
-_digests: dict[tuple[int, int, int, int], str] = {}
+_digests: dict[tuple[tuple[int, ...], ...], str] = {}
 _log = logging.getLogger(__name__)
 
 
@@ -92,16 +95,22 @@ def digest_of(content: bytes) -> str:
     return blake2b(content, digest_size=16).hexdigest()
 
 
-def file_digest(path: Path) -> str:
-    """BLAKE2b of a file's content, 32 hex digits; read once a process while the file stays."""
-    state, now = blake2b(digest_size=16), path.stat()
-    identity = (now.st_dev, now.st_ino, now.st_mtime_ns, now.st_size)
+def file_digest(*paths: Path) -> str:
+    """BLAKE2b of the content of regular files, one behind the other, 32 hex digits; read once a
+    process while they stay. Raises OSError."""
+    state, now = blake2b(digest_size=16), [path.stat() for path in paths]
+    identity = tuple(
+        (it.st_dev, it.st_ino, it.st_mtime_ns, it.st_ctime_ns, it.st_size) for it in now
+    )
     if (known := _digests.get(identity)) is not None:
         return known
-    with path.open("rb") as stream:
-        while block := stream.read(1 << 14):
-            state.update(block)
-    if time.time() - now.st_mtime > SETTLED_SECONDS:
+    for path, facts in zip(paths, now, strict=True):
+        with opened(path) as stream:
+            left = facts.st_size
+            while left and (block := stream.read(min(left, DIGESTED))):
+                state.update(block)
+                left -= len(block)
+    if time.time() - max(max(it.st_mtime, it.st_ctime) for it in now) > SETTLED_SECONDS:
         if len(_digests) >= MOST_DIGESTS:
             _digests.clear()
         _digests[identity] = state.hexdigest()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from core.errors import TeacherUnavailable, reason_of
+from core.regular import opened, read_bytes
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 PREFIX = 8  # bytes of a safetensors file that give the length of its header
@@ -96,7 +97,7 @@ def promised(file: Path, name: str) -> dict[str, Promise]:
     what = f"{file.name} of {name}"
     try:
         size = file.stat().st_size
-        with file.open("rb") as stream:
+        with opened(file) as stream:
             start = stream.read(len(POINTER))
             if start == POINTER:
                 raise TeacherUnavailable(
@@ -269,7 +270,7 @@ def _read_json(file: Path, name: str) -> Any:
                 f"found {size:,} bytes in {what}; expected at most {LONGEST_TEXT:,}: it is no "
                 "configuration, check the folder"
             )
-        content = file.read_bytes()
+        content = read_bytes(file, LONGEST_TEXT)
         return json.loads(content)
     except OSError as fault:
         raise TeacherUnavailable(

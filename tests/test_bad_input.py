@@ -73,7 +73,7 @@ class TestNames:
             ("glove:99999999999", "expected a number from 100 to 400000"),
             ("vectors:", "found the teacher 'vectors:'"),
             ("vectors:/no/such/file.txt", "found no file '/no/such/file.txt'"),
-            ("vectors:/", "found no file '/'"),
+            ("vectors:/", "found a folder '/'"),
             ("vectors:" + "a" * 5000, "cannot be a path"),
             ("vectors:a\0b", "found"),
             ("vectors:~nobody-of-this-name/x.txt", "cannot be a path"),

@@ -1,8 +1,8 @@
 """Who may import whom, read off the source: imports inside functions count like any other.
 
-errors, types, watching, site, kept, atomic, integrity, weights, context_length <- spaces <-
-models <- {teachers, signatures, students, projection, paths, decode, metrics, store} <- pipeline <-
-{jobs, figures, permalink} <- {ui, cli} <- pages <- app
+errors, types, watching, site, kept, regular, atomic, integrity, weights, context_length <- spaces
+<- models <- {teachers, signatures, students, projection, paths, decode, metrics, store} <- pipeline
+<- {jobs, figures, permalink} <- {ui, cli} <- pages <- app
 """
 
 import ast
@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LEVELS = [
     {
         *("", "errors", "types", "site", "kept", "reach"),  # "" is core itself: the version
-        *("atomic", "integrity", "weights", "watching", "context_length"),
+        *("regular", "atomic", "integrity", "weights", "watching", "context_length"),
     },
     {"spaces"},
     {"models"},

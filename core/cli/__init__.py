@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from core.cli.parser import EXIT_BAD_INPUT, parser
+from core.cli.parser import EXIT_BAD_INPUT, parsed
 from core.cli.shared import show_progress
 from core.errors import Cancelled, MeaningSpaceError
 from core.watching import watching
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 0, or 2 with one line on stderr that says what to mend."""
     if isinstance(sys.stdout, io.TextIOWrapper):  # any word can be told to any terminal
         sys.stdout.reconfigure(errors="backslashreplace")
-    options = parser().parse_args(arguments)
+    options = parsed(arguments)
     _log_on_stderr()
     if options.workspace is not None:
         os.environ["MEANING_SPACE_WORKSPACE"] = str(options.workspace)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.cli.shared import at_least_one, open_bench, say, show_progress
+from core.cli.shared import at_least_one, label, named, open_bench, say, show_progress
 from core.errors import InvalidSpecification, UnreadableFile
 
 if TYPE_CHECKING:
@@ -51,10 +51,16 @@ def describe_command(options: argparse.Namespace) -> None:
         not options.no_sentence,
         show_progress,
     )
+    space = bench.space(options.teacher)
     answer = [
         {"t": None if t is None else round(float(t[at]), 4), **it.to_dict()}
         for at, it in enumerate(found)
     ]
+    for said, it in zip(answer, found, strict=True):
+        said["words"] = [
+            {**word, **named(space, int(row))}
+            for word, row in zip(said["words"], it.rows, strict=True)
+        ]
     why = [it.why_not for it in found[:1] if it.why_not and not options.no_sentence]
     say(options, answer, lambda: "\n".join([*map(_line, answer), *why]))
 
@@ -82,28 +88,26 @@ def _read(file: Path) -> "npt.NDArray[Any]":
     """(m, d) the vectors of a file. Raises UnreadableFile."""
     import numpy as np
 
+    from core.spaces.arrays import read_npy
+
     try:
-        found = np.load(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+        vectors = read_npy(file)
+    except UnreadableFile as fault:
         raise UnreadableFile(
-            f"found no vectors in {file}; expected an .npy file of numbers, such as "
+            f"{str(fault).partition('; expected')[0]}; expected an .npy file of numbers, such as "
             "`meaning-space neighbors TEACHER TEXT --vectors F.npy` writes"
         ) from None
-    if (
-        not isinstance(found, np.ndarray)
-        or found.dtype.kind not in "fiu"
-        or found.ndim not in (1, 2)
-    ):
+    if vectors.dtype.kind not in "fiu" or vectors.ndim not in (1, 2):
         raise UnreadableFile(
-            f"found {getattr(found, 'dtype', type(found).__name__)} in {file}; expected one vector "
-            "(d,) or rows of vectors (m, d) of numbers"
+            f"found {vectors.dtype} of shape {vectors.shape} in {file}; expected one vector (d,) "
+            "or rows of vectors (m, d) of numbers"
         )
-    return np.atleast_2d(found).astype(np.float32)
+    return np.atleast_2d(vectors).astype(np.float32)
 
 
 def _line(answer: dict[str, Any]) -> str:
     where = "" if answer["t"] is None else f"{answer['t']:.2f}  "
-    near = ", ".join(f"{it['text']} {it['cosine']:.2f}" for it in answer["words"][:3])
+    near = ", ".join(f"{label(it)} {it['cosine']:.2f}" for it in answer["words"][:3])
     off = "" if answer["on_data"] else "; off the data"
     if answer["sentence"] is None:
         return f"{where}{near}{off}"

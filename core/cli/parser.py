@@ -1,7 +1,8 @@
 """The commands and their options."""
 
 import argparse
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -31,6 +32,23 @@ class _Parser(argparse.ArgumentParser):
             said = f"{said[:LONGEST_ERROR]}..."
         advice = f"expected a command as `{self.prog} --help` shows it"
         self.exit(EXIT_BAD_INPUT, f"meaning-space: found {said}; {advice}\n")
+
+
+def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """A command and its options. Ends the program with one line where they are none of ours.
+
+    What a terminal sends in another encoding than UTF-8 comes as halves of surrogate pairs, which
+    no tokenizer, file or answer takes.
+    """
+    given, whole = sys.argv[1:] if arguments is None else arguments, parser()
+    odd = next((it for it in given if any("\ud800" <= sign <= "\udfff" for sign in it)), None)
+    if odd is not None:
+        whole.exit(
+            EXIT_BAD_INPUT,
+            f"meaning-space: found the argument {odd!a:.80}, which is not UTF-8; expected UTF-8: "
+            "set the terminal to it, or rename the file\n",
+        )
+    return whole.parse_args(given)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from core.spaces.space import Space
 
 
+NONE = "no other item"  # where a space has none to list
+
+
 def workspace() -> Path:
     from core.store.disk import default_workspace
 
@@ -82,13 +85,24 @@ def pairs(
 
 
 def named(space: "Space", row: int) -> dict[str, str]:
-    """An item's text, and its id where that is another."""
-    text, own = space.texts[row], space.ids[row]
-    return {"text": text} if own == text else {"text": text, "id": own}
+    """An item's text, its id where that is another, and its address where texts are equal."""
+    text, own, label = space.texts[row], space.ids[row], space.label(row)
+    item = {"item": label} if text in space.index.repeated else {}
+    return {"text": text, **({} if own == text else {"id": own}), **item}
+
+
+def label(item: dict[str, Any]) -> str:
+    """How an item of :func:`named` is called in lines of text: no two alike."""
+    return str(item.get("item", item["text"]))
+
+
+def listed(items: list[dict[str, Any]], most: int) -> str:
+    """The first items in a line."""
+    return ", ".join(map(label, items[:most])) or NONE
 
 
 def lines(pairs: list[dict[str, Any]]) -> str:
-    return "\n".join(f"{pair['cosine']:.3f}  {pair['text']}" for pair in pairs)
+    return "\n".join(f"{pair['cosine']:.3f}  {label(pair)}" for pair in pairs) or NONE
 
 
 def say(options: argparse.Namespace, answer: Any, text: Callable[[], str]) -> None:

@@ -86,9 +86,10 @@ def signature_command(options: argparse.Namespace) -> None:
     from core.signatures.attention import received
     from core.signatures.documents import document_signatures, document_states
     from core.signatures.pooling import Pooling
+    from core.spaces.plaintext import text_of
 
     require_folder(options.out)
-    texts = [_read(file) for file in options.file]
+    texts = [text_of(file) for file in options.file]
     model = reader(options.model)
     states = document_states(texts, model, size=options.window, progress=show_progress)
     (layer,) = _layers(str(options.layer), states)
@@ -105,11 +106,12 @@ def signature_command(options: argparse.Namespace) -> None:
 
 def senses_command(options: argparse.Namespace) -> None:
     from core.pipeline.senses import Labelled, senses
+    from core.spaces.plaintext import text_of
     from core.spaces.words import lines_of
 
     sentences = None
     if options.file is not None:
-        rows = [line.split("\t") for line in lines_of(_read(options.file)) if line.strip()]
+        rows = [line.split("\t") for line in lines_of(text_of(options.file)) if line.strip()]
         if bad := next((row for row in rows if len(row) != 2), None):
             raise InvalidSpecification(
                 f"found a line of {len(bad)} columns in {options.file}; expected two, the sense "
@@ -155,12 +157,10 @@ def probe_command(options: argparse.Namespace) -> None:
 
 def _own_labels(options: argparse.Namespace) -> "Labelled":
     """The labelled texts of a table. Raises UnreadableFile, InvalidSpecification."""
-    from core.pipeline.labelled import labelled, read_table
+    from core.pipeline.labelled import MOST_BYTES, labelled, read_table
+    from core.spaces.plaintext import bytes_of
 
-    try:
-        data = options.file.read_bytes()
-    except OSError as fault:
-        raise _absent(options.file, fault) from None
+    data = bytes_of(options.file, MOST_BYTES)
     columns = (options.text_column, options.label_column, options.word_column, options.group_column)
     return labelled(read_table(data, options.file.name), *columns, seed=options.seed)
 
@@ -190,30 +190,13 @@ def _texts(options: argparse.Namespace) -> list[str]:
 
 def _lines(file: Path) -> list[str]:
     """One text a line, empty lines left out."""
+    from core.spaces.plaintext import text_of
     from core.spaces.words import lines_of
 
-    found = [line for line in lines_of(_read(file)) if line.strip()]
-    if not found:
+    filled = [line for line in lines_of(text_of(file)) if line.strip()]
+    if not filled:
         raise UnreadableFile(f"found nothing in {file}; expected a text a line")
-    return found
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as fault:
-        raise UnreadableFile(
-            f"found {file}, which is not UTF-8 (byte {fault.start}); expected text in UTF-8: save "
-            "it so"
-        ) from None
-    except OSError as fault:
-        raise _absent(file, fault) from None
-
-
-def _absent(file: Path, fault: OSError) -> UnreadableFile:
-    return UnreadableFile(
-        f"found no text in {file} ({fault.strerror or fault}); expected a text file: check the path"
-    )
+    return filled
 
 
 def _layers(asked: str, states: "States") -> list[int]:

@@ -10,7 +10,9 @@ from typing import Any
 
 from core.cli.shared import (
     at_least_one,
+    label,
     lines,
+    listed,
     open_bench,
     pairs,
     picture_spec,
@@ -188,8 +190,8 @@ def path_command(options: argparse.Namespace) -> None:
 
     def text() -> str:
         words = [
-            f"{step['t']:.2f}  {step['nearest'][0]['text']:24} "
-            f"{', '.join(near['text'] for near in step['nearest_without_waypoints'][:4])}"
+            f"{step['t']:.2f}  {label(step['nearest'][0]):24} "
+            f"{listed(step['nearest_without_waypoints'], 4)}"
             for step in steps
         ]
         return "\n".join(words)

@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.cli.shared import (
+    NONE,
     at_least_one,
+    label,
+    named,
     open_bench,
     require_folder,
     say,
@@ -88,7 +91,7 @@ def generate_command(options: argparse.Namespace) -> None:
     write_vectors(options.vectors, vectors)
 
     def line(item: dict[str, Any]) -> str:
-        near = ", ".join(f"{it['text']} {it['cosine']:.2f}" for it in item["nearest"][:5])
+        near = ", ".join(f"{label(it)} {it['cosine']:.2f}" for it in item["nearest"][:5]) or NONE
         return f"{item['text']} ({'known' if item['known'] else 'not stored'}): {near}"
 
     say(options, {"items": items}, lambda: "\n".join(map(line, items)))
@@ -100,10 +103,13 @@ def _asked(bench: "Bench", key: str, text: str, vector: "Vector", k: int) -> dic
 
     known = text in student_of(bench, key).known
     try:
-        found = near(space_of(bench, key), text, vector, k)
+        space = space_of(bench, key)
+        nearest = [
+            {**named(space, row), "cosine": cosine}
+            for _, cosine, row in near(space, text, vector, k)
+        ]
     except Unsupported:  # no items to look among: the teacher is not here
-        found = []
-    nearest = [{"text": other, "cosine": cosine} for other, cosine, _ in found]
+        nearest = []
     return {"text": text, "known": known, "nearest": nearest}
 
 

@@ -20,6 +20,7 @@ from typing import IO, Any
 
 from core.errors import JobFailed
 from core.jobs.job import Job, Status
+from core.regular import at_once
 from core.site import share_cores, whole_machine
 
 RECIPES = "core.pipeline:RECIPES"
@@ -232,7 +233,7 @@ class Runner:
         try:
             self.workspace.mkdir(parents=True, exist_ok=True)
             anew = not self.log.exists() or self.log.stat().st_size > LOG_BYTES
-            return self.log.open("wb" if anew else "ab")
+            return open(self.log, "wb" if anew else "ab", opener=at_once)
         except OSError:
             return Path(os.devnull).open("wb")
 

@@ -21,6 +21,7 @@ from core.spaces.space import Space
 from core.store.disk import Store
 from core.students import folder
 from core.teachers.registry import Teacher, resolve
+from core.teachers.sources import require_unchanged
 from core.types import (
     Progress,
     Vector,
@@ -67,11 +68,17 @@ class Bench:
     def space(self, reference: str, progress: Progress = silent) -> Space:
         """The teacher's space: from memory, from disk, or made now and kept."""
         key = self.space_key(reference)
+
+        def make() -> Space:
+            space = self.teacher(reference).space(progress)
+            require_unchanged(reference, key, self.space_key(reference))
+            return space
+
         return self.kept(
             "space",
             key,
             read=lambda: self.store.load_space(key),
-            make=lambda: self.teacher(reference).space(progress),
+            make=make,
             write=lambda space: self.store.save_space(key, space),
         )
 

@@ -18,6 +18,7 @@ from core.pipeline.keys import store_key
 from core.pipeline.reading import corpus_identity
 from core.pipeline.speaking import SMOLLM2, speaker, speaker_identity, speaker_or_missing
 from core.pipeline.stages import reach, scaled
+from core.regular import read_bytes
 from core.site import site_root
 from core.spaces.geometry import unit_rows
 from core.store.files import map_arrays, write_arrays
@@ -127,7 +128,7 @@ def write_bridge(folder: Path, made: Built) -> int:
 def read_bridge(folder: Path) -> Built:
     """From such a folder. Raises StoreError for one that is damaged."""
     try:
-        facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+        facts = json.loads(read_bytes(folder / FACTS))
         arrays = map_arrays(folder / FILE)
         if facts["digest"] != store_key(*(arrays[name].tobytes().hex() for name in NAMES)):
             raise ValueError

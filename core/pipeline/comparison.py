@@ -247,8 +247,8 @@ def _moved(
     for row in rows.tolist():
         then = before.indices[row, :NEAR].tolist()
         now = after.indices[row, :NEAR].tolist()
-        lost = [a.texts[it] for it in then if it not in now]
-        gained = [a.texts[it] for it in now if it not in then]
+        lost = [it for it in then if it not in now]
+        gained = [it for it in now if it not in then]
         found.append(
             {
                 "row": row,
@@ -256,9 +256,9 @@ def _moved(
                 "text": a.texts[row],
                 "drift": float(drift[row]),
                 "overlap": float(kept[row]),
-                "lost": lost,
-                "gained": gained,
-                "says": _sentence(a.texts[row], lost, gained),
+                "lost": [a.texts[it] for it in lost],
+                "gained": [a.texts[it] for it in gained],
+                "says": _sentence(a.label(row), [*map(a.label, lost)], [*map(a.label, gained)]),
             }
         )
     return found

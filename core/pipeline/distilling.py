@@ -16,6 +16,7 @@ from core.errors import Cancelled, InvalidSpecification, JobFailed, MeaningSpace
 from core.integrity import sealed
 from core.pipeline.stages import scaled
 from core.pipeline.students import KEY, SHIPPED, TRAINING
+from core.regular import at_once
 from core.students import folder, registry
 from core.students.base import Student, StudentSpec
 from core.students.checkpoint import Keeper
@@ -190,7 +191,7 @@ def _claimed(place: Path) -> Iterator[None]:
         return
     try:
         place.mkdir(parents=True, exist_ok=True)
-        file = (place / LOCK).open("w")
+        file = open(place / LOCK, "w", opener=at_once)  # noqa: SIM115 - held while it trains
     except OSError as fault:
         raise unwritable(place, fault) from None
     with file:

@@ -18,6 +18,7 @@ from core.atomic import leavings
 from core.errors import MeaningSpaceError, StoreError, TeacherUnavailable
 from core.integrity import fault_in, read_entries, size_of, unsealed
 from core.pipeline.state_index import MANIFEST
+from core.regular import read_bytes
 from core.store.disk import Store
 from core.store.manifest import Manifest
 from core.students import folder as student_folder
@@ -205,7 +206,7 @@ def _fault(place: Path, workspace: Path) -> str:
 def _artefact_fault(place: Path) -> str:
     if place.parent.name == "states":  # an index, which is larger than an artefact may be
         try:
-            files = read_entries(unsealed((place / MANIFEST).read_bytes()).get("files", {}))
+            files = read_entries(unsealed(read_bytes(place / MANIFEST)).get("files", {}))
         except (OSError, ValueError) as fault:
             return f"its {MANIFEST} does not read ({fault})"
         faults = (fault_in(place / name, entry) for name, entry in files.items())

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from core.integrity import digest_of
 from core.pipeline.keys import store_key
 from core.pipeline.library import DOCUMENT, Library
 from core.pipeline.reading import identity
@@ -23,6 +24,7 @@ from core.pipeline.windowed import (
 from core.projection.placement import place
 from core.spaces.neighbors import nearest
 from core.spaces.plaintext import require_prose
+from core.spaces.texts import SEPARATOR, as_bytes
 from core.types import (
     Coords,
     Progress,
@@ -59,7 +61,10 @@ class Dropped:
 def keep_text(bench: "Bench", model: str, title: str, text: str) -> str:
     """Put a text where the worker finds it; its key. Raises UnreadableFile, StoreError."""
     require_prose(text)
-    key = store_key(identity(model), WINDOW, f"{title}\x1f{text}")
+    told = f"{title}{SEPARATOR}{text}"
+    if SEPARATOR in title:
+        told = digest_of(as_bytes([title, text]))
+    key = store_key(identity(model), WINDOW, told)
     table = pd.DataFrame({"title": [title], "text": [text]})
     bench.store.save(TEXT, key, None, {"text": table}, {"words": len(text.split())})
     return key

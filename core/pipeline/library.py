@@ -6,13 +6,13 @@ One picture holds both, and a document is a way through its windows.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from hashlib import blake2b
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from core.integrity import digest_of
 from core.pipeline.keys import store_key
 from core.pipeline.reading import corpus_identity, identity, reader
 from core.pipeline.stages import reach, scaled
@@ -25,6 +25,7 @@ from core.pipeline.windowed import (
 )
 from core.projection.base import PcaSpec, Spec
 from core.spaces.space import Provenance, Space
+from core.spaces.texts import as_bytes
 from core.teachers.texts import Document, corpus_documents
 from core.types import Progress, Rows, silent
 
@@ -190,14 +191,13 @@ def _space(
 
 
 def _provenance(model: str, documents: Sequence[Document]) -> Provenance:
-    joined = "\x1f".join(document.text for document in documents)
     return Provenance(
         teacher=f"library:{model}",
         model=reader(model).name,
         revision=identity(model),
         layer="last",
         pooling=f"mean, windows of {WINDOW} tokens",
-        corpus=blake2b(joined.encode(), digest_size=16).hexdigest(),
+        corpus=digest_of(as_bytes([document.text for document in documents])),
         licence="Wikipedia's texts CC BY-SA",
     )
 

@@ -45,7 +45,7 @@ class Solution:
     point: Vector
     rows: Rows
     cosines: npt.NDArray[np.float32]
-    rows_with_inputs: Rows
+    rows_with_inputs: npt.NDArray[np.int64]  # a space of few items has more of these
     cosines_with_inputs: npt.NDArray[np.float32]
 
 

@@ -34,6 +34,7 @@ from core.integrity import (
 )
 from core.pipeline.keys import store_key
 from core.pipeline.reading import corpus_identity, identity, reader, some_sentences
+from core.regular import read_bytes
 from core.signatures.documents import document_states
 from core.signatures.hidden import Reader
 from core.signatures.tokens import cut_texts
@@ -116,7 +117,7 @@ class StateIndex:
     def open(cls, folder: Path) -> "StateIndex":
         """Read a folder, its layers memory-mapped. Raises StoreError, saying how to mend it."""
         try:
-            said = unsealed((folder / MANIFEST).read_bytes())
+            said = unsealed(read_bytes(folder / MANIFEST))
             if {name: said[name] for name in FORMAT} != FORMAT:
                 raise ValueError(f"expected {FORMAT}")
             layers = Layers(folder, said)

@@ -27,6 +27,7 @@ from core.errors import (
 from core.integrity import unsealed
 from core.pipeline.student_teacher import titled
 from core.reach import require_open
+from core.regular import read_bytes
 from core.site import site_root
 from core.store.disk import Store
 from core.students import folder
@@ -149,7 +150,7 @@ class Studio:
         found: list[Training] = []
         for place in _folders(self.under_way):
             try:
-                said = unsealed((place / TRAINING).read_bytes())
+                said = unsealed(read_bytes(place / TRAINING))
                 arguments, error = said["arguments"], said.get("error", "")
                 spec, taught = arguments["spec"], arguments["teacher"]
                 titled(spec["family"], float(spec["bytes_per_item"]), taught)
@@ -218,5 +219,5 @@ def _shipped_reports(file: Path) -> dict[str, Any]:
 
 @lru_cache(maxsize=2)  # every page lists the students, each time that it is drawn
 def _parsed(file: Path, changed: int) -> dict[str, Any]:  # noqa: ARG001 - part of the key
-    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    found: dict[str, Any] = json.loads(read_bytes(file))
     return found

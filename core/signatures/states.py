@@ -21,10 +21,12 @@ import pandas as pd
 from core.atomic import new_folder
 from core.errors import InvalidSpecification, StoreError, reason_of
 from core.integrity import entries_of, fault_in, read_entries, sealed, unsealed
+from core.regular import read_bytes, require_regular
 from core.spaces.geometry import Floats
 from core.spaces.space import frozen
 
 MANIFEST = "manifest.json"
+TOKENS, TEXTS = "tokens.parquet", "texts.parquet"
 FORMAT = {"format": "meaning-space states", "version": 1}
 
 
@@ -60,16 +62,18 @@ class States:
     def open(cls, folder: Path) -> "States":
         """Read a folder, its layers memory-mapped. Raises StoreError, saying how to mend it."""
         try:
-            said = unsealed((folder / MANIFEST).read_bytes())
+            said = unsealed(read_bytes(folder / MANIFEST))
             if {name: said[name] for name in FORMAT} != FORMAT:
                 raise ValueError(f"expected {FORMAT}")
             for name, entry in read_entries(said.get("files", {})).items():  # {}: before digests
                 if (damage := fault_in(folder / name, entry)) is not None:
                     raise ValueError(" instead of ".join(damage))
             files = [folder / _file(number) for number in range(said["layers"])]
+            for file in (*files, folder / TOKENS, folder / TEXTS):
+                require_regular(file)
             layers = tuple(np.load(it, mmap_mode="r", allow_pickle=False) for it in files)
-            tokens = pd.read_parquet(folder / "tokens.parquet")
-            texts = tuple(pd.read_parquet(folder / "texts.parquet")["text"])
+            tokens = pd.read_parquet(folder / TOKENS)
+            texts = tuple(pd.read_parquet(folder / TEXTS)["text"])
             if {it.shape for it in layers} != {(len(tokens), layers[0].shape[1])}:
                 raise ValueError("layers of other lengths than the tokens")
             return cls(layers, tokens, texts, said["name"], said["causal"], tuple(said["notes"]))
@@ -81,8 +85,8 @@ class States:
 
     def keep(self, folder: Path, layers: int) -> None:
         """Write all but the layers, which lie there already."""
-        self.tokens.to_parquet(folder / "tokens.parquet")
-        pd.DataFrame({"text": list(self.texts)}).to_parquet(folder / "texts.parquet")
+        self.tokens.to_parquet(folder / TOKENS)
+        pd.DataFrame({"text": list(self.texts)}).to_parquet(folder / TEXTS)
         own: dict[str, Any] = {"name": self.name, "causal": self.causal, "notes": self.notes}
         own["files"] = {name: asdict(entry) for name, entry in entries_of(folder).items()}
         text = sealed({**FORMAT, "layers": layers, **own}, indent=1)

@@ -5,6 +5,8 @@ taken. Shapes (n, 1, d) and (1, n, d), which pipelines of models leave behind, a
 """
 
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedIOBase
 from math import prod
@@ -15,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import InvalidVectors, UnreadableFile
+from core.regular import opened
 from core.spaces.bounds import damage, plain, require_growth, require_room
 
 WORD_KEYS = ("words", "texts", "tokens", "labels", "names")
@@ -22,18 +25,20 @@ VECTOR_KEYS = ("vectors", "embeddings", "vector", "embedding")
 EXPECTED = "an array as numpy.save writes it"
 EXPECTED_ARCHIVE = "an archive as numpy.savez writes it"
 
+ENCRYPTED = 1  # the bit of a member's flags
+
 Array = npt.NDArray[Any]
 
 
 def read_npy(path: Path) -> Array:
     """The array of a .npy file. Raises UnreadableFile where it is damaged or holds objects."""
-    with damage(path.name, EXPECTED), path.open("rb") as stream:
+    with damage(path.name, EXPECTED), opened(path) as stream:
         return _body(stream, _header(stream, path.stat().st_size, path.name))
 
 
 def require_npy(path: Path) -> None:
     """Raise UnreadableFile where the header's promise and the file's size do not match."""
-    with damage(path.name, EXPECTED), path.open("rb") as stream:
+    with damage(path.name, EXPECTED), opened(path) as stream:
         _header(stream, path.stat().st_size, path.name)
 
 
@@ -42,7 +47,7 @@ def read_npz(path: Path) -> tuple[tuple[str, ...], Array]:
 
     Raises UnreadableFile where it is damaged, unpacks to more than it may, or lacks a key.
     """
-    with damage(path.name, EXPECTED_ARCHIVE), zipfile.ZipFile(path) as archive:
+    with _archive(path) as archive:
         members = _members(archive, path)
         words, vectors = (_body(*_opened(archive, member, path)) for member in members)
     return _texts(words, path.name), vectors
@@ -50,9 +55,19 @@ def read_npz(path: Path) -> tuple[tuple[str, ...], Array]:
 
 def require_npz(path: Path) -> None:
     """Raise UnreadableFile where an archive lacks a key or what it promises is too much."""
-    with damage(path.name, EXPECTED_ARCHIVE), zipfile.ZipFile(path) as archive:
+    with _archive(path) as archive:
         for member in _members(archive, path):
             _opened(archive, member, path)
+
+
+@contextmanager
+def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
+    with (
+        damage(path.name, EXPECTED_ARCHIVE),
+        opened(path) as stream,
+        zipfile.ZipFile(stream) as archive,
+    ):
+        yield archive
 
 
 def as_table(array: Array, name: str) -> Array:
@@ -89,6 +104,11 @@ def _members(archive: zipfile.ZipFile, path: Path) -> tuple[zipfile.ZipInfo, zip
         raise UnreadableFile(
             f"found {plain(named)} in {path.name}; expected the keys words and vectors: "
             "np.savez(file, words=words, vectors=vectors)"
+        )
+    if (words.flag_bits | vectors.flag_bits) & ENCRYPTED:
+        raise UnreadableFile(
+            f"found {path.name} encrypted; expected an archive without a password: save it again "
+            "with np.savez"
         )
     require_growth(words.file_size + vectors.file_size, path.stat().st_size, path.name)
     return words, vectors

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import UnreadableFile
+from core.regular import opened
 from core.spaces.bounds import require_room
 from core.spaces.textvectors import CONTROL, Layout
 
@@ -24,7 +25,7 @@ def read_binary(path: Path, layout: Layout) -> tuple[tuple[str, ...], npt.NDArra
     require_room(count, dim, path.name)
     vectors = np.empty((count, dim), np.float32)
     words: list[str] = []
-    with path.open("rb") as file:
+    with opened(path) as file:
         file.seek(layout.start)
         block, at = b"", 0
         for row in range(count):

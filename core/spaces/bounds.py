@@ -78,6 +78,20 @@ def _require_scale(numbers: npt.NDArray[np.generic], name: str, first: int) -> N
 
 
 @contextmanager
+def readable(name: str, expected: str) -> Iterator[None]:
+    """What the system says of a file that it does not give, as one UnreadableFile."""
+    try:
+        yield
+    except OSError as fault:
+        if fault.errno is None:  # a library's own, which says what is damaged
+            raise
+        raise UnreadableFile(
+            f"found {name}, which cannot be read ({fault.strerror}); expected {expected}: check "
+            "the path, its rights and its disk"
+        ) from None
+
+
+@contextmanager
 def damage(name: str, expected: str) -> Iterator[None]:
     """What a library says of a damaged file, as one UnreadableFile.
 
@@ -85,7 +99,8 @@ def damage(name: str, expected: str) -> Iterator[None]:
     NotImplementedError, struct.error, ...), and none says in its documentation which.
     """
     try:
-        yield
+        with readable(name, expected):
+            yield
     except MeaningSpaceError:
         raise
     except MemoryError:

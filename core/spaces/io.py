@@ -20,9 +20,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from core.errors import InvalidVectors, UnreadableFile
+from core.regular import opened, what_is
 from core.spaces.arrays import as_table, read_npy, read_npz, require_npy, require_npz
 from core.spaces.binaryvectors import read_binary
-from core.spaces.bounds import as_float32
+from core.spaces.bounds import as_float32, readable
 from core.spaces.parquet import read_parquet, require_parquet
 from core.spaces.sidefile import SHARED, beside, read_words
 from core.spaces.texts import told_apart
@@ -74,6 +75,11 @@ def read_vectors(path: Path) -> NamedVectors:
     Raises UnreadableFile when the file is not what was expected or promises too much,
     InvalidVectors when its rows are ragged, not numbers, or too large or small for float32.
     """
+    with readable(str(path), EXPECTED):
+        return _read(path)
+
+
+def _read(path: Path) -> NamedVectors:
     kind = _kind(path)
     ids: tuple[str, ...] | None = None
     columns = pd.DataFrame()
@@ -102,16 +108,17 @@ def require_readable(path: Path) -> None:
 
     A file of gigabytes need not be read or digested to learn that it holds no vectors.
     """
-    kind = _kind(path)
-    if kind == "npy":
-        _words_of(path)
-        require_npy(path)
-    elif kind == "npz":
-        require_npz(path)
-    elif kind == "parquet":
-        require_parquet(path)
-    else:
-        layout_of(path)
+    with readable(str(path), EXPECTED):
+        kind = _kind(path)
+        if kind == "npy":
+            _words_of(path)
+            require_npy(path)
+        elif kind == "npz":
+            require_npz(path)
+        elif kind == "parquet":
+            require_parquet(path)
+        else:
+            layout_of(path)
 
 
 def needs_words(path: Path) -> bool:
@@ -119,8 +126,9 @@ def needs_words(path: Path) -> bool:
 
     Raises UnreadableFile as :func:`require_readable` does.
     """
-    kind = _kind(path)
-    return kind == "npy" or (kind == "keyed" and layout_of(path).wordless)
+    with readable(str(path), EXPECTED):
+        kind = _kind(path)
+        return kind == "npy" or (kind == "keyed" and layout_of(path).wordless)
 
 
 def _read_keyed(path: Path) -> tuple[str, tuple[str, ...], npt.NDArray[np.float32], pd.DataFrame]:
@@ -147,8 +155,8 @@ def _words_of(path: Path) -> Path:
 def _kind(path: Path) -> str:
     """ "npy", "npz", "parquet" or "keyed", by content. Raises UnreadableFile."""
     if not path.is_file():
-        raise UnreadableFile(f"found no file {path}; expected {EXPECTED}: check the path")
-    with path.open("rb") as file:
+        raise UnreadableFile(f"found {what_is(path)} {path}; expected {EXPECTED}: check the path")
+    with opened(path) as file:
         head = file.read(8)
     if not head:
         raise UnreadableFile(f"found an empty file {path.name}; expected {EXPECTED}")

@@ -1,11 +1,38 @@
 """Files that people have, as plain text: UTF-8, or an error that says what they may be instead."""
 
+from pathlib import Path
+
 from core.errors import UnreadableFile
+from core.regular import read_bytes
 from core.spaces.encodings import hint
 from core.spaces.io import SIGNATURES
 
 EXPECTED = "plain text in UTF-8"
+MOST_BYTES = 1 << 26  # of a file of texts at the command line, some ten million words
 MOST = 3_000_000  # characters, some half a million words
+
+
+def bytes_of(file: Path, most: int = MOST_BYTES) -> bytes:
+    """The content of a file of text. Raises UnreadableFile for what is no regular file, is larger
+    than ``most`` bytes or does not read; nothing that never ends is waited for."""
+    try:
+        return read_bytes(file, most)
+    except OSError as fault:
+        raise UnreadableFile(
+            f"found no text in {file} ({fault.strerror or fault}); expected a text file of at most "
+            f"{most:,} bytes: check the path"
+        ) from None
+
+
+def text_of(file: Path) -> str:
+    """The same as text in UTF-8. Raises UnreadableFile."""
+    try:
+        return bytes_of(file).decode("utf-8-sig")
+    except UnicodeDecodeError as fault:
+        raise UnreadableFile(
+            f"found {file}, which is not UTF-8 (byte {fault.start:,}){hint(fault.object)}; "
+            "expected text in UTF-8: save it so"
+        ) from None
 
 
 def read_plain(name: str, raw: bytes) -> str:

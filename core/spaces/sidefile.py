@@ -9,12 +9,14 @@ from pathlib import Path
 import pandas as pd
 
 from core.errors import InvalidVectors, UnreadableFile
-from core.spaces.bounds import require_room
+from core.regular import read_bytes
+from core.spaces.bounds import readable, require_room
 from core.spaces.encodings import hint
 from core.spaces.words import lines_of
 
 ENDS = (".words.txt", ".txt", ".tsv", ".metadata.tsv")
 SHARED = "metadata.tsv"  # TensorBoard's usual name
+MOST_BYTES = 1 << 30
 
 
 def beside(path: Path) -> Path | None:
@@ -26,11 +28,13 @@ def beside(path: Path) -> Path | None:
 def read_words(file: Path, rows: int) -> tuple[tuple[str, ...], pd.DataFrame]:
     """A text for each of so many rows, and the other columns.
 
-    Raises UnreadableFile for what is no UTF-8, InvalidVectors where lines and rows do not match.
+    Raises UnreadableFile for what is no UTF-8 or does not read, InvalidVectors where lines and
+    rows do not match.
     """
     require_room(rows, 0, file.name)
     try:
-        lines = lines_of(file.read_bytes().decode("utf-8-sig"))
+        with readable(file.name, "a word a line"):
+            lines = lines_of(read_bytes(file, MOST_BYTES).decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise UnreadableFile(
             f"found text that is not UTF-8 in {file.name}{hint(error.object)}; expected UTF-8: "

@@ -14,7 +14,7 @@ import pandas as pd
 from core.errors import InvalidVectors
 from core.spaces.geometry import BLOCK_ROWS, row_lengths, unit_rows
 from core.spaces.identity import MARK, address, addressed
-from core.spaces.texts import TextIndex
+from core.spaces.texts import SEPARATOR, TextIndex, behind_lengths, parted
 from core.types import Matrix, Rows, Scores, Vector
 
 ArrayT = TypeVar("ArrayT", bound=npt.NDArray[np.generic])
@@ -156,6 +156,11 @@ class Space:
         """What leads back to this very item by :meth:`find`: ``dog``, or ``the#412``."""
         return address(self.texts[row], self.ids[row], row, self.index.exact)
 
+    def label(self, row: int) -> str:
+        """An item's text where that is its alone, else its address."""
+        text = self.texts[row]
+        return self.address(row) if text in self.index.repeated else text
+
     def take(self, rows: Rows, teacher: str) -> "Space":
         """A smaller space of the chosen rows, under a reference string of its own."""
         return Space.create(
@@ -215,6 +220,22 @@ def _require_unique(ids: Sequence[str]) -> None:
     )
 
 
+def _are_told_apart(texts: Sequence[str], ids: Sequence[str]) -> bool:
+    """Whether texts and ids, parted by U+001F and the ids right behind the texts, can be no others.
+
+    None may hold U+001F, and where the first id begins must follow from the rest: it is the first
+    text, or else as long as the second id. So it is in all but odd spaces, whose digests stay as
+    they were before there was another form.
+    """
+    if any(SEPARATOR in it for it in (*texts, *ids)):
+        return False
+    if len(texts) == 1:
+        return ids[0] == texts[0]
+    if f"{texts[-1]}{ids[0]}".endswith(texts[0]):
+        return ids[0] == texts[0]
+    return len(ids[0]) == len(ids[1])
+
+
 def _digest(
     matrix: Matrix,
     texts: Sequence[str],
@@ -226,8 +247,9 @@ def _digest(
     state = hashlib.blake2b(digest_size=16)
     state.update(np.asarray(matrix.shape, dtype=np.int64).tobytes())
     state.update(matrix.data)
+    written = parted if _are_told_apart(texts, ids) else behind_lengths
     for strings in (texts, ids):
-        state.update("\x1f".join(strings).encode("utf-8", "surrogatepass"))
+        state.update(written(strings))
     state.update(json.dumps(list(metadata.columns)).encode())
     state.update(pd.util.hash_pandas_object(metadata, index=False).to_numpy().tobytes())
     state.update(json.dumps(asdict(provenance), sort_keys=True).encode())

@@ -1,10 +1,16 @@
-"""Finding a row by its text, by the one rule that spaces and vocabularies share."""
+"""Texts and their rows: the one rule by which spaces and vocabularies find a row by its text, what
+tells equal texts apart, and a list of texts as bytes to digest."""
 
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 
+import numpy as np
+
 from core.spaces.words import folded, normal
+
+SEPARATOR = "\x1f"  # between texts that are digested together
 
 
 class TextIndex:
@@ -44,6 +50,11 @@ class TextIndex:
             for row, text in reversed(list(enumerate(self._texts)))
         }
 
+    @cached_property
+    def repeated(self) -> frozenset[str]:
+        """The texts that come more than once."""
+        return frozenset(text for text, count in Counter(self._texts).items() if count > 1)
+
     def find(self, text: str) -> int | None:
         """The row of a text; None if absent."""
         looks = normal(text)
@@ -71,3 +82,27 @@ def told_apart(texts: Sequence[str]) -> tuple[str, ...]:
         ids.append(text if number == 1 else f"{text}#{number}")
         taken.add(ids[-1])
     return tuple(ids)
+
+
+def as_bytes(texts: Sequence[str]) -> bytes:
+    """A list of texts as bytes, and those of no other list.
+
+    They are parted by U+001F where none holds it, as digests that are kept have them.
+
+    >>> as_bytes(["a", "b"]), as_bytes(["a", "b"]) == as_bytes(["a\\x1fb"])
+    (b'a\\x1fb', False)
+    """
+    if texts and not any(SEPARATOR in text for text in texts):
+        return parted(texts)
+    return behind_lengths(texts)
+
+
+def parted(texts: Sequence[str]) -> bytes:
+    """Texts with U+001F between any two."""
+    return SEPARATOR.join(texts).encode("utf-8", "surrogatepass")
+
+
+def behind_lengths(texts: Sequence[str]) -> bytes:
+    """Texts behind a byte that UTF-8 never has, and their numbers of bytes (int64)."""
+    raw = [text.encode("utf-8", "surrogatepass") for text in texts]
+    return b"\xff" + np.array([*map(len, raw)], np.int64).tobytes() + b"".join(raw)

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import InvalidVectors, UnreadableFile
+from core.regular import opened
 from core.spaces.bounds import as_float32, require_room
 from core.spaces.encodings import BOM, MARKS, hint
 
@@ -49,7 +50,7 @@ class Layout:
 
 def layout_of(path: Path) -> Layout:
     """Told by the whole first record, however long. Raises UnreadableFile for no such format."""
-    with path.open("rb") as file:
+    with opened(path) as file:
         head = file.read(1 << 16)
         for mark, encoding in MARKS:
             if head.startswith(mark):
@@ -57,10 +58,11 @@ def layout_of(path: Path) -> Layout:
         start = len(BOM) if head.startswith(BOM) else 0
         file.seek(start)
         header = _header(_line(file, path))
-        if header is not None and (record := _line(file, path, partly=True)):
+        begins, record = file.tell(), _line(file, path, partly=True)
+        if header is not None and (all(header) or _may_follow(record, header[1])):
             count, dim = header
-            begins = file.seek(start) + len(_line(file, path))
-            known = "word2vec binary" if _is_binary(record, dim) else "word2vec text"
+            _require_items(path, count, dim)
+            known = "word2vec binary" if record and _is_binary(record, dim) else "word2vec text"
             _require_size(path, count, dim, known)
             return Layout(known, count, dim, begins)
         file.seek(start)
@@ -90,12 +92,22 @@ def read_text(path: Path, layout: Layout) -> tuple[Texts, npt.NDArray[np.float32
 
 
 def _header(line: bytes) -> tuple[int, int] | None:
-    """(n, d) when a line is two whole numbers above 0, else None."""
+    """(n, d) when a line is two whole numbers, else None."""
     fields = line.split()
     if len(fields) != 2 or not all(it.isdigit() and len(it) < 16 for it in fields):
         return None
-    count, dim = int(fields[0]), int(fields[1])
-    return (count, dim) if count and dim else None
+    return int(fields[0]), int(fields[1])
+
+
+def _may_follow(record: bytes, dim: int) -> bool:
+    """Whether what stands behind a header of no words, or of no numbers, can be its record: nothing
+    is, or d numbers. One number is not: then the header was a word and its number too."""
+    return not record.strip() or (dim > 1 and _is_record(record, dim))
+
+
+def _is_record(line: bytes, dim: int) -> bool:
+    fields = _split(line, dim)
+    return len(fields) == dim + 1 and all(map(NUMBER.fullmatch, fields[1:]))
 
 
 def _line(file: BinaryIO, path: Path, partly: bool = False) -> bytes:
@@ -112,11 +124,10 @@ def _line(file: BinaryIO, path: Path, partly: bool = False) -> bytes:
 def _is_binary(record: bytes, dim: int) -> bool:
     """Whether what follows a header is no line of text: no d numbers end it, and either none does,
     or it is not UTF-8 or has bytes of numbers in it."""
-    fields = _split(record, dim)
-    if len(fields) == dim + 1 and all(map(NUMBER.fullmatch, fields[1:])):
+    if _is_record(record, dim):
         return False
     no_text = _undecodable(record) or CONTROL.search(record)
-    return bool(no_text) or not NUMBER.fullmatch(fields[-1])
+    return bool(no_text) or not NUMBER.fullmatch(_split(record, dim)[-1])
 
 
 def _split(line: bytes, dim: int) -> list[bytes]:
@@ -160,6 +171,14 @@ def _undecodable(raw: bytes) -> bool:
     return False
 
 
+def _require_items(path: Path, count: int, dim: int) -> None:
+    if not (count and dim):
+        raise UnreadableFile(
+            f"found a header of {count:,} words of {dim:,} numbers in {path.name}; expected at "
+            "least one of each: mend the header or get the file again"
+        )
+
+
 def _require_size(path: Path, count: int, dim: int, format_: str) -> None:
     """A header may promise more than memory holds: believe the file's size first."""
     each = 4 * dim + 2 if format_ == "word2vec binary" else 2 * dim + 1
@@ -174,7 +193,7 @@ def _require_size(path: Path, count: int, dim: int, format_: str) -> None:
 def _lines_in(path: Path) -> int:
     """No fewer lines than there are."""
     total = 1
-    with path.open("rb") as file:
+    with opened(path) as file:
         while block := file.read(BLOCK):
             total += block.count(b"\n")
     return total
@@ -184,7 +203,7 @@ def _blocks(path: Path, layout: Layout) -> Iterator[tuple[int, list[bytes]]]:
     """The number of a first line, and some lines from it on, without what ends them and with
     spaces for tabs; empty lines at the file's end are left out."""
     number = 1 if layout.count is None else 2
-    with path.open("rb") as file:
+    with opened(path) as file:
         file.seek(layout.start)
         rest = b""
         while block := file.read(BLOCK):

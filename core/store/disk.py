@@ -35,6 +35,7 @@ from core.errors import (
     reason_of,
 )
 from core.integrity import put_aside, size_of
+from core.regular import what_is
 from core.spaces.neighbors import NeighborGraph
 from core.spaces.space import Provenance, Space
 from core.store.files import Array, map_arrays, read_table, write_arrays, write_table
@@ -69,10 +70,10 @@ def default_workspace() -> Path:
 
     chosen = os.environ.get("MEANING_SPACE_WORKSPACE")
     place = Path(chosen).expanduser() if chosen else user_data_path("meaning-space", False)
-    if place.is_file():
+    if place.exists() and not place.is_dir():
         raise StoreError(
-            f"found a file at {place}; expected a folder to keep results in: name another with "
-            "--workspace"
+            f"found {what_is(place)} at {place}; expected a folder to keep results in: name "
+            "another with --workspace"
         )
     return place
 
@@ -339,10 +340,18 @@ def _plain(name: str) -> str:
 def _identity(folder: Path) -> Identity:
     """Tells a folder's files from any others; () where there is no folder."""
     try:
-        stats = [(it.name, it.stat()) for it in os.scandir(folder)]
+        return tuple(sorted(map(_facts, os.scandir(folder))))
     except (FileNotFoundError, NotADirectoryError):
         return ()
-    return tuple(sorted((name, it.st_ino, it.st_mtime_ns, it.st_size) for name, it in stats))
+
+
+def _facts(entry: "os.DirEntry[str]") -> tuple[str, int, int, int]:
+    """Name, inode, time and size; of a link that leads nowhere or in a circle, its own."""
+    try:
+        told = entry.stat()
+    except OSError:
+        told = entry.stat(follow_symlinks=False)
+    return entry.name, told.st_ino, told.st_mtime_ns, told.st_size
 
 
 def _entries(folder: Path) -> Iterable[Path]:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from core.errors import StoreError, reason_of
+from core.regular import opened, require_regular
 
 Array = npt.NDArray[Any]
 ROWS = 8_192  # of an array that are copied and written at once: mapped ones are never whole here
@@ -69,7 +70,7 @@ def map_arrays(path: Path) -> dict[str, Array]:
     """The arrays of a safetensors file, memory-mapped. Raises ValueError for one that lies."""
     if path.stat().st_size == 0:
         raise ValueError("an empty file")
-    with path.open("rb") as stream:
+    with opened(path) as stream:
         mapped = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
     return arrays_in(mapped)[0]
 
@@ -126,6 +127,8 @@ def read_table(source: "Path | io.BytesIO") -> pd.DataFrame:
     import pyarrow.parquet as pq
 
     try:
+        if isinstance(source, Path):
+            require_regular(source)
         stored = pq.read_table(source)
         stored.validate(full=True)
         table: pd.DataFrame = stored.to_pandas()

@@ -19,6 +19,7 @@ from typing import Any
 
 from core.errors import StoreError
 from core.integrity import FileEntry, entries_of, fault_in, read_entries, sealed, unsealed
+from core.regular import read_bytes
 
 FORMAT = "meaning-space artefact"
 VERSION = 1  # raise it when a reader of today could not understand a folder of tomorrow
@@ -55,7 +56,7 @@ class Manifest:
     def read(cls, folder: Path) -> "Manifest":
         """Read and understand it. Raises StoreError where it is damaged or newer than this."""
         try:
-            raw = unsealed((folder / NAME).read_bytes())
+            raw = unsealed(read_bytes(folder / NAME))
             if raw["format"] != FORMAT:
                 raise ValueError
             version = raw["version"]

@@ -21,6 +21,7 @@ import numpy.typing as npt
 from core.atomic import write_bytes
 from core.errors import Unwritable, unwritable
 from core.integrity import SEAL, sealed, unsealed
+from core.regular import at_once, read_bytes
 from core.types import Coords, Matrix, Rows
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -57,17 +58,21 @@ class Keeper:
             return
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with (self.folder / HISTORY).open("a", encoding="utf-8") as file:
+            with open(self.folder / HISTORY, "a", encoding="utf-8", opener=at_once) as file:
                 file.write(sealed(entry) + "\n")
         except OSError as fault:
             raise _full(unwritable(self.folder, fault)) from None
 
     def history(self) -> list[dict[str, float]]:
         """All lines so far, one for each step, the latest wins; a line cut short is left out."""
-        if self.folder is None or not (self.folder / HISTORY).exists():
+        if self.folder is None:
+            return []
+        try:
+            lines = read_bytes(self.folder / HISTORY).split(b"\n")
+        except OSError:
             return []
         entries: dict[float, dict[str, float]] = {}
-        for line in (self.folder / HISTORY).read_bytes().split(b"\n"):
+        for line in lines:
             try:
                 entry = {name: float(value) for name, value in unsealed(line).items()}
                 entries[entry["step"]] = entry

