@@ -62,6 +62,11 @@ def what_is(path: Path) -> str:
         return "no file"
 
 
+def is_file(path: Path) -> bool:
+    """Whether a regular file stands at a path; never one where no disk takes such a name."""
+    return what_is(path) == "a file"
+
+
 def at_once(path: str, flags: int) -> int:
     """An opener for :func:`open` that waits for nobody at the other end of a pipe: it fails."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0), 0o666)

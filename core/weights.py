@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from core.errors import TeacherUnavailable, reason_of
-from core.regular import opened, read_bytes
+from core.regular import is_file, opened, read_bytes
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 PREFIX = 8  # bytes of a safetensors file that give the length of its header
@@ -79,7 +79,7 @@ def weight_files(folder: Path, name: str) -> list[Path]:
 
 
 def _all_there(folder: Path, names: list[str], name: str) -> list[Path]:
-    gone = [it for it in names if not (folder / it).is_file()]
+    gone = [it for it in names if not is_file(folder / it)]
     if gone:
         raise TeacherUnavailable(
             f"found no {', '.join(gone[:3])} in {name}, which its {INDEX} names; expected all "

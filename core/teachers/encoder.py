@@ -86,7 +86,8 @@ class TextEncoder:
         for start in range(0, len(texts), CHUNK):
             tell(report, 0, len(texts), "Cutting the texts into tokens")
             part = [self._prepared(text) for text in texts[start : start + CHUNK]]
-            cut = self.tokenizer(part, truncation=True, max_length=self.max_tokens, padding=False)
+            with passing(self.name):
+                cut = self.tokenizer(part, truncation=True, max_length=self.max_tokens)
             ids += [[*self._start.ids, *(tokens or blank)] for tokens in cut["input_ids"]]
         if (largest := max(map(max, ids), default=0)) >= self._rows:
             raise Unsupported(
@@ -122,9 +123,10 @@ class TextEncoder:
         """Tokens that the prompt takes at the start of a text, as sentence-transformers counts."""
         if not self.pooling.prompt:
             return 0
-        cut = self.tokenizer(self.pooling.prompt, truncation=True, max_length=self.max_tokens)
-        tokens = cut["input_ids"]
-        return len(tokens) - (tokens[-1] in self.tokenizer.all_special_ids if tokens else 0)
+        with passing(self.name, "read its own prompt"):
+            cut = self.tokenizer(self.pooling.prompt, truncation=True, max_length=self.max_tokens)
+            tokens = cut["input_ids"]
+            return len(tokens) - (tokens[-1] in self.tokenizer.all_special_ids if tokens else 0)
 
     def _padding(self) -> int:
         """Any id will do where the mask hides it; decoders often have none of their own."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from core.context_length import UNLIMITED
 from core.errors import Unsupported
+from core.regular import is_file
 from core.teachers.sentence_layers import AfterPooling, read_layer
 from core.weights import read_list, read_object
 
@@ -133,7 +134,7 @@ def read_pooling(folder: Path) -> Pooling:
             f"found the transformer of {name} in a folder of its own, {places[0].name}; expected "
             "it beside modules.json: save the model anew with sentence-transformers"
         )
-    if not (places[1] / "config.json").is_file():
+    if not is_file(places[1] / "config.json"):
         raise Unsupported(
             f"found no {places[1].name}/config.json in {name}, which says how states are pooled; "
             "expected the whole folder: fetch it again with its folders, or use its token table "
@@ -168,8 +169,9 @@ def _modules(folder: Path) -> tuple[list[str], list[Path]]:
 
 def _within(folder: Path, place: Path) -> bool:
     """Whether a place is the folder or below it; what cannot be a path (a zero byte, a ring of
-    links) is not."""
+    links, a name that no disk takes) is not."""
     try:
+        place.exists()  # raises for a name that is too long
         return place.resolve().is_relative_to(folder.resolve())
     except (OSError, RuntimeError, ValueError):
         return False

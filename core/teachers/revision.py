@@ -46,10 +46,18 @@ def _read_files(folder: Path) -> list[Path]:
     if (folder / "modules.json").is_file():
         for module in read_list(folder / "modules.json", folder.name):
             place = folder / str(module.get("path", ""))
-            if place.is_dir() and folder.resolve() in place.resolve().parents:
+            if _is_inside(place, folder):
                 inside += [it for it in place.rglob("*") if it.is_file()]
     read = {it for it in inside if it.suffix not in UNREAD and not it.name.startswith(".")}
     return sorted(read)
+
+
+def _is_inside(place: Path, folder: Path) -> bool:
+    """Whether a place is a folder below another; no name that a disk refuses is one."""
+    try:
+        return place.is_dir() and folder.resolve() in place.resolve().parents
+    except (OSError, ValueError, RuntimeError):  # too long, a zero byte, links that go round
+        return False
 
 
 @lru_cache(maxsize=512)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import TeacherUnavailable, Unsupported
+from core.regular import is_file
 from core.weights import WEIGHTS, read_object, read_tensors
 
 SHAPE = ("in_features", "out_features", "bias")  # what a Dense layer's config.json says of it
@@ -22,7 +23,7 @@ class AfterPooling:
 
 def read_layer(kind: str, folder: Path, name: str) -> AfterPooling:
     """The layer of a kind in a folder. Raises Unsupported, TeacherUnavailable."""
-    config = read_object(folder / "config.json", name) if (folder / "config.json").is_file() else {}
+    config = read_object(folder / "config.json", name) if is_file(folder / "config.json") else {}
     start = config.get("module_input_name") or VECTOR
     end = config.get("module_output_name") or start
     if (start, end) != (VECTOR, VECTOR):
@@ -116,7 +117,7 @@ def _activation(said: Any, name: str) -> Callable[[Any], Any]:
 
 
 def _tensors(folder: Path, name: str) -> dict[str, Any]:
-    if not (folder / WEIGHTS).is_file():
+    if not is_file(folder / WEIGHTS):
         held = "pickled weights, which could run code," if any(folder.glob("*.bin")) else "nothing"
         raise TeacherUnavailable(
             f"found {held} in {folder.name} of {name}; expected {WEIGHTS}: save the model anew "
