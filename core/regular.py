@@ -13,7 +13,7 @@ from io import BufferedReader
 from pathlib import Path
 
 MOST_BYTES = 1 << 28  # of a file that is read whole where nothing else is said
-BLOCK = 1 << 20  # bytes read at once
+BLOCK = 1 << 16  # bytes read at once
 _KINDS = {
     stat.S_IFDIR: "a folder",
     stat.S_IFIFO: "a pipe",

@@ -205,6 +205,7 @@ class TestKeeper:
         with monkeypatch.context() as patch:
             patch.setattr(Path, "write_bytes", full)
             patch.setattr(Path, "open", full)
+            patch.setattr("builtins.open", full)
             with pytest.raises(StoreError, match=r"No space left.*free some space, then resume"):
                 keeper.save({"a": np.ones(3)}, {"step": 2})
             with pytest.raises(StoreError, match="No space left"):
