@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.site import site_root
+from core.resources import site_root
 from core.ui.chrome import chrome
 from core.ui.offline import ask_nobody
 from core.ui.sidebar import kept_or_not, sidebar

@@ -105,7 +105,7 @@ def whole_frames(figure: go.Figure) -> go.Figure:
 
 def write_pages(folder: Path, points: int, steps: int) -> dict[str, dict[str, Any]]:
     """Both pages in ``folder``; their weights in MB and the seconds that writing took."""
-    from core.site import plotly_path
+    from core.resources import plotly_path
 
     scene, figure = scene_of(points, steps)
     script = plotly_path().read_text(encoding="utf-8")

@@ -14,7 +14,7 @@ from typing import Any
 from benchmarks.common import RESULTS
 from benchmarks.processes import ROOT
 from benchmarks.report import markdown
-from core.site import site_root
+from core.resources import site_root
 
 PAGE = ROOT / "docs" / "answer.md"
 TABLE_BYTES = 28_594 * 384 * 4  # minilm:tokens in 32 bits

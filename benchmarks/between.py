@@ -22,7 +22,7 @@ from core.pipeline.between import between, usual_layer
 from core.pipeline.islands import islands
 from core.pipeline.naming import SHIPPED, Named, naming_key, nouns_named
 from core.pipeline.speaking import SMOLLM2, speaker
-from core.site import site_root
+from core.resources import site_root
 
 THREE = ("cat", "dog", "piano")
 REPEATS = 3

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common import record, this_command
-from core.site import site_root
+from core.resources import site_root
 from core.spaces.lexicon import frequent_words
 from core.students.base import Student
 from core.students.folder import size_bytes

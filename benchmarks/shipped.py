@@ -19,7 +19,7 @@ from core.errors import MeaningSpaceError
 from core.pipeline import Bench, distill, evaluate_kept, specification
 from core.pipeline.pareto import SHIPPED as RIVALS
 from core.pipeline.rivals import pareto
-from core.site import site_root
+from core.resources import site_root
 from core.store.disk import default_workspace
 
 FOLDER = site_root() / "assets" / "students"

@@ -10,7 +10,7 @@ from playwright.sync_api import Page
 from core.figures.parts import Figure, scattergl
 from core.figures.scene import Picture, Scene, to_json
 from core.figures.tokens import LIGHT
-from core.site import plotly_path, site_root
+from core.resources import plotly_path, site_root
 
 pytestmark = pytest.mark.browser
 AWAY = 3_000  # milliseconds that a stage waits

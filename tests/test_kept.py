@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from core.kept import Kept
+from core.cache import Kept
 
 
 def test_many_who_ask_at_once_get_one_value() -> None:

@@ -15,7 +15,7 @@ from core.permalink import VIEWS, decode, encode
 from core.pipeline.bench import Bench
 from core.pipeline.distilling import specification
 from core.projection.base import PcaSpec
-from core.site import site_root
+from core.resources import site_root
 from core.spaces.space import Provenance, Space
 from core.store.manifest import NAME
 from core.students import folder as student_folder

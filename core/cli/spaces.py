@@ -22,7 +22,7 @@ from core.cli.shared import (
     write_vectors,
 )
 from core.errors import InvalidSpecification
-from core.site import share_cores
+from core.resources import share_cores
 
 
 def app_command(options: argparse.Namespace) -> None:

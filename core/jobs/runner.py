@@ -21,7 +21,7 @@ from typing import IO, Any
 from core.errors import JobFailed
 from core.jobs.job import Job, Status
 from core.regular import at_once
-from core.site import share_cores, whole_machine
+from core.resources import share_cores, whole_machine
 
 RECIPES = "core.pipeline:RECIPES"
 GRACE_SECONDS = 3.0  # from a request to stop until the process is ended

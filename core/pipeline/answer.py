@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.site import site_root
+from core.resources import site_root
 
 FILE = "answer.json"
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from core.decode.language_model import LanguageModel
 from core.errors import InvalidSpecification
 from core.pipeline.bench import Bench
-from core.pipeline.stages import scaled
+from core.progress import scaled
 from core.projection.base import PcaSpec, Projection, Spec
 from core.projection.pca import Plane, principal_plane
 from core.projection.placement import place

@@ -27,7 +27,7 @@ from core.paths.linear import lerp
 from core.paths.sphere import slerp
 from core.pipeline.keys import store_key
 from core.pipeline.speaking import speaker, speaker_identity
-from core.pipeline.stages import reach, scaled
+from core.progress import reach, scaled
 from core.spaces.words import folded
 from core.types import Progress, Queries, Vector, silent
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from core.decode.bridge import Bridge
 from core.decode.language_model import LanguageModel
 from core.pipeline.bridge_lessons import Lessons, astray
-from core.pipeline.stages import scaled
+from core.progress import scaled
 from core.students.checkpoint import Keeper
 from core.students.training import Schedule, train
 from core.types import Matrix, Progress, Queries, silent

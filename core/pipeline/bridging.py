@@ -17,9 +17,9 @@ from core.pipeline.bridge_training import BEGINNING, PARTS_LEARNT, BridgeSpec, t
 from core.pipeline.keys import store_key
 from core.pipeline.reading import corpus_identity
 from core.pipeline.speaking import SMOLLM2, speaker, speaker_identity, speaker_or_missing
-from core.pipeline.stages import reach, scaled
+from core.progress import reach, scaled
 from core.regular import read_bytes
-from core.site import site_root
+from core.resources import site_root
 from core.spaces.geometry import unit_rows
 from core.store.files import map_arrays, write_arrays
 from core.students.checkpoint import Keeper

@@ -18,8 +18,8 @@ from core.metrics.fidelity import overlap
 from core.metrics.similarity import padded, procrustes, similarity
 from core.pipeline.keys import store_key
 from core.pipeline.seeds import drift_of, null_drift, twin_of
-from core.pipeline.stages import reach, scaled
 from core.pipeline.students import PREFIX
+from core.progress import reach, scaled
 from core.spaces.join import Join, join
 from core.spaces.neighbors import NeighborGraph
 from core.spaces.space import Provenance, Space

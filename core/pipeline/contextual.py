@@ -18,9 +18,9 @@ from core.metrics.similarity import linear_cka
 from core.pipeline.probing import probing
 from core.pipeline.reading import reader
 from core.pipeline.senses import prepared_senses, senses
-from core.pipeline.stages import scaled
 from core.pipeline.student_answers import student_of
 from core.pipeline.students import PREFIX
+from core.progress import scaled
 from core.signatures.hidden import Reader, hidden_states
 from core.signatures.pooling import Pooling, each_layer
 from core.signatures.states import States

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from core.metrics.similarity import padded
 from core.pipeline.bench import Bench, picture_key
 from core.pipeline.comparison import Comparison, compare
-from core.pipeline.stages import scaled
+from core.progress import scaled
 from core.projection.base import PcaSpec, Spec
 from core.projection.placement import place
 from core.spaces.space import Provenance, Space, frozen

@@ -16,7 +16,7 @@ from core.pipeline.bench import NEAREST, Bench
 from core.pipeline.bridging import bridge, crosses, encoder, has_bridge
 from core.pipeline.keys import store_key
 from core.pipeline.speaking import SMOLLM2, speaker, speaker_identity
-from core.pipeline.stages import scaled
+from core.progress import scaled
 from core.spaces.geometry import unit_rows
 from core.spaces.space import Space
 from core.types import Progress, Queries, Vector, silent

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, get_args
 from core.atomic import write_bytes
 from core.errors import Cancelled, InvalidSpecification, JobFailed, MeaningSpaceError, unwritable
 from core.integrity import sealed
-from core.pipeline.stages import scaled
 from core.pipeline.students import KEY, SHIPPED, TRAINING
+from core.progress import scaled
 from core.regular import at_once
 from core.students import folder, registry
 from core.students.base import Student, StudentSpec

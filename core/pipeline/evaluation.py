@@ -22,9 +22,9 @@ from core.metrics.pair_ranks import pair_spearman
 from core.metrics.similarity import similarity
 from core.metrics.slices import slices
 from core.pipeline.contextual import contextual_report
-from core.pipeline.stages import reach, scaled
 from core.pipeline.student_answers import teacher_of
 from core.pipeline.student_teacher import generate_all
+from core.progress import reach, scaled
 from core.spaces.geometry import unit_rows
 from core.spaces.lemmas import split
 from core.spaces.space import Space

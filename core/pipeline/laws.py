@@ -29,8 +29,8 @@ from core.pipeline.keys import store_key
 from core.pipeline.passages import windows
 from core.pipeline.reading import corpus_identity
 from core.pipeline.speaking import speaker, speaker_identity
-from core.pipeline.stages import reach, scaled
 from core.pipeline.wanderings import KINDS, TEXTS, Followed, follow, made_up, tellings
+from core.progress import reach, scaled
 from core.projection.pca import principal_plane
 from core.spaces.geometry import unit_rows
 from core.types import Coords, Matrix, Progress, silent

@@ -13,7 +13,7 @@ from core.errors import InvalidSpecification
 from core.pipeline.keys import store_key
 from core.pipeline.layer_grid import SENTENCES, Grid, layer_likeness
 from core.pipeline.reading import corpus_identity, identity, reader, some_sentences
-from core.pipeline.stages import reach, scaled
+from core.progress import reach, scaled
 from core.signatures.contextuality import by_layer
 from core.signatures.hidden import hidden_states
 from core.signatures.isotropy import (

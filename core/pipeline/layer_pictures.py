@@ -19,7 +19,7 @@ from core.metrics.similarity import Alignment, procrustes
 from core.models.word_marks import WORD, readings
 from core.pipeline.keys import store_key
 from core.pipeline.reading import corpus_identity, identity, reader, some_sentences
-from core.pipeline.stages import scaled
+from core.progress import scaled
 from core.projection.base import PcaSpec, Spec
 from core.projection.pca import Plane, principal_plane
 from core.projection.placement import place

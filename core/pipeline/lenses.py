@@ -18,7 +18,7 @@ from core.pipeline.keys import store_key
 from core.pipeline.passages import windows
 from core.pipeline.reading import corpus_identity
 from core.pipeline.speaking import speaker, speaker_identity
-from core.pipeline.stages import scaled
+from core.progress import scaled
 from core.types import Progress, silent
 
 if TYPE_CHECKING:

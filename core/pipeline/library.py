@@ -15,7 +15,6 @@ import pandas as pd
 from core.integrity import digest_of
 from core.pipeline.keys import store_key
 from core.pipeline.reading import corpus_identity, identity, reader
-from core.pipeline.stages import reach, scaled
 from core.pipeline.topics import Topic, topics
 from core.pipeline.windowed import (
     WINDOW,
@@ -23,6 +22,7 @@ from core.pipeline.windowed import (
     kept_windowed,
     snippet,
 )
+from core.progress import reach, scaled
 from core.projection.base import PcaSpec, Spec
 from core.spaces.space import Provenance, Space
 from core.spaces.texts import as_bytes

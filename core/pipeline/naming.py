@@ -18,7 +18,7 @@ from core.errors import StoreError
 from core.pipeline.between import usual_layer
 from core.pipeline.keys import store_key
 from core.pipeline.speaking import speaker, speaker_identity
-from core.site import site_root
+from core.resources import site_root
 from core.types import Progress, Queries, silent, tell
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ import numpy as np
 
 from core.metrics.intervals import RESAMPLES, Interval, Values, interval
 from core.pipeline.reading import reader
+from core.resources import site_root
 from core.signatures.hidden import Reader, hidden_states
 from core.signatures.pooling import Pooling, pool
 from core.signatures.states import States
-from core.site import site_root
 from core.spaces.geometry import paired_cosines
 from core.types import Matrix, Progress, Scores, Vector, silent
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from core.site import site_root
+from core.resources import site_root
 from core.store.disk import Store
 
 RIVAL, STUDENT, LIMIT = "rival", "student", "limit"

@@ -18,7 +18,7 @@ from core.pipeline.keys import store_key
 from core.pipeline.labelled import Labelled, kept_labelled
 from core.pipeline.reading import corpus_identity, identity, reader, some_sentences
 from core.pipeline.senses import PREPARED, prepared_senses
-from core.pipeline.stages import scaled
+from core.progress import scaled
 from core.signatures.documents import document_states
 from core.signatures.hidden import Reader
 from core.signatures.pooling import Pooling, each_layer, pool

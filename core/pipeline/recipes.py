@@ -29,10 +29,10 @@ from core.pipeline.pairs_kept import kept_pairs
 from core.pipeline.probing import kept_probing
 from core.pipeline.rivals import pareto
 from core.pipeline.shapes import ShapeSpec, shape
-from core.pipeline.stages import scaled
 from core.pipeline.state_index import build_index
 from core.pipeline.steering import SteerSpec, steer
 from core.pipeline.steering_layers import scan
+from core.progress import scaled
 from core.projection.base import PcaSpec, spec_from_dict
 from core.projection.umap import warm_up as compile_umap
 from core.teachers.registry import TeacherInfo, known

@@ -11,8 +11,8 @@ import numpy as np
 from core.metrics.fidelity import QUERIES, fidelity, sample_rows
 from core.metrics.rate_distortion import gaussian_limit, principal_variances
 from core.pipeline.pareto import LIMIT, RIVAL, Pareto, ParetoPoint, stored_pareto
-from core.pipeline.stages import scaled
 from core.pipeline.student_answers import student_points
+from core.progress import scaled
 from core.spaces.space import Space
 from core.students.classical import Rival, rivals
 from core.students.vocabulary import Vocabulary

@@ -11,10 +11,10 @@ import numpy as np
 from core.errors import UnknownItem
 from core.metrics.senses import Parting, grouping, parting
 from core.pipeline.reading import reader
+from core.resources import site_root
 from core.signatures.hidden import hidden_states
 from core.signatures.pooling import Pooling, each_layer
 from core.signatures.states import States
-from core.site import site_root
 from core.spaces.words import folded, normal, standing_alone
 from core.teachers.texts import corpus_sentences
 from core.types import Matrix, Progress, silent

@@ -32,8 +32,8 @@ from core.metrics.shapes import (
 from core.models.memory import in_batches
 from core.pipeline.keys import store_key
 from core.pipeline.speaking import speaker, speaker_identity
-from core.pipeline.stages import reach, scaled
-from core.site import site_root
+from core.progress import reach, scaled
+from core.resources import site_root
 from core.types import Matrix, Progress, silent, tell
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """Causal models that are read, written into and let write: one of each loaded a process."""
 
+from core.cache import Kept
 from core.decode.language_model import LanguageModel
-from core.kept import Kept
 from core.teachers.causal import causal_source, load_causal, require_head
 from core.teachers.device import device
 from core.teachers.smollm2 import SMOLLM2, installed, packaged_file

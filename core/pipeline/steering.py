@@ -38,7 +38,7 @@ from core.pipeline.keys import store_key
 from core.pipeline.questions import axis
 from core.pipeline.reading import corpus_identity
 from core.pipeline.speaking import speaker, speaker_identity
-from core.pipeline.stages import reach, scaled
+from core.progress import reach, scaled
 from core.teachers.layered import TOKENS, passages
 from core.teachers.registry import resolve
 from core.types import Progress, Vector, silent

@@ -28,7 +28,7 @@ from core.integrity import unsealed
 from core.pipeline.student_teacher import titled
 from core.reach import require_open
 from core.regular import read_bytes
-from core.site import site_root
+from core.resources import site_root
 from core.store.disk import Store
 from core.students import folder
 from core.students.checkpoint import Keeper

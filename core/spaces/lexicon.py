@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from core.site import site_root
+from core.resources import site_root
 from core.spaces.words import normal
 
 PARTS = {"noun": "noun", "verb": "verb", "adj": "adjective", "adv": "adverb"}

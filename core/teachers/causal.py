@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from core.cache import Kept
 from core.errors import UnknownTeacher, Unsupported
-from core.kept import Kept
 from core.teachers.base import shown
 from core.teachers.hub import source_of
 from core.teachers.loading import load_as, stacks

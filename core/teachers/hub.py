@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from core.cache import Kept
 from core.errors import TeacherUnavailable, Unsupported
-from core.kept import Kept
 from core.models.passes import input_table
 from core.models.word_marks import UNUSED, pieces_of_words, readings
 from core.reach import require_open

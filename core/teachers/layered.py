@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from core.cache import Kept
 from core.context_length import context_length
 from core.errors import InvalidSpecification, UnknownItem, Unsupported
-from core.kept import Kept
 from core.models.passes import is_causal, layer_states, trial
 from core.models.prompt import Framed, framed
 from core.spaces.lexicon import word_table

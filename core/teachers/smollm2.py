@@ -24,7 +24,7 @@ from core.atomic import new_folder, write_bytes
 from core.errors import TeacherUnavailable, Unwritable, unwritable
 from core.integrity import FileEntry, entries_of, fault_in, read_entries, sealed, unsealed
 from core.regular import read_bytes
-from core.site import model_cache
+from core.resources import model_cache
 from core.teachers.base import TeacherInfo
 from core.teachers.packages import file_in, package_folder, package_version
 from core.teachers.sources import Source

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.site import site_root
+from core.resources import site_root
 
 
 def chrome() -> None:

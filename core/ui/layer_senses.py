@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from core.cache import Kept
 from core.errors import MeaningSpaceError
 from core.figures.layers import (
     MOST_NAMED,
@@ -18,7 +19,6 @@ from core.figures.layers import (
 )
 from core.figures.scene import Mover, Picture, Player, Scene, Strip
 from core.figures.tokens import OKABE_ITO
-from core.kept import Kept
 from core.permalink import LayersView
 from core.pipeline.layer_pictures import LayerPicture, ground_of, layer_picture
 from core.pipeline.reading import identity

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from core.cache import Kept
 from core.errors import MeaningSpaceError
 from core.figures.layers import layer_colours, layer_name, layers_map, runs_of
 from core.figures.scene import Items, Mover, Picture, Player, Scene, Strip
 from core.figures.tokens import OKABE_ITO
-from core.kept import Kept
 from core.permalink import MAX_TEXT, LayersView
 from core.pipeline.layer_pictures import (
     Ground,

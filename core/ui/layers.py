@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from core.cache import Kept
 from core.figures.colors import (
     Layer,
     clusters,
@@ -19,7 +20,6 @@ from core.figures.colors import (
     word_groups,
 )
 from core.figures.tokens import LIGHT
-from core.kept import Kept
 from core.projection.base import Spec
 from core.spaces.columns import OWN, own_columns, own_name
 from core.spaces.join import occurrences

@@ -10,7 +10,7 @@ import streamlit as st
 
 from core.figures.export import standalone
 from core.figures.scene import Scene
-from core.site import plotly_path, site_root
+from core.resources import plotly_path, site_root
 from core.spaces.words import letters_of
 from core.ui.stage import tokens
 from core.ui.tables import safe_csv

@@ -21,7 +21,7 @@ from uvicorn import Config, Server
 
 from core.errors import InvalidSpecification, MeaningSpaceError
 from core.reach import close_paths
-from core.site import leave_a_core, plotly_path, site_root
+from core.resources import leave_a_core, plotly_path, site_root
 from core.ui import blobs
 from core.ui.binding import HERE, address_of, is_loopback, listen, outward_address, url_of
 from core.ui.entry import TOKEN, Entry, invite

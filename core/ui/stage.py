@@ -9,11 +9,11 @@ from typing import Any
 import numpy.typing as npt
 import streamlit as st
 
+from core.cache import Kept
 from core.figures.parts import packed, readable
 from core.figures.scene import Scene, to_json
 from core.figures.tokens import DARK, Tokens, theme
-from core.kept import Kept
-from core.site import plotly_path, site_root
+from core.resources import plotly_path, site_root
 from core.ui import blobs
 
 INLINE_BYTES = 2_200  # an array up to this long travels inside the message itself

@@ -11,10 +11,10 @@ from collections.abc import Hashable
 from contextlib import suppress
 from dataclasses import dataclass
 
+from core.cache import Kept
 from core.decode.sampling import Sampling
 from core.errors import JobFailed, MeaningSpaceError, reason_of
 from core.jobs.line import Place, place_words
-from core.kept import Kept
 from core.pipeline.fans import Said, Spread, said_next, spreads
 from core.pipeline.speaking import speaker, speaker_identity
 from core.pipeline.trajectory import FIRST, Walk, Walks, read_walks, shuffled, write_walks

@@ -11,8 +11,8 @@ from typing import TypeVar
 
 import streamlit as st
 
+from core.cache import Kept
 from core.jobs.line import Line, Place, place_words
-from core.kept import Kept
 from core.ui.state import person, visitor
 
 T = TypeVar("T")

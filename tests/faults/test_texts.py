@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from core.cli.signatures import _lines
 from core.errors import UnknownItem
-from core.site import site_root
+from core.resources import site_root
 from core.spaces.keywords import class_keywords
 from core.spaces.lemmas import lemma_groups, whole_words
 from core.spaces.lexicon import frequency_rank
