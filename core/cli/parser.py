@@ -7,17 +7,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from core import __version__
-from core.cli import (
-    between,
-    describing,
-    doctor,
-    lens,
-    signatures,
-    spaces,
-    steering,
-    students,
-    trajectories,
-)
+from core.cli import doctor, interpolation, lens, points, spaces, steering, students, trajectories
+from core.cli import layers as cli_layers
 
 EXIT_BAD_INPUT = 2
 LONGEST_ERROR = 400  # characters that argparse may say
@@ -129,10 +120,10 @@ def parser() -> argparse.ArgumentParser:
     axis.add_argument("texts", nargs="+", metavar="WORD")
     _json_flag(axis)
     _student_commands(command)
-    signatures.add_to(command, _json_flag)
-    between.add_to(command, _json_flag)
+    cli_layers.add_to(command, _json_flag)
+    interpolation.add_to(command, _json_flag)
     lens.add_to(command, _json_flag)
-    describing.add_to(command, _json_flag)
+    points.add_to(command, _json_flag)
     steering.add_to(command, _json_flag)
     trajectories.add_to(command, _json_flag)
     doctor.add_to(command, _json_flag)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.cli.signatures import _lines
+from core.cli.layers import _lines
 from core.errors import UnknownItem
 from core.resources import site_root
 from core.spaces.keywords import class_keywords
