@@ -16,8 +16,8 @@ import numpy as np
 
 from benchmarks.common import Stopwatch, record, this_command
 from core.decode.nouns import CUT, NOUNS
-from core.decode.patching import Patchscope, concepts, identity_prompt
-from core.decode.stream import Edit
+from core.decode.patchscopes import Patchscope, concepts, identity_prompt
+from core.decode.residual_stream import Edit
 from core.pipeline.between import between, usual_layer
 from core.pipeline.islands import islands
 from core.pipeline.naming import SHIPPED, Named, naming_key, nouns_named

@@ -21,8 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.common import record, this_command
+from core.decode.guided_decoding import drawn
 from core.decode.language_model import LanguageModel
-from core.decode.seeking import drawn
 from core.errors import MeaningSpaceError
 from core.metrics.intervals import interval
 from core.pipeline import Bench

@@ -18,9 +18,9 @@ import numpy.typing as npt
 from benchmarks.common import record, this_command
 from benchmarks.tiny_models import ARCHITECTURES, build
 from core.decode.lens import lens_grid
-from core.decode.patching import Patchscope, concepts, identity_prompt
+from core.decode.patchscopes import Patchscope, concepts, identity_prompt
+from core.decode.residual_stream import Edit
 from core.decode.sampling import Sampling
-from core.decode.stream import Edit
 from core.errors import MeaningSpaceError
 from core.pipeline.reading import reader
 from core.pipeline.speaking import speaker

@@ -7,7 +7,7 @@ import pytest
 from tiny_causal import DEPTH, near, save_tiny
 
 from core.decode.nouns import CUT, NOUNS
-from core.decode.patching import Patchscope, concepts, identity_prompt, words_of
+from core.decode.patchscopes import Patchscope, concepts, identity_prompt, words_of
 from core.errors import Cancelled, InvalidSpecification, TeacherUnavailable, UnknownTeacher
 from core.paths.linear import lerp
 from core.pipeline import Bench, naming

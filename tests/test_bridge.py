@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from tiny_causal import DIM, tiny_model
 
-from core.decode.bridge import WORDS, Bridge
+from core.decode.guided_decoding import Seeking, drawn, sought
 from core.decode.language_model import LanguageModel
-from core.decode.seeking import Seeking, drawn, sought
+from core.decode.soft_prompt import WORDS, Bridge
 from core.errors import Cancelled, InvalidVectors, StoreError
 from core.pipeline.bridge_lessons import Lessons, astray, lessons, split
 from core.pipeline.bridge_training import BridgeSpec, sentence_loss, train_bridge

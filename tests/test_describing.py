@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from core.cli import main
+from core.decode.guided_decoding import Seeking, Written, sought
 from core.decode.nearest import decode
-from core.decode.seeking import Seeking, Written, sought
 from core.errors import InvalidVectors, TeacherUnavailable, Unsupported
 from core.paths.written import box_text, waypoints_of
 from core.permalink import MapView

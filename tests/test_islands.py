@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny_causal import DEPTH, save_tiny
 
-from core.decode.patching import Patchscope, concepts, entropy, identity_prompt, words_of
+from core.decode.patchscopes import Patchscope, concepts, entropy, identity_prompt, words_of
 from core.errors import Cancelled, InvalidPath, InvalidSpecification
 from core.pipeline import Bench
 from core.pipeline.islands import (

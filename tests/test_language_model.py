@@ -12,8 +12,8 @@ from tiny_causal import DEPTH, DIM, near, raw_model, save_tiny, tiny_model
 
 from core.decode import language_model
 from core.decode.language_model import LanguageModel
+from core.decode.residual_stream import Edit
 from core.decode.sampling import Sampling, weighed
-from core.decode.stream import Edit
 from core.errors import (
     InvalidSpecification,
     NotEnoughMemory,
@@ -21,7 +21,7 @@ from core.errors import (
     UnknownTeacher,
     Unsupported,
 )
-from core.models.memory import in_batches
+from core.models.batching import in_batches
 from core.pipeline import speaking
 from core.pipeline.speaking import speaker, speaker_identity
 from core.teachers import smollm2

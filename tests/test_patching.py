@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny_causal import DEPTH, DIM, near, raw_model, tiny_model
 
-from core.decode import patching
+from core.decode import patchscopes
 from core.decode.language_model import LanguageModel
 from core.decode.nouns import NOUNS
-from core.decode.patching import (
+from core.decode.patchscopes import (
     SOURCE,
     Patchscope,
     concepts,
@@ -23,8 +23,8 @@ from core.decode.patching import (
     shown,
     words_of,
 )
+from core.decode.residual_stream import Edit
 from core.decode.sampling import Sampling
-from core.decode.stream import Edit
 from core.errors import Cancelled, InvalidSpecification, NotEnoughMemory, Unsupported
 
 FAMILIES = ("llama", "gpt2")
@@ -186,7 +186,7 @@ class TestWords:
     def test_batches_change_nothing(self, scope, monkeypatch):
         vectors = drawn(7)
         whole = scope.shares(vectors, 1)
-        monkeypatch.setattr(patching, "BATCH", 3)
+        monkeypatch.setattr(patchscopes, "BATCH", 3)
         near(scope.shares(vectors, 1), whole)
 
     def test_spaces_are_shown(self):
@@ -228,7 +228,7 @@ class TestEcho:
         prompt, examples = identity_prompt()
         assert prompt == "moon: moon\n chair: chair\n lamp: lamp\n salt: salt\n x:"
         assert len(set(NOUNS)) == 60
-        assert not {*examples, *patching.SPARE} & {*NOUNS}
+        assert not {*examples, *patchscopes.SPARE} & {*NOUNS}
 
 
 class TestEntropy:

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny_causal import raw_model, tiny_model
 
+from core.decode.detokenize import Pieces
 from core.decode.language_model import LanguageModel
-from core.decode.pieces import Pieces
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from test_app import healthy, listed, open_page, said, scenes, small, stage, until
 
-from core.decode.seeking import Written
+from core.decode.guided_decoding import Written
 from core.permalink import MapView
 from core.pipeline import Bench
 from core.pipeline.describing import Told

@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from core.context_length import context_length
+from core.decode.residual_stream import Edit, hook, hooked
 from core.decode.sampling import Sampling, chosen
-from core.decode.stream import Edit, hook, hooked
 from core.errors import InvalidSpecification, Unsupported
-from core.models.memory import in_batches, memory
+from core.models.batching import in_batches, memory
 from core.models.passes import passing
 from core.models.prompt import framed
 from core.types import Matrix, Queries

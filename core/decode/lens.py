@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from core.decode.language_model import LanguageModel
 from core.errors import InvalidSpecification
-from core.models.memory import in_batches
+from core.models.batching import in_batches
 from core.types import Progress, silent, tell
 
 if TYPE_CHECKING:

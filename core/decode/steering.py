@@ -18,10 +18,10 @@ import numpy as np
 import numpy.typing as npt
 
 from core.decode.language_model import LanguageModel
+from core.decode.residual_stream import Edit
 from core.decode.sampling import Sampling
-from core.decode.stream import Edit
 from core.errors import InvalidSpecification, InvalidVectors
-from core.models.memory import in_batches, memory
+from core.models.batching import in_batches, memory
 from core.types import Matrix, Progress, Queries, QueryScores, Vector, silent, tell
 
 ROWS = 48  # texts written side by side

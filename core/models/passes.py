@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import Unsupported, reason_of
-from core.models.memory import memory
+from core.models.batching import memory
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from core.decode.language_model import LanguageModel
 from core.decode.nouns import NOUNS
-from core.decode.patching import (
+from core.decode.patchscopes import (
     DESCRIBING,
     Patchscope,
     Shares,

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from core.decode.bridge import Bridge
 from core.decode.language_model import LanguageModel
+from core.decode.soft_prompt import Bridge
 from core.pipeline.bridge_lessons import Lessons, astray
 from core.progress import scaled
 from core.students.checkpoint import Keeper

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.atomic import new_file, write_bytes
-from core.decode.bridge import NAMES, Bridge
+from core.decode.soft_prompt import NAMES, Bridge
 from core.errors import StoreError, Unsupported
 from core.pipeline.bridge_lessons import LESSONS, lessons, split
 from core.pipeline.bridge_training import BEGINNING, PARTS_LEARNT, BridgeSpec, train_bridge

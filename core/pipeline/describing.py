@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from core.decode.guided_decoding import Seeking, Written, drawn, sought
 from core.decode.nearest import decode
-from core.decode.seeking import Seeking, Written, drawn, sought
 from core.errors import InvalidVectors
 from core.paths.manifold import knn_percentile, norm_percentile, off_data
 from core.pipeline.bench import NEAREST, Bench

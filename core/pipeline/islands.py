@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from core.decode.patching import (
+from core.decode.patchscopes import (
     BATCH,
     Patchscope,
     Shares,

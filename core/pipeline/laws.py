@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from core.decode.detokenize import Pieces
 from core.decode.lens import SINK
-from core.decode.pieces import Pieces
 from core.errors import InvalidSpecification
 from core.metrics.intervals import Interval, interval
 from core.metrics.motion import (

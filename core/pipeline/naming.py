@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.decode.nouns import CUT, NOUNS
-from core.decode.patching import Concept, Patchscope, concepts, identity_prompt, shown
+from core.decode.patchscopes import Concept, Patchscope, concepts, identity_prompt, shown
 from core.errors import StoreError
 from core.pipeline.between import usual_layer
 from core.pipeline.keys import store_key

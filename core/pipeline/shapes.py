@@ -29,7 +29,7 @@ from core.metrics.shapes import (
     row,
     share_by_chance,
 )
-from core.models.memory import in_batches
+from core.models.batching import in_batches
 from core.pipeline.keys import store_key
 from core.pipeline.speaking import speaker, speaker_identity
 from core.progress import reach, scaled

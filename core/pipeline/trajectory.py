@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from core.decode.detokenize import Pieces
 from core.decode.language_model import LanguageModel
-from core.decode.pieces import Pieces
 from core.decode.sampling import Sampling
 from core.metrics.motion import step_distances
 from core.paths.manifold import knn_percentile

@@ -8,7 +8,7 @@ from benchmarks.tiny_models import ARCHITECTURES, Architecture, build
 from benchmarks.tiny_tokenizers import byte_level
 from core.context_length import context_length
 from core.decode.language_model import LanguageModel
-from core.decode.patching import DESCRIBING, Patchscope, concepts
+from core.decode.patchscopes import DESCRIBING, Patchscope, concepts
 from core.decode.sampling import Sampling
 from core.decode.steering import mean_states
 from core.errors import InvalidSpecification, Unsupported

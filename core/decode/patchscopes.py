@@ -19,9 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from core.decode.language_model import LanguageModel, Pass
-from core.decode.stream import Edit
+from core.decode.residual_stream import Edit
 from core.errors import InvalidSpecification, Unsupported
-from core.models.memory import in_batches
+from core.models.batching import in_batches
 from core.spaces.words import folded
 from core.types import Progress, Queries, QueryScores, silent, tell
 
