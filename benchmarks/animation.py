@@ -25,7 +25,7 @@ import plotly.graph_objects as go
 from benchmarks.common import Stopwatch, record, this_command
 from benchmarks.processes import ROOT, chromium, table
 from core.figures.export import standalone
-from core.figures.path import Way, path_on_map
+from core.figures.paths.path import Way, path_on_map
 from core.figures.scene import Picture, Player, Scene
 from core.figures.tokens import LIGHT
 from core.types import Coords, QueryCoords

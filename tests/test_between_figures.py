@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_words import HOSTILE
 
-from core.figures.between import (
+from core.figures.paths.concept_plane import (
+    Ground,
+    filled,
+    island_labels,
+    islands_figure,
+    islands_of,
+    word_colours,
+)
+from core.figures.paths.interpolation import (
     OTHERS,
     PAIRED,
     Beside,
@@ -17,14 +25,6 @@ from core.figures.between import (
     bands,
     between_figure,
     told_labels,
-)
-from core.figures.islands import (
-    Ground,
-    filled,
-    island_labels,
-    islands_figure,
-    islands_of,
-    word_colours,
 )
 from core.figures.tokens import DARK, LIGHT
 

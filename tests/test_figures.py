@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from small_words import HOSTILE, IMAGE
 
 from core.figures.axes import AxisName, axes_figure, axes_labels
+from core.figures.base import broken, padded, plain
 from core.figures.colors import (
     GROUPS,
     clusters,
@@ -27,10 +28,9 @@ from core.figures.colors import (
     word_groups,
 )
 from core.figures.export import standalone
-from core.figures.frame import broken, padded, plain
 from core.figures.map import Chosen, focus_on, map_figure, map_labels
 from core.figures.parts import Figure
-from core.figures.path import TRAIL, Way, path_on_map, path_on_plane, way_labels
+from core.figures.paths.path import TRAIL, Way, path_on_map, path_on_plane, way_labels
 from core.figures.scene import Items, Label, Picture, Player, Scene, Strip, to_json
 from core.figures.tokens import DARK, LIGHT, theme
 

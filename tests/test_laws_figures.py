@@ -2,8 +2,15 @@
 
 import numpy as np
 
-from core.figures.laws import COLUMNS, Dot, Panel, laws_figure, panels_height, wander_figure
 from core.figures.tokens import LIGHT
+from core.figures.trajectories.statistics import (
+    COLUMNS,
+    Dot,
+    Panel,
+    laws_figure,
+    panels_height,
+    wander_figure,
+)
 
 KINDS, COLORS = ["people", "walk"], ["#000000", "#777777"]
 

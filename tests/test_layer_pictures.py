@@ -10,7 +10,7 @@ from test_encoder import save_model
 from tiny_causal import save_tiny
 
 from core.errors import InvalidSpecification, UnknownItem
-from core.figures.layers import (
+from core.figures.layers.states import (
     Curve,
     heatmap,
     layer_colours,

@@ -9,8 +9,8 @@ from small_words import HOSTILE
 from test_app import healthy, open_page, said, scenes, until
 from tiny_causal import DEPTH, save_tiny
 
-from core.figures.lens import Shade, lens_figure, visible
 from core.figures.tokens import LIGHT
+from core.figures.trajectories.lens import Shade, lens_figure, visible
 from core.pipeline import Bench, layer_pictures, lenses
 from core.pipeline import laws as laws_module
 from core.pipeline.guesses import locked

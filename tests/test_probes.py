@@ -12,7 +12,7 @@ from test_signatures import stop_at
 
 from core.cli import main
 from core.errors import Cancelled, InvalidSpecification, UnreadableFile
-from core.figures.probes import label_layer, probe_lines, probes_figure
+from core.figures.layers.probes import label_layer, probe_lines, probes_figure
 from core.figures.tokens import LIGHT
 from core.metrics.probes import PENALTY, _folds, probe
 from core.metrics.senses import parting

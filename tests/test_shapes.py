@@ -13,8 +13,13 @@ from hypothesis import strategies as st
 from tiny_causal import DEPTH, DIM, near, save_tiny, tiny_model
 
 from core.errors import InvalidSpecification, TeacherUnavailable, UnknownItem
-from core.figures.shapes import by_layer_figure, cities_figure, polygon_figure, read_figure
 from core.figures.tokens import LIGHT
+from core.figures.trajectories.shapes import (
+    by_layer_figure,
+    cities_figure,
+    polygon_figure,
+    read_figure,
+)
 from core.metrics.heldout import (
     EARTH_KM,
     in_degrees,

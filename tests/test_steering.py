@@ -27,8 +27,8 @@ from core.decode.steering import (
     write_pushed,
 )
 from core.errors import Cancelled, InvalidSpecification, InvalidVectors
-from core.figures.steering import Measured, layers_figure, steering_figure
 from core.figures.tokens import LIGHT
+from core.figures.trajectories.steering import Measured, layers_figure, steering_figure
 from core.pipeline import Bench, steering
 from core.pipeline.steering import (
     AXIS,

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_words import IMAGE
 
-from core.figures.pareto import (
+from core.figures.students.pareto import (
     LEAST,
     LIMIT,
     MEASURES,
@@ -19,8 +19,14 @@ from core.figures.pareto import (
     pareto_figure,
     pareto_labels,
 )
+from core.figures.students.training import (
+    LANDMARKS,
+    forming_figure,
+    frame_of,
+    landmarks,
+    loss_figure,
+)
 from core.figures.tokens import DARK, LIGHT
-from core.figures.training import LANDMARKS, forming_figure, frame_of, landmarks, loss_figure
 
 ERROR = MEASURES["relative_error"]
 DOTS = [

@@ -17,7 +17,7 @@ from streamlit.testing.v1 import AppTest
 from test_app import healthy, listed, one, open_page, said, scenes, stage, until
 from toy_students import registered
 
-from core.figures.pareto import OUT_OF_REACH
+from core.figures.students.pareto import OUT_OF_REACH
 from core.pipeline import Bench, distill, evaluate_kept, specification, student_key
 from core.pipeline.answer import answered
 from core.students.checkpoint import Keeper

@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from core.figures.fan import parting_figure, rank_figure
-from core.figures.frame import plain
+from core.figures.base import plain
 from core.figures.scene import Picture, Player, Scene, Strip, to_json
 from core.figures.tokens import DARK, LIGHT
-from core.figures.trajectory import (
+from core.figures.trajectories.next_tokens import parting_figure, rank_figure
+from core.figures.trajectories.trajectory import (
     BANDS,
     NAMED_RAYS,
     Rays,

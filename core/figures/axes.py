@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from core.figures.base import blank, marks, padded, points, ruled_axis
 from core.figures.colors import Layer
-from core.figures.frame import blank, marks, padded, points, ruled_axis
 from core.figures.map import point_opacity, point_size
 from core.figures.parts import Figure
 from core.figures.scene import Label, label_at

@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from core.figures.base import bare_axis, blank, listed, marks, padded, ruled_axis
 from core.figures.colors import Layer, continuous
-from core.figures.frame import bare_axis, blank, listed, marks, padded, ruled_axis
 from core.figures.map import map_figure
 from core.figures.parts import Figure, Part, frame, scatter
 from core.figures.scene import Label, Morph, label_at

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from core.figures.base import bare_axis, blank, marks, padded, plain, points
 from core.figures.colors import Layer
-from core.figures.frame import bare_axis, blank, marks, padded, plain, points
 from core.figures.parts import Figure
 from core.figures.scene import Label, label_at
 from core.figures.tokens import Tokens

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from core.figures.base import bare_axis, blank, marks, padded, points, ruled_axis
 from core.figures.colors import Layer
-from core.figures.frame import bare_axis, blank, marks, padded, points, ruled_axis
 from core.figures.map import point_opacity, point_size
 from core.figures.parts import Figure, scatter
-from core.figures.path import Way, with_ways
+from core.figures.paths.path import Way, with_ways
 from core.figures.scene import Label, LabelKind, label_at
 from core.figures.tokens import Tokens
 from core.metrics.intervals import Interval
@@ -110,7 +110,7 @@ def _find(figure: Figure, coords: Coords, found: Found, tokens: Tokens) -> None:
 
 def _draw(figure: Figure, course: Course, tokens: Tokens) -> None:
     """The windows as dots; where there is more than one, the way through them and its frames."""
-    from core.figures.path import color_of
+    from core.figures.paths.path import color_of
 
     color = color_of(course.kind, tokens)
     count = len(course.places)

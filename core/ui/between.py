@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from core.errors import MeaningSpaceError
-from core.figures.between import (
+from core.figures.paths.interpolation import (
     Band,
     Beside,
     band_labels,

@@ -9,7 +9,7 @@ import streamlit as st
 
 from core.errors import MeaningSpaceError
 from core.figures.compare import divergence_figure, side_color
-from core.figures.path import Way, path_on_map, way_labels
+from core.figures.paths.path import Way, path_on_map, way_labels
 from core.figures.scene import Items, Picture, Player, Scene, Strip
 from core.metrics.similarity import Alignment, padded, procrustes
 from core.paths.written import box_text, waypoints_of

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from core.errors import MeaningSpaceError
-from core.figures.islands import Ground, filled, island_labels, islands_figure
+from core.figures.paths.concept_plane import Ground, filled, island_labels, islands_figure
 from core.figures.scene import Items, Picture, Scene
 from core.permalink import PathView
 from core.pipeline.islands import (

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from core.figures.path import NAMES, Way, color_of, path_on_map, path_on_plane, way_labels
+from core.figures.paths.path import NAMES, Way, color_of, path_on_map, path_on_plane, way_labels
 from core.figures.scene import Items, Picture, Player, Scene, Strip
 from core.paths.plane import plane_of_path
 from core.permalink import PathView

@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from core.errors import MeaningSpaceError
-from core.figures.pareto import amount
+from core.figures.students.pareto import amount
 from core.permalink import LayersView
 from core.pipeline.became import Became, became
 from core.pipeline.reading import identity, reader

@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from core.figures.layers import Curve, curve_legend, layer_curves
+from core.figures.layers.states import Curve, curve_legend, layer_curves
 from core.figures.scene import Picture, Scene
 from core.pipeline.layer_pictures import LayerPicture, drift
 from core.signatures.states import States

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from core.errors import MeaningSpaceError
-from core.figures.layers import Curve, curve_legend, heatmap, layer_curves, layer_name
+from core.figures.layers.states import Curve, curve_legend, heatmap, layer_curves, layer_name
 from core.figures.scene import Picture, Scene
 from core.figures.tokens import OKABE_ITO
 from core.permalink import LayersView

@@ -10,7 +10,7 @@ import streamlit as st
 
 from core.errors import MeaningSpaceError
 from core.figures.axes import AxisName
-from core.figures.probes import (
+from core.figures.layers.probes import (
     chart_labels,
     chart_legend,
     label_layer,

@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.cache import Kept
 from core.errors import MeaningSpaceError
-from core.figures.layers import (
+from core.figures.layers.states import (
     MOST_NAMED,
     Curve,
     curve_legend,

@@ -10,7 +10,7 @@ import streamlit as st
 
 from core.cache import Kept
 from core.errors import MeaningSpaceError
-from core.figures.layers import layer_colours, layer_name, layers_map, runs_of
+from core.figures.layers.states import layer_colours, layer_name, layers_map, runs_of
 from core.figures.scene import Items, Mover, Picture, Player, Scene, Strip
 from core.figures.tokens import OKABE_ITO
 from core.permalink import MAX_TEXT, LayersView

@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from core.errors import MeaningSpaceError
-from core.figures.frame import marks
+from core.figures.base import marks
 from core.figures.parts import Figure
 from core.figures.scene import Label, label_at
 from core.paths.written import box_text, waypoints_of

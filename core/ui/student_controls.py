@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from core.figures.pareto import MEASURES
+from core.figures.students.pareto import MEASURES
 from core.permalink import StudentView
 from core.pipeline import Pareto, StudentCard
 from core.pipeline.student_answers import measured_pareto

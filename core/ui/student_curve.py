@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
-from core.figures.pareto import LEAST, MEASURES, Dot, Live, pareto_figure, pareto_labels
 from core.figures.scene import Items, Picture, Scene
-from core.figures.training import forming_figure, frame_of, landmarks
+from core.figures.students.pareto import LEAST, MEASURES, Dot, Live, pareto_figure, pareto_labels
+from core.figures.students.training import forming_figure, frame_of, landmarks
 from core.metrics.rate_distortion import gaussian_limit, principal_variances
 from core.permalink import StudentView
 from core.pipeline.pareto import RIVAL, ParetoPoint

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.figures.layers import Curve, curve_legend, layer_curves
+from core.figures.layers.states import Curve, curve_legend, layer_curves
 from core.figures.scene import Picture, Scene
 from core.permalink import LayersView, encode
 from core.pipeline import StudentCard

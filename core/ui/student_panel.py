@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from core.figures.pareto import amount
+from core.figures.students.pareto import amount
 from core.pipeline import ParetoPoint, StudentCard
 from core.spaces.space import Space
 from core.students.registry import family

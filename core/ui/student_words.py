@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from core.figures.pareto import amount
+from core.figures.students.pareto import amount
 
 PARTS = {
     "vocabulary": "the texts it knows",

@@ -9,7 +9,7 @@ import streamlit as st
 
 from core.errors import MeaningSpaceError
 from core.figures.colors import Layer, clusters, sources
-from core.figures.path import color_of
+from core.figures.paths.path import color_of
 from core.figures.scene import Items, Label, Picture, Player, Scene, Strip
 from core.figures.texts import Course, Found, focus_on_texts, texts_figure, texts_labels
 from core.permalink import TextsView

@@ -7,9 +7,9 @@ import pandas as pd
 import streamlit as st
 
 from core.errors import InvalidSpecification
-from core.figures.fan import rank_figure
 from core.figures.scene import Picture, Scene
-from core.figures.trajectory import shown
+from core.figures.trajectories.next_tokens import rank_figure
+from core.figures.trajectories.trajectory import shown
 from core.metrics.rank_law import rank_law
 from core.permalink import TrajectoriesView
 from core.pipeline.fans import Said, reweighed

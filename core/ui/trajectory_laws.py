@@ -6,10 +6,16 @@ import numpy as np
 import streamlit as st
 
 from core.errors import MeaningSpaceError
-from core.figures.laws import Dot, Panel, laws_figure, panels_height, wander_figure
-from core.figures.layers import Curve, curve_legend, layer_curves
+from core.figures.layers.states import Curve, curve_legend, layer_curves
 from core.figures.scene import Picture, Scene
 from core.figures.tokens import OKABE_ITO
+from core.figures.trajectories.statistics import (
+    Dot,
+    Panel,
+    laws_figure,
+    panels_height,
+    wander_figure,
+)
 from core.permalink import TrajectoriesView
 from core.pipeline.laws import (
     PROMPT,

@@ -9,9 +9,9 @@ from core.cache import Kept
 from core.decode.language_model import LanguageModel
 from core.decode.lens import LensGrid
 from core.errors import MeaningSpaceError
-from core.figures.layers import Curve, curve_legend, layer_curves, layer_name
-from core.figures.lens import Shade, grid_height, lens_figure, visible
+from core.figures.layers.states import Curve, curve_legend, layer_curves, layer_name
 from core.figures.scene import Items, Picture, Scene
+from core.figures.trajectories.lens import Shade, grid_height, lens_figure, visible
 from core.permalink import MAX_TEXT, TrajectoriesView
 from core.pipeline.lenses import (
     Gaps,

@@ -8,9 +8,9 @@ import streamlit as st
 
 from core.decode.language_model import LanguageModel
 from core.decode.lens import LensGrid
-from core.figures.layers import layer_colours, layer_name, layers_map, runs_of
-from core.figures.lens import visible
+from core.figures.layers.states import layer_colours, layer_name, layers_map, runs_of
 from core.figures.scene import Items, Mover, Picture, Player, Scene, Strip
+from core.figures.trajectories.lens import visible
 from core.pipeline.layer_pictures import LayerPicture, ground, has_ground, layer_picture
 from core.pipeline.reading import identity
 from core.projection.base import PcaSpec

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import streamlit as st
 
-from core.figures.fan import parting_figure
 from core.figures.scene import Items, Picture, Player, Scene, Strip
-from core.figures.trajectory import (
+from core.figures.trajectories.next_tokens import parting_figure
+from core.figures.trajectories.trajectory import (
     Rays,
     Track,
     control_color,

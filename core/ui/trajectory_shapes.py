@@ -7,9 +7,9 @@ import pandas as pd
 import streamlit as st
 
 from core.errors import MeaningSpaceError
-from core.figures.layers import layer_name
+from core.figures.layers.states import layer_name
 from core.figures.scene import Picture, Scene
-from core.figures.shapes import (
+from core.figures.trajectories.shapes import (
     by_layer_figure,
     cities_figure,
     city_labels,

@@ -6,7 +6,12 @@ import streamlit as st
 
 from core.errors import MeaningSpaceError
 from core.figures.scene import Picture, Scene
-from core.figures.steering import Measured, layers_figure, steering_figure, steering_legend
+from core.figures.trajectories.steering import (
+    Measured,
+    layers_figure,
+    steering_figure,
+    steering_legend,
+)
 from core.permalink import MAX_TEXT, MAX_WORDS, TrajectoriesView
 from core.pipeline.steering import (
     AXIS,

@@ -7,7 +7,7 @@ import streamlit as st
 
 from core.errors import MeaningSpaceError
 from core.figures.map import Chosen, map_figure
-from core.figures.path import NAMES
+from core.figures.paths.path import NAMES
 from core.figures.scene import Items, Picture, Scene, label_at
 from core.paths.written import box_text, waypoints_of
 from core.permalink import PathView

@@ -7,9 +7,9 @@ from typing import Any
 import streamlit as st
 
 from core.errors import MeaningSpaceError
-from core.figures.pareto import amount
 from core.figures.scene import Picture, Scene
-from core.figures.training import loss_figure
+from core.figures.students.pareto import amount
+from core.figures.students.training import loss_figure
 from core.jobs.job import Job, Status
 from core.permalink import StudentView
 from core.pipeline import Training, quickened, specification, student_key

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from core.figures.frame import bare_axis, blank, listed, marks, padded, plain, points
+from core.figures.base import bare_axis, blank, listed, marks, padded, plain, points
 from core.figures.map import point_opacity, point_size
 from core.figures.parts import Figure, Part, frame, scatter, scatter3d
 from core.figures.scene import Label, LabelKind, label_at

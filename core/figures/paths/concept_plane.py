@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from core.figures.frame import blank, marks, ruled_axis
+from core.figures.base import blank, marks, ruled_axis
 from core.figures.parts import Figure, Part
 from core.figures.scene import Label, label_at
 from core.figures.tokens import OKABE_ITO, Tokens

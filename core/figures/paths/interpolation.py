@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from core.figures.frame import blank, plain, ruled_axis
+from core.figures.base import blank, plain, ruled_axis
 from core.figures.parts import Figure, Part, frame, scatter
 from core.figures.scene import Label
 from core.figures.tokens import OKABE_ITO, Tokens

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from core.figures.frame import bare_axis, blank, broken, listed, marks, padded, points, ruled_axis
+from core.figures.base import bare_axis, blank, broken, listed, marks, padded, points, ruled_axis
 from core.figures.map import point_opacity, point_size
 from core.figures.parts import Figure, Part, frame, scatter, scatter3d
 from core.figures.scene import Label, label_at

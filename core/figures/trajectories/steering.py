@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from core.figures.frame import blank, listed, marks, ruled_axis
+from core.figures.base import blank, listed, marks, ruled_axis
 from core.figures.parts import Figure, scatter
 from core.figures.tokens import Tokens
 from core.types import Coords

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from core.figures.base import blank, marks, padded, points, ruled_axis
 from core.figures.colors import Layer
-from core.figures.frame import blank, marks, padded, points, ruled_axis
 from core.figures.parts import Figure, scatter
 from core.figures.scene import Label
 from core.figures.tokens import OKABE_ITO, Tokens

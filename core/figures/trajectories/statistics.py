@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from core.figures.frame import bare_axis, blank, marks, padded, plain
+from core.figures.base import bare_axis, blank, marks, padded, plain
 from core.figures.parts import Figure
 from core.figures.tokens import Tokens
 from core.types import Coords

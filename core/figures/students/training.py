@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from core.figures.frame import bare_axis, blank, marks, padded, points
+from core.figures.base import bare_axis, blank, marks, padded, points
 from core.figures.map import point_size
 from core.figures.parts import Figure
 from core.figures.scene import Label, label_at

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from core.figures.frame import blank, marks
+from core.figures.base import blank, marks
 from core.figures.parts import Figure
 from core.figures.scene import Label
 from core.figures.tokens import Tokens

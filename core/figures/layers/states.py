@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from core.figures.base import bare_axis, blank, listed, marks, padded, plain, points, ruled_axis
 from core.figures.colors import Layer
-from core.figures.frame import bare_axis, blank, listed, marks, padded, plain, points, ruled_axis
 from core.figures.map import point_opacity, point_size
 from core.figures.parts import Figure, Part, scatter
 from core.figures.tokens import VIRIDIS, VIRIDIS_DARK, Tokens

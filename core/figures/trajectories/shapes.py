@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from core.figures.frame import blank, marks, padded, plain, ruled_axis
+from core.figures.base import blank, marks, padded, plain, ruled_axis
 from core.figures.parts import Figure
 from core.figures.scene import Label
 from core.figures.tokens import OKABE_ITO, Tokens

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from core.figures.frame import blank, marks, plain
+from core.figures.base import blank, marks, plain
 from core.figures.parts import Figure, Part
 from core.figures.tokens import CIVIDIS, CIVIDIS_DARK, VIRIDIS, VIRIDIS_DARK, Tokens
 

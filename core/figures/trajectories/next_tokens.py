@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from core.figures.frame import blank, listed, marks, plain, ruled_axis
+from core.figures.base import blank, listed, marks, plain, ruled_axis
 from core.figures.parts import Figure, Part, frame, scatter
 from core.figures.tokens import Tokens
 from core.metrics.rank_law import RankLaw, spread_ranks

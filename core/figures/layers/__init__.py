@@ -1,0 +1,1 @@
+"""States, similarity and probes of a model layer by layer, as figures."""

@@ -1,0 +1,1 @@
+"""Fidelity against bytes, and a training as it runs, as figures."""
