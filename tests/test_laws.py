@@ -10,7 +10,7 @@ from tiny_causal import DEPTH, near, save_tiny, tiny_model
 
 from core.errors import Cancelled, InvalidSpecification
 from core.metrics.intervals import Interval
-from core.metrics.motion import step_lengths, turning_angles
+from core.metrics.trajectory_statistics import step_lengths, turning_angles
 from core.pipeline import Bench, guesses
 from core.pipeline import laws as laws_module
 from core.pipeline.guesses import Guess, as_dict, lock, locked, score

@@ -20,7 +20,7 @@ from core.figures.layers.states import (
 )
 from core.figures.scene import Mover, Picture, Player, Scene, to_json
 from core.figures.tokens import DARK, LIGHT
-from core.metrics.senses import grouping
+from core.metrics.silhouette import grouping
 from core.pipeline import layer_pictures
 from core.pipeline.bench import Bench
 from core.pipeline.layer_measures import (

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from scipy.stats import ttest_rel
 
 from core.errors import InvalidSpecification
-from core.metrics.motion import (
+from core.metrics.permutation_test import holm, sign_flip
+from core.metrics.trajectory_statistics import (
     covariance_root,
     direction_memory,
     displacement_exponent,
@@ -18,7 +19,6 @@ from core.metrics.motion import (
     straightness,
     turning_angles,
 )
-from core.metrics.paired import holm, sign_flip
 
 SEEDS = st.integers(0, 2**16)
 

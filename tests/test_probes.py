@@ -15,7 +15,7 @@ from core.errors import Cancelled, InvalidSpecification, UnreadableFile
 from core.figures.layers.probes import label_layer, probe_lines, probes_figure
 from core.figures.tokens import LIGHT
 from core.metrics.probes import PENALTY, _folds, probe
-from core.metrics.senses import parting
+from core.metrics.silhouette import parting
 from core.pipeline import Bench
 from core.pipeline.labelled import (
     MOST_BYTES,

@@ -20,7 +20,7 @@ from core.figures.trajectories.shapes import (
     polygon_figure,
     read_figure,
 )
-from core.metrics.heldout import (
+from core.metrics.ridge_readout import (
     EARTH_KM,
     in_degrees,
     kilometres,

@@ -12,7 +12,7 @@ from tiny_causal import DEPTH, DIM, near, save_tiny, tiny_model
 from core.cli import main
 from core.decode.sampling import Sampling
 from core.errors import Cancelled, InvalidSpecification, TeacherUnavailable
-from core.metrics.rank_law import rank_law, spread_ranks
+from core.metrics.zipf import rank_law, spread_ranks
 from core.pipeline import Bench
 from core.pipeline.backdrop import backdrop, in_space, layer_of
 from core.pipeline.fans import fan, reweighed, said_next, spreads

@@ -20,7 +20,7 @@ from core.figures.trajectories.trajectory import (
     trajectory_figure,
     word_labels,
 )
-from core.metrics.rank_law import rank_law
+from core.metrics.zipf import rank_law
 
 WORDS = (" the", " ocean", " is", " deep", ".", "\n")
 

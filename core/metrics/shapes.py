@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import InvalidSpecification
-from core.metrics.heldout import ridge_held_out
+from core.metrics.ridge_readout import ridge_held_out
 from core.types import Coords, Matrix
 
 FEWEST = 5

@@ -15,7 +15,7 @@ from core.decode.detokenize import Pieces
 from core.decode.lens import SINK
 from core.errors import InvalidSpecification
 from core.metrics.intervals import Interval, interval
-from core.metrics.motion import (
+from core.metrics.trajectory_statistics import (
     covariance_root,
     direction_memory,
     displacement_exponent,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from core.errors import UnknownItem
-from core.metrics.senses import Parting, grouping, parting
+from core.metrics.silhouette import Parting, grouping, parting
 from core.pipeline.reading import reader
 from core.resources import site_root
 from core.signatures.hidden import hidden_states

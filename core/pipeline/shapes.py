@@ -18,7 +18,7 @@ import pandas as pd
 
 from core.decode.language_model import LanguageModel
 from core.errors import InvalidSpecification, UnknownItem
-from core.metrics.heldout import Mapped, mapped
+from core.metrics.ridge_readout import Mapped, mapped
 from core.metrics.shapes import (
     FEWEST,
     Ring,
@@ -102,7 +102,7 @@ class Shaped:
 
     ``coords`` (readers, n, 2) are the pictures. For a circle the columns are those of
     :class:`core.metrics.shapes.Ring`, for a line those of :class:`core.metrics.shapes.Row`, whose
-    answers are ``said`` (readers, n). For a map see :class:`core.metrics.heldout.Mapped`:
+    answers are ``said`` (readers, n). For a map see :class:`core.metrics.ridge_readout.Mapped`:
     ``coords`` are latitudes and longitudes as read when random tenths are asked about and
     ``beyond`` when whole continents are. ``share_chance`` is what random points' pictures keep.
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from core.decode.detokenize import Pieces
 from core.decode.language_model import LanguageModel
 from core.decode.sampling import Sampling
-from core.metrics.motion import step_distances
+from core.metrics.trajectory_statistics import step_distances
 from core.paths.manifold import knn_percentile
 from core.pipeline.backdrop import Backdrop, backdrop, in_space, layer_of
 from core.pipeline.bench import Bench

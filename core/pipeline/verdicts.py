@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from core.metrics.intervals import Interval, interval
-from core.metrics.paired import holm, sign_flip
+from core.metrics.permutation_test import holm, sign_flip
 from core.pipeline.laws import PAIRS, QUANTITIES, SAME_BY_MAKING, Laws
 from core.pipeline.wanderings import KINDS, TEXTS
 

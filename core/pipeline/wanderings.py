@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from core.decode.language_model import LanguageModel, Pass
 from core.decode.sampling import Sampling
-from core.metrics.motion import random_walk, step_lengths, turning_angles
+from core.metrics.trajectory_statistics import random_walk, step_lengths, turning_angles
 from core.models.batching import in_batches
 from core.types import Matrix, Progress, silent, tell
 

@@ -10,7 +10,7 @@ from core.errors import InvalidSpecification
 from core.figures.scene import Picture, Scene
 from core.figures.trajectories.next_tokens import rank_figure
 from core.figures.trajectories.trajectory import shown
-from core.metrics.rank_law import rank_law
+from core.metrics.zipf import rank_law
 from core.permalink import TrajectoriesView
 from core.pipeline.fans import Said, reweighed
 from core.pipeline.speaking import speaker

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from core.figures.base import blank, listed, marks, plain, ruled_axis
 from core.figures.parts import Figure, Part, frame, scatter
 from core.figures.tokens import Tokens
-from core.metrics.rank_law import RankLaw, spread_ranks
+from core.metrics.zipf import RankLaw, spread_ranks
 
 LEAST = 1e-12  # of a probability that is drawn
 
