@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Generic, TypeAlias, TypeVar
 
-from core.paths.base import MAX_STEPS, STEPS
+from core.paths.curve import MAX_STEPS, STEPS
 from core.students.registry import NAMES as FAMILIES
 
 T = TypeVar("T")

@@ -12,7 +12,7 @@ from core.cli import main
 from core.decode.guided_decoding import Seeking, Written, sought
 from core.decode.nearest import decode
 from core.errors import InvalidVectors, TeacherUnavailable, Unsupported
-from core.paths.written import box_text, waypoints_of
+from core.paths.notation import box_text, waypoints_of
 from core.permalink import MapView
 from core.permalink import decode as read_link
 from core.permalink import encode as write_link

@@ -13,9 +13,9 @@ from hypothesis.extra import numpy as hnp
 
 from core.errors import InvalidPath, InvalidSpecification, InvalidVectors
 from core.paths import curve
-from core.paths.base import runs, shared_out
+from core.paths.curve import runs, shared_out
 from core.paths.graph import adjacency, graph_path, nearest_items, walk
-from core.paths.manifold import knn_percentile, norm_percentile, off_data
+from core.paths.off_manifold import knn_percentile, norm_percentile, off_data
 from core.paths.plane import plane_of_path
 from core.spaces.neighbors import NeighborGraph, knn_graph
 from core.spaces.space import Provenance, Space

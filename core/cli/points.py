@@ -69,7 +69,7 @@ def _points(
     options: argparse.Namespace, bench: "Bench"
 ) -> "tuple[npt.NDArray[Any] | None, npt.NDArray[Any]]":
     """The parameters t of a way, None for other points; and the points (m, d)."""
-    from core.paths.written import waypoints_of
+    from core.paths.notation import waypoints_of
 
     if options.point.endswith(".npy"):
         return None, _read(Path(options.point))

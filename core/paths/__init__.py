@@ -1,7 +1,7 @@
 """Curves through a space: straight, on the sphere, and along the neighbour graph."""
 
 from core.errors import InvalidPath
-from core.paths.base import STEPS, Curve, through
+from core.paths.curve import STEPS, Curve, through
 from core.paths.linear import lerp
 from core.paths.sphere import slerp
 from core.types import Queries

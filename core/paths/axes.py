@@ -7,7 +7,7 @@ from math import acos, degrees
 import numpy as np
 
 from core.errors import InvalidSpecification
-from core.paths.base import Double
+from core.paths.curve import Double
 from core.spaces.geometry import unit_rows
 from core.spaces.space import Space, frozen
 from core.spaces.words import folded

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from core.errors import InvalidPath
-from core.paths.base import STEPS, Curve, assemble, legs_of, require_steps, shared_out
+from core.paths.curve import STEPS, Curve, assemble, legs_of, require_steps, shared_out
 from core.paths.sphere import angle, slerp
 from core.spaces.neighbors import NeighborGraph, nearest
 from core.spaces.space import Space, frozen

@@ -1,6 +1,6 @@
 """The straight line. It cuts through the inside of the space, where the norms are smaller."""
 
-from core.paths.base import Double
+from core.paths.curve import Double
 
 
 def lerp(start: Double, end: Double, shares: Double) -> Double:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.errors import InvalidPath
-from core.paths.base import Double
+from core.paths.curve import Double
 from core.spaces.space import frozen
 from core.types import Matrix, Queries, QueryScores, Vector
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from core.errors import InvalidPath
-from core.paths.base import Double
+from core.paths.curve import Double
 
 ANTIPODAL = 1e-5  # |u + v| of unit vectors; nearer than this, float32 rounding picks the circle
 PARALLEL = 1e-9  # radians; below this the chord is the arc

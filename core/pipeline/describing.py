@@ -11,7 +11,7 @@ import numpy.typing as npt
 from core.decode.guided_decoding import Seeking, Written, drawn, sought
 from core.decode.nearest import decode
 from core.errors import InvalidVectors
-from core.paths.manifold import knn_percentile, norm_percentile, off_data
+from core.paths.off_manifold import knn_percentile, norm_percentile, off_data
 from core.pipeline.bench import NEAREST, Bench
 from core.pipeline.bridging import bridge, crosses, encoder, has_bridge
 from core.pipeline.keys import store_key
@@ -44,7 +44,8 @@ class Told:
 @dataclass(frozen=True, eq=False)
 class Description:
     """What a point says. ``near`` are texts with cosines, best first; percentiles 0..100 as in
-    :mod:`core.paths.manifold`; ``told`` is None where ``why_not`` says why there are no words."""
+    :mod:`core.paths.off_manifold`; ``told`` is None where ``why_not`` says why there are no
+    words."""
 
     point: Vector
     near: tuple[tuple[str, float], ...]

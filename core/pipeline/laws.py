@@ -24,7 +24,7 @@ from core.metrics.trajectory_statistics import (
     straightness,
     turning_angles,
 )
-from core.paths.manifold import knn_percentile
+from core.paths.off_manifold import knn_percentile
 from core.pipeline.keys import store_key
 from core.pipeline.passages import windows
 from core.pipeline.reading import corpus_identity

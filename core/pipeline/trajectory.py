@@ -15,7 +15,7 @@ from core.decode.detokenize import Pieces
 from core.decode.language_model import LanguageModel
 from core.decode.sampling import Sampling
 from core.metrics.trajectory_statistics import step_distances
-from core.paths.manifold import knn_percentile
+from core.paths.off_manifold import knn_percentile
 from core.pipeline.backdrop import Backdrop, backdrop, in_space, layer_of
 from core.pipeline.bench import Bench
 from core.pipeline.speaking import speaker

@@ -10,9 +10,9 @@ import numpy.typing as npt
 from core.decode.nearest import csls_penalty, decode, leave_out
 from core.errors import InvalidPath, InvalidSpecification
 from core.paths import curve
-from core.paths.base import STEPS, Curve
+from core.paths.curve import STEPS, Curve
 from core.paths.graph import nearest_items, walk
-from core.paths.manifold import NEIGHBOURS, cosines_percentile, norm_percentile, off_data
+from core.paths.off_manifold import NEIGHBOURS, cosines_percentile, norm_percentile, off_data
 from core.pipeline.bench import NEAREST, Bench, Waypoint
 from core.projection.base import Spec
 from core.projection.placement import CANDIDATES, place

@@ -12,7 +12,7 @@ from core.figures.compare import divergence_figure, side_color
 from core.figures.paths.path import Way, path_on_map, way_labels
 from core.figures.scene import Items, Picture, Player, Scene, Strip
 from core.metrics.similarity import Alignment, padded, procrustes
-from core.paths.written import box_text, waypoints_of
+from core.paths.notation import box_text, waypoints_of
 from core.permalink import CompareView
 from core.pipeline import PathReport, path
 from core.pipeline.counterpart import falls

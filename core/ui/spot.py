@@ -11,7 +11,7 @@ from core.errors import MeaningSpaceError
 from core.figures.base import marks
 from core.figures.parts import Figure
 from core.figures.scene import Label, label_at
-from core.paths.written import box_text, waypoints_of
+from core.paths.notation import box_text, waypoints_of
 from core.permalink import CompareView, MapView, PathView, TextsView, clicked
 from core.pipeline import path
 from core.pipeline.bridging import crosses, has_bridge

@@ -9,7 +9,7 @@ from core.errors import MeaningSpaceError
 from core.figures.map import Chosen, map_figure
 from core.figures.paths.path import NAMES
 from core.figures.scene import Items, Picture, Scene, label_at
-from core.paths.written import box_text, waypoints_of
+from core.paths.notation import box_text, waypoints_of
 from core.permalink import PathView
 from core.pipeline import KINDS, Solution, path, solve
 from core.projection.base import Spec

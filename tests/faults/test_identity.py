@@ -14,7 +14,7 @@ from core.cli import main
 from core.errors import InvalidSpecification
 from core.figures.colors import own_column
 from core.figures.tokens import LIGHT
-from core.paths.written import box_text, waypoints_of
+from core.paths.notation import box_text, waypoints_of
 from core.permalink import MapView, PathView, decode, encode
 from core.pipeline import Bench, compare, neighbors, path
 from core.pipeline.comparison import sketch

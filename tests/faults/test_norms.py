@@ -16,7 +16,7 @@ from core.metrics.fidelity import fidelity
 from core.metrics.similarity import similarity
 from core.paths.axes import axis_between, scatter
 from core.paths.expression import combine, parse
-from core.paths.manifold import norm_percentile
+from core.paths.off_manifold import norm_percentile
 from core.paths.plane import plane_of_path
 from core.pipeline.bench import Bench
 from core.pipeline.comparison import compare
