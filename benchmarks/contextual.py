@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.common import RESULTS, Stopwatch, record, this_command
-from core.pipeline.bench import Bench
 from core.pipeline.contextual import fidelity_by_layer, milliseconds, static_of
+from core.pipeline.workspace import Bench
 from core.signatures.hidden import Reader, hidden_states
 from core.signatures.states import States
 from core.spaces.space import Space

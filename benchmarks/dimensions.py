@@ -21,7 +21,7 @@ import numpy.typing as npt
 from benchmarks.common import Stopwatch, record, this_command
 from core.metrics.benchmarks import word_benchmarks
 from core.metrics.fidelity import fidelity, sample_rows
-from core.pipeline.bench import Bench
+from core.pipeline.workspace import Bench
 from core.spaces.space import Space
 from core.store.disk import default_workspace
 from core.students.folder import size_bytes

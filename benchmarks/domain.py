@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.common import Stopwatch, record, this_command
-from core.pipeline.bench import Bench
+from core.pipeline.workspace import Bench
 from core.spaces.lexicon import category_of
 from core.spaces.space import Space
 from core.store.disk import default_workspace

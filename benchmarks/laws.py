@@ -13,10 +13,10 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.common import record, this_command
-from core.pipeline.bench import Bench
 from core.pipeline.laws import laws, middle
 from core.pipeline.speaking import speaker
 from core.pipeline.verdicts import differences, report
+from core.pipeline.workspace import Bench
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 from benchmarks.common import record, this_command
 from benchmarks.processes import PROGRAM, chromium, environment, free_port, server, spread, table
 from core.permalink import join_words
-from core.pipeline.reading import reader, some_sentences
+from core.pipeline.models import reader, some_sentences
 from core.signatures.hidden import hidden_states
 
 if TYPE_CHECKING:

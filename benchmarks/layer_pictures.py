@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common import Stopwatch, record, this_command
-from core.pipeline.bench import Bench
 from core.pipeline.layer_pictures import (
     FITS,
     draw_layers,
@@ -22,7 +21,8 @@ from core.pipeline.layer_pictures import (
     layer_picture,
     second_picture,
 )
-from core.pipeline.reading import reader, some_sentences
+from core.pipeline.models import reader, some_sentences
+from core.pipeline.workspace import Bench
 from core.projection.base import PcaSpec, Spec, UmapSpec
 from core.signatures.hidden import hidden_states
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.common import Stopwatch, record, this_command
-from core.pipeline.bench import Bench
 from core.pipeline.lenses import fitted_lens, read_layers
 from core.pipeline.speaking import speaker
+from core.pipeline.workspace import Bench
 
 PROMPTS = (
     "The capital of France is the city of",

@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.common import RESULTS, Stopwatch, record, this_command
 from core.metrics.rate_distortion import gaussian_limit
-from core.pipeline.bench import Bench
+from core.pipeline.workspace import Bench
 from core.spaces.space import Space
 from core.store.disk import default_workspace
 from core.students import transform, vae

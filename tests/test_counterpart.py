@@ -97,7 +97,9 @@ def test_it_is_kept(bench, turned):
 
 def test_it_goes_with_the_picture_that_it_was_placed_in(bench, turned, monkeypatch):
     counterpart(bench, turned, DRAWN)
-    monkeypatch.setattr("core.pipeline.bench.WAY", -1)  # pictures come out otherwise from now on
+    monkeypatch.setattr(
+        "core.pipeline.workspace.WAY", -1
+    )  # pictures come out otherwise from now on
     assert not has_counterpart(bench, turned, DRAWN)
 
 

@@ -22,7 +22,6 @@ from core.figures.scene import Mover, Picture, Player, Scene, to_json
 from core.figures.tokens import DARK, LIGHT
 from core.metrics.silhouette import grouping
 from core.pipeline import layer_pictures
-from core.pipeline.bench import Bench
 from core.pipeline.layer_measures import (
     grid,
     has_grid,
@@ -43,8 +42,9 @@ from core.pipeline.layer_pictures import (
     layer_picture,
     second_picture,
 )
-from core.pipeline.reading import reader
+from core.pipeline.models import reader
 from core.pipeline.senses import sentences_with
+from core.pipeline.workspace import Bench
 from core.projection.base import PcaSpec, UmapSpec
 from core.signatures.hidden import hidden_states
 from core.spaces.geometry import unit_rows

@@ -7,7 +7,7 @@ from tiny_causal import DEPTH, DIM, near, raw_model, save_tiny
 
 from core.errors import InvalidSpecification, UnknownItem, UnknownTeacher, Unsupported
 from core.pipeline import layer_pictures
-from core.pipeline.reading import identity, reader
+from core.pipeline.models import identity, reader
 from core.teachers import layered
 from core.teachers.registry import known, resolve
 

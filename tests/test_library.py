@@ -32,9 +32,9 @@ from core.pipeline.library import (
     library,
     library_topics,
 )
+from core.pipeline.models import reader
 from core.pipeline.pairs import apart
 from core.pipeline.pairs_kept import has_pairs, kept_pairs
-from core.pipeline.reading import reader
 from core.pipeline.topics import has_topics, medoid
 from core.pipeline.windowed import WINDOW, last_layer, signature, snippet, windowed
 from core.projection.base import PcaSpec

@@ -38,7 +38,7 @@ from core.pipeline import (
     place_path,
     solve,
 )
-from core.pipeline import bench as bench_room
+from core.pipeline import workspace as bench_room
 from core.projection.base import PcaSpec, TsneSpec
 
 GLOVE = "glove:5000"

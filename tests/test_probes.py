@@ -27,8 +27,8 @@ from core.pipeline.labelled import (
     labelled,
     read_table,
 )
+from core.pipeline.models import reader
 from core.pipeline.probing import _aside, has_probing, kept_probing, probing
-from core.pipeline.reading import reader
 from core.signatures.attention import received
 from core.signatures.documents import document_states
 from core.signatures.pooling import Pooling, pool

@@ -36,7 +36,7 @@ def _view() -> None:
 
 def _token() -> None:
     from core.permalink import LayersView
-    from core.pipeline.reading import reader
+    from core.pipeline.models import reader
     from core.signatures.documents import document_states
     from core.ui.layer_attention import attention_lines
     from core.ui.layer_became import became_panel

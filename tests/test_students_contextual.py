@@ -407,7 +407,7 @@ def test_fidelity_by_layer_against_formulas(student, model):
 
 
 def test_a_student_is_read_by_its_reference(student, tmp_path, monkeypatch):
-    from core.pipeline.reading import identity, reader
+    from core.pipeline.models import identity, reader
 
     monkeypatch.setenv("MEANING_SPACE_WORKSPACE", str(tmp_path))
     folder.save(student, tmp_path / "students" / "mine")

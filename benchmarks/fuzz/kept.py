@@ -12,8 +12,8 @@ import numpy as np
 from benchmarks.fuzz.harness import Target
 from core.integrity import SEAL, file_digest
 from core.permalink import VIEWS, decode, encode
-from core.pipeline.bench import Bench
 from core.pipeline.distilling import specification
+from core.pipeline.workspace import Bench
 from core.projection.base import PcaSpec
 from core.resources import site_root
 from core.spaces.space import Provenance, Space

@@ -26,7 +26,7 @@ def hidden_command(options: argparse.Namespace) -> None:
     """Every layer's states, one tensor a layer, and what each row is."""
     from tempfile import TemporaryDirectory
 
-    from core.pipeline.reading import reader, write_tensors
+    from core.pipeline.models import reader, write_tensors
     from core.signatures.attention import received
     from core.signatures.documents import document_states
     from core.signatures.hidden import ReadSpec
@@ -82,7 +82,7 @@ def hidden_command(options: argparse.Namespace) -> None:
 
 def signature_command(options: argparse.Namespace) -> None:
     """A document's signature and those of its windows."""
-    from core.pipeline.reading import reader, write_tensors
+    from core.pipeline.models import reader, write_tensors
     from core.signatures.attention import received
     from core.signatures.documents import document_signatures, document_states
     from core.signatures.pooling import Pooling

@@ -4,7 +4,6 @@ A :class:`Bench` remembers in memory and on disk; the worker process, the pages 
 line all go through one, so that what one of them computed the others find.
 """
 
-from core.pipeline.bench import Bench, Waypoint, picture_key
 from core.pipeline.comparison import Comparison, compare, reference_to
 from core.pipeline.distilling import Made, distill, quickened, specification, student_key
 from core.pipeline.evaluation import evaluate, evaluate_kept
@@ -20,9 +19,10 @@ from core.pipeline.questions import (
 from core.pipeline.recipes import RECIPES, discard, make_map, make_space, teachers, warm_up
 from core.pipeline.rivals import pareto
 from core.pipeline.student_answers import Answer
-from core.pipeline.students import StudentCard, Studio, Training
+from core.pipeline.student_catalogue import StudentCard, Studio, Training
 from core.pipeline.updating import update
 from core.pipeline.ways import KINDS, PathReport, path, place_path
+from core.pipeline.workspace import Bench, Waypoint, picture_key
 
 __all__ = [
     "KINDS",

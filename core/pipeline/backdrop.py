@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from core.decode.language_model import LanguageModel
 from core.errors import InvalidSpecification
-from core.pipeline.bench import Bench
+from core.pipeline.workspace import Bench
 from core.progress import scaled
 from core.projection.base import PcaSpec, Projection, Spec
 from core.projection.pca import Plane, principal_plane

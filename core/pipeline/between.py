@@ -32,7 +32,7 @@ from core.spaces.words import folded
 from core.types import Progress, Queries, Vector, silent
 
 if TYPE_CHECKING:
-    from core.pipeline.bench import Bench
+    from core.pipeline.workspace import Bench
 
 KINDS = ("lerp", "slerp", "centred")
 STEPS = 21

@@ -15,7 +15,7 @@ from core.errors import StoreError, Unsupported
 from core.pipeline.bridge_lessons import LESSONS, lessons, split
 from core.pipeline.bridge_training import BEGINNING, PARTS_LEARNT, BridgeSpec, train_bridge
 from core.pipeline.keys import store_key
-from core.pipeline.reading import corpus_identity
+from core.pipeline.models import corpus_identity
 from core.pipeline.speaking import SMOLLM2, speaker, speaker_identity, speaker_or_missing
 from core.progress import reach, scaled
 from core.regular import read_bytes
@@ -28,7 +28,7 @@ from core.teachers.packaged import MODEL, MinilmSentences
 from core.types import Progress, silent
 
 if TYPE_CHECKING:
-    from core.pipeline.bench import Bench
+    from core.pipeline.workspace import Bench
     from core.spaces.space import Space
 
 SENTENCES, WORDS = "minilm:sentences", "minilm:words"

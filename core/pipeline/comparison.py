@@ -18,7 +18,7 @@ from core.metrics.fidelity import overlap
 from core.metrics.similarity import padded, procrustes, similarity
 from core.pipeline.keys import store_key
 from core.pipeline.seeds import drift_of, null_drift, twin_of
-from core.pipeline.students import PREFIX
+from core.pipeline.student_catalogue import PREFIX
 from core.progress import reach, scaled
 from core.spaces.join import Join, join
 from core.spaces.neighbors import NeighborGraph
@@ -27,7 +27,7 @@ from core.students import folder
 from core.types import Matrix, Progress, Rows, Scores, silent
 
 if TYPE_CHECKING:
-    from core.pipeline.bench import Bench
+    from core.pipeline.workspace import Bench
 
 FEWEST = 3  # shared items
 JOINED = "joined-2"  # how items are joined: another way, other rows

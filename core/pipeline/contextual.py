@@ -15,11 +15,11 @@ import numpy as np
 from core.errors import InvalidSpecification, Unsupported
 from core.metrics.pair_ranks import pair_spearman
 from core.metrics.similarity import linear_cka
+from core.pipeline.models import reader
 from core.pipeline.probing import probing
-from core.pipeline.reading import reader
 from core.pipeline.senses import prepared_senses, senses
 from core.pipeline.student_answers import student_of
-from core.pipeline.students import PREFIX
+from core.pipeline.student_catalogue import PREFIX
 from core.progress import scaled
 from core.signatures.hidden import Reader, hidden_states
 from core.signatures.pooling import Pooling, each_layer
@@ -32,7 +32,7 @@ from core.students.training_texts import held_out, trained_on
 from core.types import Coords, Progress, silent
 
 if TYPE_CHECKING:
-    from core.pipeline.bench import Bench
+    from core.pipeline.workspace import Bench
 
 TEACHERS = {"minilm:sentences": "minilm", "minilm:words": "minilm"}
 SENTENCES = 400  # held out, that both read
@@ -142,7 +142,7 @@ def contextual_report(
 
 
 def student_reference(bench: "Bench", key: str) -> str:
-    """The reference by which :func:`core.pipeline.reading.reader` finds this very student."""
+    """The reference by which :func:`core.pipeline.models.reader` finds this very student."""
     return PREFIX + str(bench.studio.where(key))
 
 

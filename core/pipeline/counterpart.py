@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from core.metrics.similarity import padded
-from core.pipeline.bench import Bench, picture_key
 from core.pipeline.comparison import Comparison, compare
+from core.pipeline.workspace import Bench, picture_key
 from core.progress import scaled
 from core.projection.base import PcaSpec, Spec
 from core.projection.placement import place

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from core.atomic import write_bytes
 from core.errors import Cancelled, InvalidSpecification, JobFailed, MeaningSpaceError, unwritable
 from core.integrity import sealed
-from core.pipeline.students import KEY, SHIPPED, TRAINING
+from core.pipeline.student_catalogue import KEY, SHIPPED, TRAINING
 from core.progress import scaled
 from core.regular import at_once
 from core.students import folder, registry
@@ -24,7 +24,7 @@ from core.teachers.base import WithModel, shown
 from core.types import Progress, silent
 
 if TYPE_CHECKING:
-    from core.pipeline.bench import Bench
+    from core.pipeline.workspace import Bench
 
 LOCK = ".lock"
 MINILM, SENTENCES = "minilm", "minilm:sentences"

@@ -14,7 +14,7 @@ import pandas as pd
 from core.integrity import digest_of
 from core.pipeline.keys import store_key
 from core.pipeline.library import DOCUMENT, Library
-from core.pipeline.reading import identity
+from core.pipeline.models import identity
 from core.pipeline.windowed import (
     WINDOW,
     Windowed,
@@ -36,7 +36,7 @@ from core.types import (
 )
 
 if TYPE_CHECKING:
-    from core.pipeline.bench import Bench
+    from core.pipeline.workspace import Bench
 
 TEXT, SIGNED = "own-text", "own-document"  # kinds in the store
 BLOCK = 1_000  # vectors placed at once

@@ -36,7 +36,7 @@ from core.teachers.base import Teacher
 from core.types import Matrix, Progress, Queries, Rows, silent
 
 if TYPE_CHECKING:
-    from core.pipeline.bench import Bench
+    from core.pipeline.workspace import Bench
 
 WORST = 40  # items named as worst reproduced
 NEAR = 10

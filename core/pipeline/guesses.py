@@ -24,7 +24,7 @@ from core.pipeline.verdicts import SIGNIFICANT
 from core.pipeline.wanderings import KINDS, TEXTS
 
 if TYPE_CHECKING:
-    from core.pipeline.bench import Bench
+    from core.pipeline.workspace import Bench
 
 COMPARED = {"higher": "higher than", "lower": "lower than", "alike": "about the same as"}
 TOGETHER = {"together": "rises with", "against": "falls as the other rises:"}

@@ -31,7 +31,7 @@ from core.progress import reach
 from core.types import Coords, Progress, Queries, QueryCoords, silent, tell
 
 if TYPE_CHECKING:
-    from core.pipeline.bench import Bench
+    from core.pipeline.workspace import Bench
 
 GRID = 21
 SMALLEST, LARGEST = 5, 61

@@ -26,8 +26,8 @@ from core.metrics.trajectory_statistics import (
 )
 from core.paths.off_manifold import knn_percentile
 from core.pipeline.keys import store_key
+from core.pipeline.models import corpus_identity
 from core.pipeline.passages import windows
-from core.pipeline.reading import corpus_identity
 from core.pipeline.speaking import speaker, speaker_identity
 from core.pipeline.wanderings import KINDS, TEXTS, Followed, follow, made_up, tellings
 from core.progress import reach, scaled
@@ -36,7 +36,7 @@ from core.spaces.geometry import unit_rows
 from core.types import Coords, Matrix, Progress, silent
 
 if TYPE_CHECKING:
-    from core.pipeline.bench import Bench
+    from core.pipeline.workspace import Bench
 
 DOCUMENTS = 48
 PROMPT = 8  # tokens that all kinds of a document begin with

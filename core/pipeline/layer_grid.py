@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from core.errors import InvalidSpecification
 from core.metrics.similarity import linear_cka
-from core.pipeline.reading import reader, some_sentences
+from core.pipeline.models import reader, some_sentences
 from core.progress import scaled
 from core.signatures.documents import document_states
 from core.signatures.pooling import Pooling, each_layer

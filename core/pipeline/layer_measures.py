@@ -12,7 +12,7 @@ import pandas as pd
 from core.errors import InvalidSpecification
 from core.pipeline.keys import store_key
 from core.pipeline.layer_grid import SENTENCES, Grid, layer_likeness
-from core.pipeline.reading import corpus_identity, identity, reader, some_sentences
+from core.pipeline.models import corpus_identity, identity, reader, some_sentences
 from core.progress import reach, scaled
 from core.signatures.contextuality import by_layer
 from core.signatures.hidden import hidden_states
@@ -30,7 +30,7 @@ from core.spaces.geometry import paired_cosines
 from core.types import Matrix, Progress, silent
 
 if TYPE_CHECKING:
-    from core.pipeline.bench import Bench
+    from core.pipeline.workspace import Bench
 
 READ = 600  # sentences of the packaged texts
 

@@ -18,7 +18,7 @@ from core.errors import InvalidSpecification
 from core.metrics.similarity import Alignment, procrustes
 from core.models.word_marks import WORD, readings
 from core.pipeline.keys import store_key
-from core.pipeline.reading import corpus_identity, identity, reader, some_sentences
+from core.pipeline.models import corpus_identity, identity, reader, some_sentences
 from core.progress import scaled
 from core.projection.base import PcaSpec, Spec
 from core.projection.pca import Plane, principal_plane
@@ -30,7 +30,7 @@ from core.spaces.subwords import GOES_ON, is_piece
 from core.types import Coords, Matrix, Progress, silent
 
 if TYPE_CHECKING:
-    from core.pipeline.bench import Bench
+    from core.pipeline.workspace import Bench
 
 FITS = ("joint", "aligned", "each")
 BACKGROUND = 20_000  # states in a picture, all layers together
@@ -107,7 +107,7 @@ def has_ground(bench: "Bench", reference: str, seed: int = 0) -> bool:
 def ground(bench: "Bench", reference: str, seed: int = 0, progress: Progress = silent) -> Ground:
     """Some 20,000 states of tokens of the packaged texts, all layers together, made once.
 
-    Raises what :func:`core.pipeline.reading.reader` raises, TeacherUnavailable, Cancelled.
+    Raises what :func:`core.pipeline.models.reader` raises, TeacherUnavailable, Cancelled.
     """
     key = ground_key(reference, seed)
 

@@ -15,8 +15,8 @@ from core.decode.lens import FittedLens, Judged, LensGrid, fit_lens, judge, lens
 from core.errors import InvalidSpecification
 from core.metrics.intervals import interval
 from core.pipeline.keys import store_key
+from core.pipeline.models import corpus_identity
 from core.pipeline.passages import windows
-from core.pipeline.reading import corpus_identity
 from core.pipeline.speaking import speaker, speaker_identity
 from core.progress import scaled
 from core.types import Progress, silent
@@ -24,7 +24,7 @@ from core.types import Progress, silent
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from core.pipeline.bench import Bench
+    from core.pipeline.workspace import Bench
 
 KINDS = ("logit", "fitted")
 WINDOW = 64  # tokens of a stretch of text

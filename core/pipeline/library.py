@@ -14,7 +14,7 @@ import pandas as pd
 
 from core.integrity import digest_of
 from core.pipeline.keys import store_key
-from core.pipeline.reading import corpus_identity, identity, reader
+from core.pipeline.models import corpus_identity, identity, reader
 from core.pipeline.topics import Topic, topics
 from core.pipeline.windowed import (
     WINDOW,
@@ -30,7 +30,7 @@ from core.teachers.texts import Document, corpus_documents
 from core.types import Progress, Rows, silent
 
 if TYPE_CHECKING:
-    from core.pipeline.bench import Bench
+    from core.pipeline.workspace import Bench
 
 VERSION = 1  # another one where texts or windows are cut otherwise
 AT_ONCE = 100_000  # characters read between two parts that are kept
@@ -98,7 +98,7 @@ def library(bench: "Bench", model: str, progress: Progress = silent) -> Library:
     """The packaged documents as ``model`` reads them: kept, or read now, which takes minutes.
 
     Stopped in the midst, it goes on from there the next time. Raises what
-    :func:`core.pipeline.reading.reader` raises; Cancelled.
+    :func:`core.pipeline.models.reader` raises; Cancelled.
     """
     key = library_key(model)
     return bench.kept(

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from core.pipeline.reading import reader
+from core.pipeline.models import reader
 from core.signatures.attention import attention, rollout
 from core.signatures.tokens import cut_texts
 from core.types import Scores, silent

@@ -23,7 +23,7 @@ from core.types import Progress, Queries, silent, tell
 
 if TYPE_CHECKING:
     from core.decode.language_model import LanguageModel
-    from core.pipeline.bench import Bench
+    from core.pipeline.workspace import Bench
 
 SHIPPED = "named_nouns.json"  # what was measured on the packaged model
 

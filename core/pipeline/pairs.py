@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from core.metrics.intervals import RESAMPLES, Interval, Values, interval
-from core.pipeline.reading import reader
+from core.pipeline.models import reader
 from core.resources import site_root
 from core.signatures.hidden import Reader, hidden_states
 from core.signatures.pooling import Pooling, pool
@@ -84,7 +84,7 @@ def more_than_tokens(
 ) -> Signed:
     """Distances of the pairs by context and by rows alone; without ``pairs`` the prepared ones.
 
-    Raises what :func:`core.pipeline.reading.reader` and hidden_states raise; Cancelled.
+    Raises what :func:`core.pipeline.models.reader` and hidden_states raise; Cancelled.
     """
     chosen = tuple(prepared_pairs() if pairs is None else pairs)
     texts = [text for pair in chosen for text in (pair.first, pair.second)]

@@ -13,11 +13,11 @@ import pandas as pd
 from core.errors import InvalidSpecification, StoreError
 from core.metrics.intervals import Interval
 from core.metrics.probes import FOLDS, Probed, probe
-from core.pipeline.bench import Bench
 from core.pipeline.keys import store_key
 from core.pipeline.labelled import Labelled, kept_labelled
-from core.pipeline.reading import corpus_identity, identity, reader, some_sentences
+from core.pipeline.models import corpus_identity, identity, reader, some_sentences
 from core.pipeline.senses import PREPARED, prepared_senses
+from core.pipeline.workspace import Bench
 from core.progress import scaled
 from core.signatures.documents import document_states
 from core.signatures.hidden import Reader

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from core.paths.axes import Axis, axis_between
 from core.paths.expression import Term, combine, parse
-from core.pipeline.bench import NEAREST, Bench, Waypoint
+from core.pipeline.workspace import NEAREST, Bench, Waypoint
 from core.spaces.neighbors import nearest
 from core.types import (
     Queries,

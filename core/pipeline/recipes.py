@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from core.errors import Cancelled, MeaningSpaceError
-from core.pipeline.bench import Bench, picture_key
 from core.pipeline.between import kept_between
 from core.pipeline.bridging import trained_bridge
 from core.pipeline.comparison import compare
@@ -32,6 +31,7 @@ from core.pipeline.shapes import ShapeSpec, shape
 from core.pipeline.state_index import build_index
 from core.pipeline.steering import SteerSpec, steer
 from core.pipeline.steering_layers import scan
+from core.pipeline.workspace import Bench, picture_key
 from core.progress import scaled
 from core.projection.base import PcaSpec, spec_from_dict
 from core.projection.umap import warm_up as compile_umap

@@ -19,7 +19,7 @@ from core.students.vocabulary import Vocabulary
 from core.types import Progress, silent
 
 if TYPE_CHECKING:
-    from core.pipeline.bench import Bench
+    from core.pipeline.workspace import Bench
 
 ERRORS = (0.6, 0.5, 0.4, 0.3, 0.25, 0.2, 0.15, 0.1, 0.07, 0.05, 0.03, 0.02, 0.01, 0.005)
 LARGE = 100_000  # items; from there fewer are asked for their neighbours

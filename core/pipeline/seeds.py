@@ -8,15 +8,15 @@ import numpy as np
 from core.errors import MeaningSpaceError
 from core.metrics.similarity import procrustes
 from core.pipeline.student_answers import student_of
+from core.pipeline.student_catalogue import PREFIX
 from core.pipeline.student_teacher import StudentTeacher, generate_all
-from core.pipeline.students import PREFIX
 from core.spaces.geometry import paired_cosines, row_lengths
 from core.students import folder, registry
 from core.students.base import Student
 from core.types import Matrix, Progress, Scores
 
 if TYPE_CHECKING:
-    from core.pipeline.bench import Bench
+    from core.pipeline.workspace import Bench
 
 NOWHERE = 1e-9  # of the mean length
 ALIKE_WHATEVER_THE_SEED = ("transform",)  # families that draw nothing

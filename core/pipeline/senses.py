@@ -10,7 +10,7 @@ import numpy as np
 
 from core.errors import UnknownItem
 from core.metrics.silhouette import Parting, grouping, parting
-from core.pipeline.reading import reader
+from core.pipeline.models import reader
 from core.resources import site_root
 from core.signatures.hidden import hidden_states
 from core.signatures.pooling import Pooling, each_layer

@@ -37,7 +37,7 @@ from core.resources import site_root
 from core.types import Matrix, Progress, silent, tell
 
 if TYPE_CHECKING:
-    from core.pipeline.bench import Bench
+    from core.pipeline.workspace import Bench
 
 CITIES_FILE = site_root() / "assets" / "cities.tsv"
 READ = 48  # texts read side by side

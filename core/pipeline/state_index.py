@@ -33,7 +33,7 @@ from core.integrity import (
     unsealed,
 )
 from core.pipeline.keys import store_key
-from core.pipeline.reading import corpus_identity, identity, reader, some_sentences
+from core.pipeline.models import corpus_identity, identity, reader, some_sentences
 from core.regular import read_bytes
 from core.signatures.documents import document_states
 from core.signatures.hidden import Reader

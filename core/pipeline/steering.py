@@ -35,8 +35,8 @@ from core.metrics.intervals import FEWEST_SEEDS, Interval, bootstrap, seeds_inte
 from core.models.prompt import framed
 from core.paths.axes import axis_between
 from core.pipeline.keys import store_key
+from core.pipeline.models import corpus_identity
 from core.pipeline.questions import axis
-from core.pipeline.reading import corpus_identity
 from core.pipeline.speaking import speaker, speaker_identity
 from core.progress import reach, scaled
 from core.teachers.layered import TOKENS, passages
@@ -44,7 +44,7 @@ from core.teachers.registry import resolve
 from core.types import Progress, Vector, silent
 
 if TYPE_CHECKING:
-    from core.pipeline.bench import Bench
+    from core.pipeline.workspace import Bench
 
 SWEEP = (-0.6, -0.45, -0.3, -0.15, 0.0, 0.15, 0.3, 0.45, 0.6)
 STRONGEST = 2.0

@@ -15,7 +15,7 @@ from core.progress import reach, scaled
 from core.types import Progress, Vector, silent
 
 if TYPE_CHECKING:
-    from core.pipeline.bench import Bench
+    from core.pipeline.workspace import Bench
 
 KIND = "steered-layers"
 

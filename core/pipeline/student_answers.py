@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from core.errors import MeaningSpaceError
-from core.pipeline.bench import Bench
 from core.pipeline.pareto import Pareto, ParetoPoint, point_of, stored_pareto
+from core.pipeline.student_catalogue import PREFIX
 from core.pipeline.student_teacher import StudentTeacher
-from core.pipeline.students import PREFIX
+from core.pipeline.workspace import Bench
 from core.spaces.neighbors import nearest
 from core.spaces.space import Space
 from core.students.base import Student

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.pipeline.bench import picture_key
+from core.pipeline.workspace import picture_key
 from core.projection.base import Spec
 from core.spaces.geometry import unit_rows
 from core.spaces.keywords import class_keywords
@@ -14,7 +14,7 @@ from core.spaces.space import Space
 from core.types import Matrix, Rows
 
 if TYPE_CHECKING:
-    from core.pipeline.bench import Bench
+    from core.pipeline.workspace import Bench
 
 KEYWORDS = 6
 NAMED = 2  # keywords in a region's name

@@ -11,7 +11,7 @@ from core.students import folder
 from core.students.folder import size_bytes
 
 if TYPE_CHECKING:
-    from core.pipeline.bench import Bench
+    from core.pipeline.workspace import Bench
 
 ADDS = "add"  # the method of families that can
 

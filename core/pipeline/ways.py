@@ -13,7 +13,7 @@ from core.paths import curve
 from core.paths.curve import STEPS, Curve
 from core.paths.graph import nearest_items, walk
 from core.paths.off_manifold import NEIGHBOURS, cosines_percentile, norm_percentile, off_data
-from core.pipeline.bench import NEAREST, Bench, Waypoint
+from core.pipeline.workspace import NEAREST, Bench, Waypoint
 from core.projection.base import Spec
 from core.projection.placement import CANDIDATES, place
 from core.spaces.geometry import row_lengths, unit_rows

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import pandas as pd
 
 from core.errors import StoreError
-from core.pipeline.reading import reader
+from core.pipeline.models import reader
 from core.signatures.documents import document_signatures, document_states
 from core.signatures.hidden import Reader
 from core.signatures.pooling import Pooling
@@ -58,7 +58,7 @@ def kept_windowed(
 ) -> Windowed:
     """Texts as they were read and kept before; else, or where that is damaged, read now and kept.
 
-    Raises what :func:`windowed` and :func:`core.pipeline.reading.reader` raise.
+    Raises what :func:`windowed` and :func:`core.pipeline.models.reader` raise.
     """
     kept = store.recall(kind, key, lambda: load_windowed(store.load(kind, key)))
     if kept is not None:

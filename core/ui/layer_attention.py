@@ -5,7 +5,7 @@ import streamlit as st
 from core.errors import MeaningSpaceError
 from core.permalink import LayersView
 from core.pipeline.looks import Looks, looks
-from core.pipeline.reading import identity
+from core.pipeline.models import identity
 from core.signatures.states import States
 from core.ui.prose import plain
 from core.ui.stage import component, tokens

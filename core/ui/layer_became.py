@@ -9,7 +9,7 @@ from core.errors import MeaningSpaceError
 from core.figures.students.pareto import amount
 from core.permalink import LayersView
 from core.pipeline.became import Became, became
-from core.pipeline.reading import identity, reader
+from core.pipeline.models import identity, reader
 from core.pipeline.state_index import (
     FEWEST,
     STATES,

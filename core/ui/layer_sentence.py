@@ -25,7 +25,7 @@ from core.pipeline.layer_pictures import (
     layer_picture,
     second_picture,
 )
-from core.pipeline.reading import identity, reader
+from core.pipeline.models import identity, reader
 from core.projection.base import PcaSpec, Spec, UmapSpec
 from core.signatures.hidden import FULL, hidden_states
 from core.signatures.states import States

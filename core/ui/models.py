@@ -5,9 +5,9 @@ from collections.abc import Callable
 import streamlit as st
 
 from core.errors import MeaningSpaceError
-from core.pipeline.reading import MINILM, identity
+from core.pipeline.models import MINILM, identity
 from core.pipeline.speaking import SMOLLM2, installed
-from core.pipeline.students import PREFIX
+from core.pipeline.student_catalogue import PREFIX
 from core.ui.prose import plain
 from core.ui.state import bench, widget
 

@@ -14,7 +14,7 @@ from core.metrics.rate_distortion import gaussian_limit, principal_variances
 from core.permalink import StudentView
 from core.pipeline.pareto import RIVAL, ParetoPoint
 from core.pipeline.rivals import limit_cosine
-from core.pipeline.students import StudentCard
+from core.pipeline.student_catalogue import StudentCard
 from core.spaces.geometry import paired_cosines
 from core.spaces.space import Space
 from core.types import Queries, Rows, Vector

@@ -9,7 +9,7 @@ from core.figures.layers.states import Curve, curve_legend, layer_curves
 from core.figures.scene import Picture, Scene
 from core.permalink import LayersView, encode
 from core.pipeline import StudentCard
-from core.pipeline.students import PREFIX
+from core.pipeline.student_catalogue import PREFIX
 from core.ui.stage import mount, tokens
 from core.ui.tables import safe_csv
 

@@ -15,7 +15,7 @@ from core.figures.texts import Course, Found, focus_on_texts, texts_figure, text
 from core.permalink import TextsView
 from core.pipeline.dropped import Dropped, near_documents, near_windows, placed
 from core.pipeline.library import Library
-from core.pipeline.reading import identity, reader
+from core.pipeline.models import identity, reader
 from core.pipeline.topics import Topic
 from core.pipeline.windowed import SNIPPET, signature, snippet
 from core.projection.base import PcaSpec, Spec

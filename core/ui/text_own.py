@@ -18,7 +18,7 @@ from core.pipeline.dropped import (
     windows_table,
 )
 from core.pipeline.library import Library
-from core.pipeline.reading import identity
+from core.pipeline.models import identity
 from core.pipeline.topics import Topic
 from core.pipeline.windowed import PER_SECOND, snippet
 from core.spaces.plaintext import read_plain, require_prose

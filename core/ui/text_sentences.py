@@ -12,7 +12,7 @@ from core.figures.scene import Items, Picture, Scene
 from core.figures.texts import Found, focus_on_texts, texts_figure, texts_labels
 from core.permalink import TextsView
 from core.pipeline import Neighbors, neighbors
-from core.pipeline.reading import MINILM
+from core.pipeline.models import MINILM
 from core.pipeline.topics import Topic
 from core.projection.base import PcaSpec, Spec, UmapSpec
 from core.projection.inverse import Ground

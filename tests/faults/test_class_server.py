@@ -15,7 +15,7 @@ from test_server import asked, opened
 from core.errors import JobFailed, MeaningSpaceError, UnreadableFile
 from core.jobs.runner import MOST_EACH, Runner
 from core.pipeline import Bench
-from core.pipeline.reading import identity
+from core.pipeline.models import identity
 from core.reach import close_paths, require_open
 from core.teachers.causal import causal_source
 from core.teachers.registry import resolve

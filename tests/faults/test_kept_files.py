@@ -17,7 +17,7 @@ from core.errors import InvalidStudent, StoreError
 from core.integrity import file_digest
 from core.jobs.job import Status
 from core.jobs.runner import Runner
-from core.pipeline.bench import Bench
+from core.pipeline.workspace import Bench
 from core.projection.base import PcaSpec
 from core.signatures.states import MANIFEST, States
 from core.spaces.space import Provenance, Space

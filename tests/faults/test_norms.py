@@ -18,10 +18,10 @@ from core.paths.axes import axis_between, scatter
 from core.paths.expression import combine, parse
 from core.paths.off_manifold import norm_percentile
 from core.paths.plane import plane_of_path
-from core.pipeline.bench import Bench
 from core.pipeline.comparison import compare
 from core.pipeline.seeds import drift_of
 from core.pipeline.ways import path
+from core.pipeline.workspace import Bench
 from core.spaces.geometry import paired_cosines, row_lengths, unit_rows
 from core.spaces.neighbors import knn_graph, nearest
 from core.spaces.space import Provenance, Space

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from core.cli import main
 from core.errors import InvalidStudent, StoreError, TeacherUnavailable, UnreadableFile
 from core.integrity import file_digest
-from core.pipeline.bench import Bench
 from core.pipeline.doctor import kept_in
+from core.pipeline.workspace import Bench
 from core.regular import read_bytes
 from core.signatures.states import States
 from core.spaces.io import read_vectors, require_readable

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from core.atomic import new_file
 from core.errors import UnknownTeacher, Unsupported
-from core.pipeline.bench import Bench
-from core.pipeline.students import PREFIX
+from core.pipeline.student_catalogue import PREFIX
+from core.pipeline.workspace import Bench
 from core.signatures.hidden import Reader
 from core.store.disk import default_workspace
 from core.store.files import write_arrays

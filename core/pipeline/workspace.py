@@ -8,8 +8,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, TypeVar
 
+from core.pipeline.student_catalogue import PREFIX, Studio
 from core.pipeline.student_teacher import StudentTeacher
-from core.pipeline.students import PREFIX, Studio
 from core.progress import scaled
 from core.projection.base import PcaSpec, Projection, Spec, UmapSpec, spec_from_dict
 from core.projection.faithfulness import Faithfulness, faithfulness
