@@ -14,7 +14,6 @@ from core.decode.soft_prompt import NAMES, Bridge
 from core.errors import StoreError, Unsupported
 from core.pipeline.bridge_lessons import LESSONS, lessons, split
 from core.pipeline.bridge_training import BEGINNING, PARTS_LEARNT, BridgeSpec, train_bridge
-from core.pipeline.keys import store_key
 from core.pipeline.models import corpus_identity
 from core.pipeline.speaking import SMOLLM2, speaker, speaker_identity, speaker_or_missing
 from core.progress import reach, scaled
@@ -22,6 +21,7 @@ from core.regular import read_bytes
 from core.resources import site_root
 from core.spaces.geometry import unit_rows
 from core.store.files import map_arrays, write_arrays
+from core.store.keys import store_key
 from core.students.checkpoint import Keeper
 from core.teachers.encoder import TextEncoder
 from core.teachers.packaged import MODEL, MinilmSentences

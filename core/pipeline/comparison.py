@@ -16,13 +16,13 @@ import numpy as np
 from core.errors import InvalidSpecification
 from core.metrics.fidelity import overlap
 from core.metrics.similarity import padded, procrustes, similarity
-from core.pipeline.keys import store_key
 from core.pipeline.seeds import drift_of, null_drift, twin_of
 from core.pipeline.student_catalogue import PREFIX
 from core.progress import reach, scaled
 from core.spaces.join import Join, join
 from core.spaces.neighbors import NeighborGraph
 from core.spaces.space import Provenance, Space
+from core.store.keys import store_key
 from core.students import folder
 from core.types import Matrix, Progress, Rows, Scores, silent
 

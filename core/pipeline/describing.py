@@ -13,12 +13,12 @@ from core.decode.nearest import decode
 from core.errors import InvalidVectors
 from core.paths.off_manifold import knn_percentile, norm_percentile, off_data
 from core.pipeline.bridging import bridge, crosses, encoder, has_bridge
-from core.pipeline.keys import store_key
 from core.pipeline.speaking import SMOLLM2, speaker, speaker_identity
 from core.pipeline.workspace import NEAREST, Bench
 from core.progress import scaled
 from core.spaces.geometry import unit_rows
 from core.spaces.space import Space
+from core.store.keys import store_key
 from core.types import Progress, Queries, Vector, silent
 
 ONLY_SENTENCES = (

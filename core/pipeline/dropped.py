@@ -12,7 +12,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from core.integrity import digest_of
-from core.pipeline.keys import store_key
 from core.pipeline.library import DOCUMENT, Library
 from core.pipeline.models import identity
 from core.pipeline.windowed import (
@@ -25,6 +24,7 @@ from core.projection.placement import place
 from core.spaces.neighbors import nearest
 from core.spaces.plaintext import require_prose
 from core.spaces.texts import SEPARATOR, as_bytes
+from core.store.keys import store_key
 from core.types import (
     Coords,
     Progress,

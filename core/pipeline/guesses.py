@@ -18,10 +18,10 @@ import numpy.typing as npt
 
 from core.errors import InvalidSpecification
 from core.metrics.intervals import Interval, seeds_interval
-from core.pipeline.keys import store_key
 from core.pipeline.laws import LOCAL, QUANTITIES, SAME_BY_MAKING, Laws
 from core.pipeline.verdicts import SIGNIFICANT
 from core.pipeline.wanderings import KINDS, TEXTS
+from core.store.keys import store_key
 
 if TYPE_CHECKING:
     from core.pipeline.workspace import Bench

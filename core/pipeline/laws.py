@@ -25,7 +25,6 @@ from core.metrics.trajectory_statistics import (
     turning_angles,
 )
 from core.paths.off_manifold import knn_percentile
-from core.pipeline.keys import store_key
 from core.pipeline.models import corpus_identity
 from core.pipeline.passages import windows
 from core.pipeline.speaking import speaker, speaker_identity
@@ -33,6 +32,7 @@ from core.pipeline.wanderings import KINDS, TEXTS, Followed, follow, made_up, te
 from core.progress import reach, scaled
 from core.projection.pca import principal_plane
 from core.spaces.geometry import unit_rows
+from core.store.keys import store_key
 from core.types import Coords, Matrix, Progress, silent
 
 if TYPE_CHECKING:

@@ -10,7 +10,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from core.errors import InvalidSpecification
-from core.pipeline.keys import store_key
 from core.pipeline.layer_grid import SENTENCES, Grid, layer_likeness
 from core.pipeline.models import corpus_identity, identity, reader, some_sentences
 from core.progress import reach, scaled
@@ -27,6 +26,7 @@ from core.signatures.isotropy import (
 from core.signatures.pooling import Pooling, each_layer
 from core.signatures.states import States
 from core.spaces.geometry import paired_cosines
+from core.store.keys import store_key
 from core.types import Matrix, Progress, silent
 
 if TYPE_CHECKING:

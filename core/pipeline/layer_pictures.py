@@ -17,7 +17,6 @@ import pandas as pd
 from core.errors import InvalidSpecification
 from core.metrics.similarity import Alignment, procrustes
 from core.models.word_marks import WORD, readings
-from core.pipeline.keys import store_key
 from core.pipeline.models import corpus_identity, identity, reader, some_sentences
 from core.progress import scaled
 from core.projection.base import PcaSpec, Spec
@@ -27,6 +26,7 @@ from core.signatures.hidden import hidden_states
 from core.spaces.geometry import paired_cosines, unit_rows
 from core.spaces.space import Provenance, Space
 from core.spaces.subwords import GOES_ON, is_piece
+from core.store.keys import store_key
 from core.types import Coords, Matrix, Progress, silent
 
 if TYPE_CHECKING:

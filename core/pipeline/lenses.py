@@ -14,11 +14,11 @@ from core.decode.language_model import LanguageModel
 from core.decode.lens import FittedLens, Judged, LensGrid, fit_lens, judge, lens_grid, summed
 from core.errors import InvalidSpecification
 from core.metrics.intervals import interval
-from core.pipeline.keys import store_key
 from core.pipeline.models import corpus_identity
 from core.pipeline.passages import windows
 from core.pipeline.speaking import speaker, speaker_identity
 from core.progress import scaled
+from core.store.keys import store_key
 from core.types import Progress, silent
 
 if TYPE_CHECKING:

@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 
 from core.integrity import digest_of
-from core.pipeline.keys import store_key
 from core.pipeline.models import corpus_identity, identity, reader
 from core.pipeline.topics import Topic, topics
 from core.pipeline.windowed import (
@@ -26,6 +25,7 @@ from core.progress import reach, scaled
 from core.projection.base import PcaSpec, Spec
 from core.spaces.space import Provenance, Space
 from core.spaces.texts import as_bytes
+from core.store.keys import store_key
 from core.teachers.texts import Document, corpus_documents
 from core.types import Progress, Rows, silent
 

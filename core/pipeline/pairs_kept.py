@@ -6,10 +6,10 @@ import numpy as np
 
 from core.errors import StoreError
 from core.metrics.intervals import Interval
-from core.pipeline.keys import store_key
 from core.pipeline.models import identity
 from core.pipeline.pairs import PREPARED, Signed, Told, more_than_tokens, prepared_pairs
 from core.store.disk import Artefact
+from core.store.keys import store_key
 from core.types import Progress, silent
 
 if TYPE_CHECKING:

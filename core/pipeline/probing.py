@@ -13,7 +13,6 @@ import pandas as pd
 from core.errors import InvalidSpecification, StoreError
 from core.metrics.intervals import Interval
 from core.metrics.probes import FOLDS, Probed, probe
-from core.pipeline.keys import store_key
 from core.pipeline.labelled import Labelled, kept_labelled
 from core.pipeline.models import corpus_identity, identity, reader, some_sentences
 from core.pipeline.senses import PREPARED, prepared_senses
@@ -26,6 +25,7 @@ from core.signatures.states import States
 from core.spaces.geometry import Floats
 from core.spaces.lexicon import category_of
 from core.spaces.words import folded
+from core.store.keys import store_key
 from core.teachers.texts import Sentence
 from core.types import Matrix, Progress, Scores, silent
 

@@ -32,7 +32,6 @@ from core.integrity import (
     sealed,
     unsealed,
 )
-from core.pipeline.keys import store_key
 from core.pipeline.models import corpus_identity, identity, reader, some_sentences
 from core.regular import read_bytes
 from core.signatures.documents import document_states
@@ -40,6 +39,7 @@ from core.signatures.hidden import Reader
 from core.signatures.tokens import cut_texts
 from core.spaces.neighbors import top_k
 from core.store.files import map_arrays, read_table, write_arrays
+from core.store.keys import store_key
 from core.teachers.texts import Sentence
 from core.types import Matrix, Progress, Queries, Rows, Scores, Vector, silent, tell
 
