@@ -30,13 +30,13 @@ from core.signatures.states import States
 from core.spaces.space import Space
 from core.store.disk import default_workspace
 from core.students import contextual_lessons as lessons
-from core.students import folder, nudged
+from core.students import nudged, storage
 from core.students.base import Origin
 from core.students.checkpoint import Keeper
 from core.students.contextual import ContextualSpec, ContextualStudent, called, fast_tokenizer
-from core.students.folder import parts, size_bytes
 from core.students.lessons import School, open_school
 from core.students.quantised import Sensitivity, linear_layers
+from core.students.storage import parts, size_bytes
 from core.students.teacher_states import TeacherStates, read_states
 from core.students.training_texts import held_out
 from core.students.vocabulary import Vocabulary
@@ -169,7 +169,7 @@ def student(room: Room, spec: ContextualSpec, name: str) -> dict[str, Any]:
         felt = room.felt if spec.shape == "thin" else None
         kept, notes = lessons.learn(school, spec, show, keeper, felt)
     made = ContextualStudent(spec, Origin.of(room.space), kept, notes)
-    folder.save(made, room.cache / f"student-{name}")
+    storage.save(made, room.cache / f"student-{name}")
     losses = [it["loss"] for it in keeper.history()]
     keeper.clear()
     return {

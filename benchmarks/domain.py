@@ -20,8 +20,8 @@ from core.pipeline.workspace import Bench
 from core.spaces.lexicon import category_of
 from core.spaces.space import Space
 from core.store.disk import default_workspace
-from core.students.folder import size_bytes
 from core.students.registry import fit
+from core.students.storage import size_bytes
 from core.students.transform import TransformSpec
 
 CATEGORIES = ("noun.animal", "noun.plant", "noun.body")

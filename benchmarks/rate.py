@@ -24,11 +24,11 @@ from core.spaces.space import Space
 from core.store.disk import default_workspace
 from core.students import transform, vae
 from core.students.coding import BLOCK, CodedMatrix
-from core.students.folder import parts, size_bytes
 from core.students.linear import LinearStudent, Principal
 from core.students.mixture import Mixture
 from core.students.registry import fit
 from core.students.relatives import Relatives
+from core.students.storage import parts, size_bytes
 from core.students.vocabulary import Vocabulary
 from core.types import Coords, Rows
 

@@ -21,9 +21,9 @@ from core.pipeline.workspace import Bench
 from core.spaces.lemmas import split, whole_words
 from core.spaces.space import Space
 from core.store.disk import default_workspace
-from core.students.folder import size_bytes
 from core.students.registry import fit
 from core.students.speller import SpellerSpec, SpellerStudent
+from core.students.storage import size_bytes
 from core.teachers.loading import load_model
 from core.teachers.packaged import minilm_folder
 from core.teachers.texts import corpus_sentences

@@ -13,7 +13,7 @@ from toy_students import ToySpec, registered
 from core.jobs.job import Job, Status
 from core.jobs.runner import Runner
 from core.pipeline import Bench, distill
-from core.students import folder
+from core.students import storage
 
 TIMEOUT = 60.0
 SLOW = {"steps": 60, "pause_between": 0.02}
@@ -48,7 +48,7 @@ def bench(workspace: Path) -> Bench:
 def undisturbed(tmp_path_factory: pytest.TempPathFactory, words_reference: str) -> str:
     """The digest of the student that an uninterrupted training gives."""
     made = distill(Bench(tmp_path_factory.mktemp("whole")), words_reference, ToySpec(**SLOW), "t")
-    return folder.digest(made.folder)
+    return storage.digest(made.folder)
 
 
 def order(teacher: str, key: str, **values: Any) -> dict[str, Any]:
@@ -81,7 +81,7 @@ def test_paused_and_resumed_it_is_the_same_student(
     assert job.status is Status.DONE, job.error
     assert job.result["key"] == "paused"
     assert job.paced_from is not None
-    assert folder.digest(bench.studio.where("paused")) == undisturbed
+    assert storage.digest(bench.studio.where("paused")) == undisturbed
     assert bench.studio.trainings() == []
     assert "relative_error" in bench.studio.card("paused").report
 
@@ -102,7 +102,7 @@ def test_a_killed_worker_is_noticed_and_its_training_goes_on(
     assert "a training goes on from its last checkpoint" in job.error
     assert [it.key for it in bench.studio.trainings()] == ["killed"]
     assert runner.wait(runner.submit("distill", wanted), TIMEOUT).status is Status.DONE
-    assert folder.digest(bench.studio.where("killed")) == undisturbed
+    assert storage.digest(bench.studio.where("killed")) == undisturbed
 
 
 def test_live_state_can_be_read_while_it_runs(

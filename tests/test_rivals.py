@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from core.errors import Cancelled
 from core.metrics.fidelity import fidelity
 from core.spaces.space import Provenance, Space
-from core.students import classical as module
-from core.students.classical import rivals
+from core.students import baselines as module
+from core.students.baselines import rivals
 from core.students.scalar import GAUSSIAN, allotted, lloyd_max_coder
 
 

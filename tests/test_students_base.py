@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from toy_students import FAMILIES, FlatSpec, ToySpec, registered
 
 from core.errors import Cancelled, InvalidSpecification, InvalidStudent, StoreError, TrainingFailed
-from core.students import folder, registry
+from core.students import registry, storage
 from core.students import training as training_room
 from core.students.checkpoint import CHECKPOINT, HISTORY, Keeper
-from core.students.folder import parts, size_bytes
+from core.students.storage import parts, size_bytes
 from core.students.training import Schedule
 
 
@@ -67,7 +67,7 @@ class TestSpecification:
 
 class TestFolder:
     def test_a_student_comes_back_as_it_was(self, flat, tiny_space, tmp_path):
-        folder.save(flat, tmp_path / "s")
+        storage.save(flat, tmp_path / "s")
         back = registry.load(tmp_path / "s")
         np.testing.assert_array_equal(
             back.generate(tiny_space.texts), flat.generate(tiny_space.texts)
@@ -77,39 +77,39 @@ class TestFolder:
         assert held == size_bytes(back) == size_bytes(flat) == sum(parts(flat).values())
 
     def test_saving_twice_replaces_it(self, flat, tmp_path):
-        folder.save(flat, tmp_path / "s")
-        before = folder.digest(tmp_path / "s")
-        folder.save(flat, tmp_path / "s")
-        assert folder.digest(tmp_path / "s") == before
+        storage.save(flat, tmp_path / "s")
+        before = storage.digest(tmp_path / "s")
+        storage.save(flat, tmp_path / "s")
+        assert storage.digest(tmp_path / "s") == before
         assert [it.name for it in tmp_path.iterdir()] == ["s"]
 
     def test_a_foreign_folder_is_not_overwritten(self, flat, tmp_path):
         (tmp_path / "mine").mkdir()
         (tmp_path / "mine" / "thesis.txt").write_text("years of work")
         with pytest.raises(StoreError, match="with other things in it"):
-            folder.save(flat, tmp_path / "mine")
+            storage.save(flat, tmp_path / "mine")
         assert (tmp_path / "mine" / "thesis.txt").read_text() == "years of work"
         (tmp_path / "file").write_text("mine too")
         with pytest.raises(StoreError, match="with other things in it"):
-            folder.save(flat, tmp_path / "file")
+            storage.save(flat, tmp_path / "file")
 
     @pytest.mark.parametrize("call", ["write_bytes", "mkdir"])
     def test_a_full_disk_leaves_nothing_half_written(self, flat, tmp_path, monkeypatch, call):
-        folder.save(flat, tmp_path / "old")
-        before = folder.digest(tmp_path / "old")
+        storage.save(flat, tmp_path / "old")
+        before = storage.digest(tmp_path / "old")
         with monkeypatch.context() as patch:
             patch.setattr(Path, call, full)
             for name in ("old", "new"):
                 with pytest.raises(StoreError, match="No space left on device"):
-                    folder.save(flat, tmp_path / name)
-        assert folder.digest(tmp_path / "old") == before
+                    storage.save(flat, tmp_path / name)
+        assert storage.digest(tmp_path / "old") == before
         assert {it.name for it in tmp_path.iterdir()} == {"old"}
 
     def test_the_old_one_comes_back_when_the_new_one_cannot_take_its_place(
         self, flat, tmp_path, monkeypatch
     ):
-        folder.save(flat, tmp_path / "s")
-        before = folder.digest(tmp_path / "s")
+        storage.save(flat, tmp_path / "s")
+        before = storage.digest(tmp_path / "s")
         rename = Path.rename
 
         def failing(self: Path, target: Path) -> Path:
@@ -120,31 +120,31 @@ class TestFolder:
         with monkeypatch.context() as patch:
             patch.setattr(Path, "rename", failing)
             with pytest.raises(StoreError, match="No space left on device"):
-                folder.save(flat, tmp_path / "s")
-        assert folder.digest(tmp_path / "s") == before
+                storage.save(flat, tmp_path / "s")
+        assert storage.digest(tmp_path / "s") == before
         assert {it.name for it in tmp_path.iterdir()} == {"s"}
 
     def test_a_newer_version_says_to_update(self, flat, tmp_path):
-        folder.save(flat, tmp_path / "s")
-        file = tmp_path / "s" / folder.DESCRIPTION
+        storage.save(flat, tmp_path / "s")
+        file = tmp_path / "s" / storage.DESCRIPTION
         said = json.loads(file.read_text())
         file.write_text(json.dumps({**said, "format": 99}))
         with pytest.raises(InvalidStudent, match=r"format 99.*newer version, so update"):
             registry.load(tmp_path / "s")
 
     def test_changed_arrays_are_noticed(self, flat, tmp_path):
-        folder.save(flat, tmp_path / "s")
-        file = tmp_path / "s" / folder.ARRAYS
+        storage.save(flat, tmp_path / "s")
+        file = tmp_path / "s" / storage.ARRAYS
         content = bytearray(file.read_bytes())
         content[-1] ^= 1
         file.write_bytes(content)
         with pytest.raises(InvalidStudent, match="another digest"):
             registry.load(tmp_path / "s")
 
-    @pytest.mark.parametrize("name", [folder.DESCRIPTION, folder.ARRAYS])
+    @pytest.mark.parametrize("name", [storage.DESCRIPTION, storage.ARRAYS])
     @pytest.mark.parametrize("kept", [0.0, 0.5, None])
     def test_cut_and_missing_files(self, flat, tmp_path, name, kept):
-        folder.save(flat, tmp_path / "s")
+        storage.save(flat, tmp_path / "s")
         file = tmp_path / "s" / name
         if kept is None:
             file.unlink()
@@ -167,8 +167,8 @@ class TestFolder:
         ],
     )
     def test_a_description_of_something_else(self, flat, tmp_path, change):
-        folder.save(flat, tmp_path / "s")
-        file = tmp_path / "s" / folder.DESCRIPTION
+        storage.save(flat, tmp_path / "s")
+        file = tmp_path / "s" / storage.DESCRIPTION
         file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
         with pytest.raises(InvalidStudent, match="found"):
             registry.load(tmp_path / "s")

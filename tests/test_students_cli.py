@@ -17,7 +17,7 @@ from toy_students import FlatStudent, ToySpec, registered
 
 from core.cli import EXIT_INTERRUPTED, main
 from core.pipeline import Bench, distill
-from core.students import folder, registry
+from core.students import registry, storage
 
 HERE = Path(__file__).resolve().parent
 STABLE = {
@@ -148,7 +148,7 @@ class TestDistill:
         assert studio.trainings() == []
         spec = ToySpec(pause_between=0.05, steps=40)
         whole = distill(Bench(tmp_path / "x"), words_reference, spec, "whole")
-        assert folder.digest(tmp_path / "s") == folder.digest(whole.folder)
+        assert storage.digest(tmp_path / "s") == storage.digest(whole.folder)
 
 
 class TestEvaluate:

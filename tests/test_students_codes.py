@@ -15,8 +15,8 @@ from core.students.base import Origin
 from core.students.checkpoint import Keeper
 from core.students.codebooks import Decoder, pack, plan, unpack, water_filling
 from core.students.codes import FAMILY, CodesSpec, CodesStudent
-from core.students.folder import parts, save, size_bytes
 from core.students.registry import fit, load
+from core.students.storage import parts, save, size_bytes
 
 
 def correlated(n: int, d: int, seed: int = 0) -> Space:

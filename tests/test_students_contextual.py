@@ -11,14 +11,14 @@ from test_students_encoder import ODD, WORDS, save_teacher, texts
 from core.errors import Cancelled, InvalidSpecification, InvalidStudent, Unsupported
 from core.spaces.space import Provenance, Space
 from core.students import contextual_lessons as lessons
-from core.students import folder, nudged, registry
+from core.students import nudged, registry, storage
 from core.students.checkpoint import Keeper
 from core.students.contextual import ContextualSpec
-from core.students.folder import parts, size_bytes
 from core.students.layered import AFFINE, SAME, LayeredShape, reshaped, starts_of
 from core.students.lessons import open_school
 from core.students.quantised import linear_layers
 from core.students.registry import family, fit
+from core.students.storage import parts, size_bytes
 from core.students.teacher_states import read_states
 from core.types import silent
 
@@ -162,7 +162,7 @@ def test_held_out_states_are_near_and_the_budget_is_kept(student, space, teacher
 
 
 def test_saved_and_read_it_has_the_same_states(student, tmp_path):
-    folder.save(student, tmp_path / "student")
+    storage.save(student, tmp_path / "student")
     again = registry.load(tmp_path / "student")
     asked = student.pieces.encode(ODD)
     np.testing.assert_array_equal(flat(again.module, asked), flat(student.module, asked))
@@ -410,12 +410,12 @@ def test_a_student_is_read_by_its_reference(student, tmp_path, monkeypatch):
     from core.pipeline.models import identity, reader
 
     monkeypatch.setenv("MEANING_SPACE_WORKSPACE", str(tmp_path))
-    folder.save(student, tmp_path / "students" / "mine")
+    storage.save(student, tmp_path / "students" / "mine")
     by_key, by_path = (reader(f"student:{it}") for it in ("mine", tmp_path / "students" / "mine"))
     assert reader("student:mine") is by_key
     assert by_key.name == "student:mine"
     assert len(by_path.trial) == LAYERS + 1
-    assert identity("student:mine").endswith(folder.digest(tmp_path / "students" / "mine"))
+    assert identity("student:mine").endswith(storage.digest(tmp_path / "students" / "mine"))
     with pytest.raises(Unsupported, match="expected a contextual one"):
         reader("student:shipped-encoder-minilm-words")
 

@@ -11,12 +11,12 @@ from hypothesis.extra import numpy as hnp
 
 from core.errors import Cancelled, InvalidSpecification, InvalidStudent
 from core.spaces.space import Provenance, Space
-from core.students import folder, registry
+from core.students import registry, storage
 from core.students.checkpoint import Keeper
 from core.students.encoder import EncoderSpec
-from core.students.folder import parts, size_bytes
 from core.students.quantised import batches_of_one_length, code_layer, plan_layer
 from core.students.registry import family, fit
+from core.students.storage import parts, size_bytes
 from core.students.streams import bits, pack, unpack
 from core.students.training_texts import free_pieces, held_out, made_texts, trained_on
 from core.students.wordpiece import read_pieces
@@ -147,11 +147,11 @@ def test_with_room_the_layers_come_near_to_exact(space, teacher):
 
 @pytest.mark.parametrize("shape", ["layers", "bag"])
 def test_saved_and_read_it_gives_the_same(shape, students, tmp_path):
-    folder.save(students[shape], tmp_path / "student")
+    storage.save(students[shape], tmp_path / "student")
     again = registry.load(tmp_path / "student")
     np.testing.assert_array_equal(again.generate(ODD[:4]), students[shape].generate(ODD[:4]))
     assert sum(it.stat().st_size for it in (tmp_path / "student").iterdir()) == size_bytes(again)
-    assert folder.digest(tmp_path / "student")
+    assert storage.digest(tmp_path / "student")
 
 
 @pytest.mark.parametrize("shape", ["layers", "bag"])

@@ -10,10 +10,10 @@ import pytest
 from core.errors import InvalidSpecification
 from core.spaces.lemmas import split
 from core.spaces.space import Provenance, Space
-from core.students import folder, registry
-from core.students.folder import size_bytes
+from core.students import registry, storage
 from core.students.hybrid import HybridSpec, HybridStudent
 from core.students.registry import fit
+from core.students.storage import size_bytes
 
 SPEC = HybridSpec(bytes_per_item=80.0, spelling=0.3, quick=True)
 
@@ -50,7 +50,7 @@ def test_it_stays_within_its_budget_and_reads_back_bit_for_bit(
     assert size_bytes(student) <= SPEC.bytes_per_item * len(small_space)
     grown = student.add(*news(5, small_space.dim))
     for index, it in enumerate((student, grown)):
-        folder.save(it, tmp_path / str(index))
+        storage.save(it, tmp_path / str(index))
         again = registry.load(tmp_path / str(index))
         texts = [*small_space.texts, "newword3", "unseen", "", "😀"]
         assert (again.generate(texts) == it.generate(texts)).all()

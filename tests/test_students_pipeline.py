@@ -45,9 +45,9 @@ from core.pipeline.student_answers import answer_of, measured_pareto, student_of
 from core.projection.base import PcaSpec
 from core.spaces.geometry import paired_cosines
 from core.spaces.space import Provenance, Space
-from core.students import folder
+from core.students import storage
+from core.students.baselines import Rival
 from core.students.checkpoint import CHECKPOINT
-from core.students.classical import Rival
 
 STABLE = {
     *("bytes_total", "bytes_per_item", "parameters", "relative_error", "cosine"),
@@ -107,7 +107,7 @@ class TestStudio:
 
     def test_a_damaged_one_is_left_out_and_said_when_asked_for(self, bench, words_reference):
         distill(bench, words_reference, FlatSpec(), "f")
-        (bench.studio.made / "f" / folder.DESCRIPTION).write_text("{}")
+        (bench.studio.made / "f" / storage.DESCRIPTION).write_text("{}")
         assert "f" not in [card.key for card in bench.studio.students()]
         with pytest.raises(InvalidStudent, match="damaged"):
             bench.studio.card("f")
@@ -247,7 +247,7 @@ class TestMaking:
         (training,) = bench.studio.trainings()
         again = {**training.arguments, "spec": pipeline.specification("toy", training.spec)}
         made = distill(bench, **again)
-        assert folder.digest(made.folder) == folder.digest(whole.folder)
+        assert storage.digest(made.folder) == storage.digest(whole.folder)
         assert bench.studio.trainings() == []
 
     def test_stopped_before_its_first_step(self, bench, words_reference):
@@ -282,7 +282,7 @@ class TestMaking:
         )
         assert any("found the checkpoint cut short" in message for message in said)
         assert any("found the checkpoint cut short" in note for note in made.notes)
-        assert folder.digest(made.folder) == folder.digest(whole.folder)
+        assert storage.digest(made.folder) == storage.digest(whole.folder)
 
     def test_what_cannot_begin_leaves_nothing(self, bench, words_reference, monkeypatch):
         def fail(*_: Any, **__: Any) -> Any:

@@ -13,14 +13,14 @@ from small_words import small_words
 from core.errors import Cancelled, InvalidSpecification, TrainingFailed
 from core.spaces.lemmas import split
 from core.spaces.space import Provenance, Space
-from core.students import folder, registry
+from core.students import registry, storage
 from core.students.checkpoint import Keeper
 from core.students.conjugate import Course, ridge
-from core.students.folder import parts, size_bytes
 from core.students.ngrams import LONGEST, Grams, gram_hashes
 from core.students.registry import fit
 from core.students.speller import SpellerSpec, SpellerStudent
 from core.students.spelling import Spelling, features_of
+from core.students.storage import parts, size_bytes
 from core.types import silent
 
 TEXTS = st.lists(st.text(max_size=12), max_size=12)
@@ -108,7 +108,7 @@ def test_it_stays_within_its_budget_and_reads_back_bit_for_bit(
 ) -> None:
     assert size_bytes(student) <= SPEC.bytes_per_item * len(small_space)
     assert size_bytes(student) == sum(parts(student).values())
-    folder.save(student, tmp_path / "s")
+    storage.save(student, tmp_path / "s")
     again = registry.load(tmp_path / "s")
     texts = [*small_space.texts, "unseen", "", "😀😀"]
     assert (again.generate(texts) == student.generate(texts)).all()

@@ -11,11 +11,11 @@ from core.errors import Cancelled, InvalidSpecification, InvalidStudent, Unknown
 from core.spaces.space import Provenance, Space
 from core.students.base import StudentSpec
 from core.students.coding import CodedMatrix
-from core.students.folder import parts, save, size_bytes
 from core.students.kernels import POLYNOMIALS, sources, trellis
 from core.students.linear import Principal
 from core.students.registry import fit, load
 from core.students.relatives import Relatives
+from core.students.storage import parts, save, size_bytes
 from core.students.tables import as_levels, cumulated
 from core.students.transform import TransformSpec, TransformStudent
 from core.students.vocabulary import Vocabulary

@@ -5,9 +5,9 @@ import pytest
 
 from core.errors import Cancelled, InvalidSpecification
 from core.spaces.space import Provenance, Space
-from core.students.folder import parts, save, size_bytes
 from core.students.mixture import Mixture
 from core.students.registry import family, fit, load
+from core.students.storage import parts, save, size_bytes
 from core.students.transform import TransformSpec
 from core.students.vae import VaeSpec
 

@@ -18,8 +18,8 @@ from core.projection.base import PcaSpec
 from core.resources import site_root
 from core.spaces.space import Provenance, Space
 from core.store.manifest import NAME
-from core.students import folder as student_folder
 from core.students import registry
+from core.students import storage as student_folder
 from core.students.checkpoint import Keeper
 from core.students.training import Schedule, train
 from core.types import silent

@@ -23,7 +23,7 @@ from core.spaces.join import Join, join
 from core.spaces.neighbors import NeighborGraph
 from core.spaces.space import Provenance, Space
 from core.store.keys import store_key
-from core.students import folder
+from core.students import storage
 from core.types import Matrix, Progress, Rows, Scores, silent
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def reference_to(typed: str) -> str:
     'glove:1000'
     """
     try:
-        if (Path(typed).expanduser() / folder.DESCRIPTION).is_file():
+        if (Path(typed).expanduser() / storage.DESCRIPTION).is_file():
             return PREFIX + typed
     except (OSError, RuntimeError, ValueError):
         pass

@@ -17,7 +17,7 @@ from core.integrity import sealed
 from core.pipeline.student_catalogue import KEY, SHIPPED, TRAINING
 from core.progress import scaled
 from core.regular import at_once
-from core.students import folder, registry
+from core.students import registry, storage
 from core.students.base import Student, StudentSpec
 from core.students.checkpoint import Keeper
 from core.teachers.base import WithModel, shown
@@ -121,7 +121,7 @@ def distill(
         try:
             student, seconds = _fitted(bench, teacher, spec, progress, keeper)
             target = bench.studio.made / key if out is None else out
-            folder.save(student, target)
+            storage.save(student, target)
         except Cancelled:
             raise
         except MeaningSpaceError as fault:

@@ -21,7 +21,7 @@ from core.pipeline.state_index import MANIFEST
 from core.regular import read_bytes
 from core.store.disk import Store
 from core.store.manifest import Manifest
-from core.students import folder as student_folder
+from core.students import storage as student_folder
 from core.students.checkpoint import Keeper
 from core.teachers import device, packaged, smollm2, static
 from core.teachers.packages import package_folder, package_version

@@ -29,8 +29,8 @@ from core.spaces.geometry import unit_rows
 from core.spaces.lemmas import split
 from core.spaces.space import Space
 from core.students.base import Student
-from core.students.folder import parts, size_bytes
 from core.students.registry import family
+from core.students.storage import parts, size_bytes
 from core.students.training_texts import held_out as untaught
 from core.teachers.base import Teacher
 from core.types import Matrix, Progress, Queries, Rows, silent

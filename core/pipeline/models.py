@@ -14,8 +14,8 @@ from core.pipeline.workspace import Bench
 from core.signatures.hidden import Reader
 from core.store.disk import default_workspace
 from core.store.files import write_arrays
-from core.students import folder as student_folder
 from core.students import registry
+from core.students import storage as student_folder
 from core.students.contextual import ContextualStudent
 from core.teachers.causal import load_causal
 from core.teachers.device import device

@@ -14,7 +14,7 @@ from core.pipeline.pareto import LIMIT, RIVAL, Pareto, ParetoPoint, stored_paret
 from core.pipeline.student_answers import student_points
 from core.progress import scaled
 from core.spaces.space import Space
-from core.students.classical import Rival, rivals
+from core.students.baselines import Rival, rivals
 from core.students.vocabulary import Vocabulary
 from core.types import Progress, silent
 

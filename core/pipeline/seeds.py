@@ -11,7 +11,7 @@ from core.pipeline.student_answers import student_of
 from core.pipeline.student_catalogue import PREFIX
 from core.pipeline.student_teacher import StudentTeacher, generate_all
 from core.spaces.geometry import paired_cosines, row_lengths
-from core.students import folder, registry
+from core.students import registry, storage
 from core.students.base import Student
 from core.types import Matrix, Progress, Scores
 
@@ -39,10 +39,10 @@ def twin_of(bench: "Bench", reference: str) -> tuple[str, str, str] | None:
         return None
     spec, origin = teacher.student.spec, teacher.student.origin
     for card in bench.studio.students(origin.teacher):
-        said = folder.describe(card.folder)
+        said = storage.describe(card.folder)
         same = replace(spec, seed=said["spec"].get("seed", 0)).to_dict() == said["spec"]
         if same and said["spec"]["seed"] != spec.seed and said["origin"]["digest"] == origin.digest:
-            return reference, PREFIX + card.key, folder.digest(card.folder)
+            return reference, PREFIX + card.key, storage.digest(card.folder)
     return reference, "", ""
 
 

@@ -1,6 +1,6 @@
 """The studio: the students of a workspace and those that came with the program, and trainings.
 
-<workspace>/students/KEY/      a finished student, see core/students/folder.py
+<workspace>/students/KEY/      a finished student, see core/students/storage.py
            trainings/KEY/      one that runs, is paused or broke off: training.json beside
                                what core/students/checkpoint.py keeps
 assets/students/NAME/          shipped, under the key "shipped-NAME"
@@ -30,7 +30,7 @@ from core.reach import require_open
 from core.regular import read_bytes
 from core.resources import site_root
 from core.store.disk import Store
-from core.students import folder
+from core.students import storage
 from core.students.checkpoint import Keeper
 from core.teachers.base import shown
 from core.types import Matrix, Rows
@@ -104,8 +104,8 @@ class Studio:
     def card(self, key: str) -> StudentCard:
         """One student by key or path. Raises UnknownTeacher, InvalidStudent."""
         where = self.where(key)
-        said = folder.describe(where)
-        total = sum((where / name).stat().st_size for name in (folder.DESCRIPTION, folder.ARRAYS))
+        said = storage.describe(where)
+        total = sum((where / name).stat().st_size for name in (storage.DESCRIPTION, storage.ARRAYS))
         try:
             family, spec, origin = said["family"], said["spec"], said["origin"]
             return StudentCard(
@@ -121,7 +121,7 @@ class Studio:
             )
         except (KeyError, TypeError, ValueError) as fault:
             raise InvalidStudent(
-                f"found {where / folder.DESCRIPTION} without its {fault}; expected the whole "
+                f"found {where / storage.DESCRIPTION} without its {fault}; expected the whole "
                 "description of a student: copy it again, or train it again"
             ) from None
 
@@ -130,12 +130,12 @@ class Studio:
         if KEY.fullmatch(key):
             named = self.shipped / key.removeprefix(SHIPPED)
             place = named if key.startswith(SHIPPED) else self.made / key
-            if (place / folder.DESCRIPTION).is_file():
+            if (place / storage.DESCRIPTION).is_file():
                 return place
         require_open(key)
         try:
             path = Path(key).expanduser()
-            if key and (path / folder.DESCRIPTION).is_file():
+            if key and (path / storage.DESCRIPTION).is_file():
                 return path.absolute()
         except (OSError, RuntimeError, ValueError):  # too long, nobody's home, a zero byte
             pass
@@ -191,7 +191,7 @@ class Studio:
     def _report(self, key: str, where: Path) -> dict[str, Any]:
         if key.startswith(SHIPPED):
             return dict(_shipped_reports(self.shipped / REPORTS).get(key.removeprefix(SHIPPED), {}))
-        digest, store = folder.digest(where), self._store
+        digest, store = storage.digest(where), self._store
 
         def read() -> dict[str, Any]:
             return dict(store.load("evaluation", digest).payload["report"])

@@ -11,7 +11,7 @@ from core.errors import MeaningSpaceError, TeacherUnavailable, UnknownItem, Unsu
 from core.spaces.lexicon import word_table
 from core.spaces.space import Provenance, Space
 from core.spaces.words import normal
-from core.students import folder, registry
+from core.students import registry, storage
 from core.students.base import Student
 from core.teachers.base import Teacher, TeacherInfo, shown
 from core.teachers.lookup import represent_in_table
@@ -38,7 +38,7 @@ class StudentTeacher:
         self.where = where
         self._teacher_of = teacher_of
         self._space_of = space_of
-        self.digest = folder.digest(where)
+        self.digest = storage.digest(where)
 
     @cached_property
     def student(self) -> Student:

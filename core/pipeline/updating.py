@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from core.errors import InvalidVectors, Unsupported
 from core.pipeline.student_answers import student_of
 from core.spaces.io import read_vectors
-from core.students import folder
-from core.students.folder import size_bytes
+from core.students import storage
+from core.students.storage import size_bytes
 
 if TYPE_CHECKING:
     from core.pipeline.workspace import Bench
@@ -44,7 +44,7 @@ def update(bench: "Bench", key: str, file: Path, out: Path) -> dict[str, Any]:
     before, began = size_bytes(student), perf_counter()
     made = add(given.texts, vectors)
     seconds = perf_counter() - began
-    folder.save(made, out)
+    storage.save(made, out)
     return {
         "added": len(set(given.texts) - student.known),
         "replaced": len(set(given.texts) & student.known),

@@ -19,7 +19,7 @@ from core.projection.umap import start_warm_up
 from core.spaces.neighbors import NeighborGraph, knn_graph
 from core.spaces.space import Space
 from core.store.disk import Store
-from core.students import folder
+from core.students import storage
 from core.teachers.registry import Teacher, resolve
 from core.teachers.sources import require_unchanged
 from core.types import (
@@ -171,7 +171,7 @@ class Bench:
         where = self.studio.where(reference.removeprefix(PREFIX))
         found: Teacher = self._once(
             "teacher",
-            f"{reference} {folder.digest(where)}",
+            f"{reference} {storage.digest(where)}",
             lambda: StudentTeacher(reference, where, self.teacher, self.space),
         )
         return found

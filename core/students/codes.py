@@ -33,7 +33,7 @@ from core.students.base import (
 from core.students.checkpoint import Keeper
 from core.students.codebook_training import Training, learn
 from core.students.codebooks import Decoder, pack, plan, unpack
-from core.students.folder import size_bytes
+from core.students.storage import size_bytes
 from core.students.vocabulary import Vocabulary
 from core.types import Progress, Queries, tell
 

@@ -10,7 +10,7 @@ from core.errors import InvalidSpecification, InvalidStudent, MeaningSpaceError
 from core.spaces.space import Space
 from core.students.base import Family, Origin, Stored, Student, StudentSpec
 from core.students.checkpoint import Keeper
-from core.students.folder import ARRAYS, content_of, describe
+from core.students.storage import ARRAYS, content_of, describe
 from core.types import Progress, silent
 
 NAMES = ("transform", "codes", "vae", "speller", "hybrid", "encoder", "contextual")

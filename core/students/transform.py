@@ -23,9 +23,9 @@ from core.spaces.space import Space
 from core.students.base import Family, Origin, Stored, Student, StudentSpec, require_room
 from core.students.checkpoint import Keeper
 from core.students.coding import BLOCK, CodedMatrix
-from core.students.folder import size_bytes
 from core.students.linear import Basis, Double, LinearStudent, Principal, duplicates, restored
 from core.students.steps import Tried, search
+from core.students.storage import size_bytes
 from core.students.vocabulary import Vocabulary
 from core.types import Coords, Progress, Rows
 

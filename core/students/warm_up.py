@@ -3,8 +3,8 @@
 import numpy as np
 
 from core.spaces.space import Provenance, Space
-from core.students.folder import size_bytes
 from core.students.registry import fit
+from core.students.storage import size_bytes
 from core.students.vae import VaeSpec
 
 

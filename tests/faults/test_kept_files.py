@@ -22,8 +22,8 @@ from core.projection.base import PcaSpec
 from core.signatures.states import MANIFEST, States
 from core.spaces.space import Provenance, Space
 from core.store.disk import Store
-from core.students import folder as student_folder
 from core.students import registry
+from core.students import storage as student_folder
 from core.students.checkpoint import CHECKPOINT, HISTORY, PREVIEW, Keeper
 from core.students.teacher_states import _digest, _is_whole
 from core.students.transform import TransformSpec

@@ -28,7 +28,7 @@ from core.spaces.io import read_vectors, require_readable
 from core.spaces.space import Provenance, Space
 from core.spaces.texts import as_bytes
 from core.store.disk import Store
-from core.students import folder as student_folder
+from core.students import storage as student_folder
 from core.students.checkpoint import HISTORY, Keeper
 from core.teachers import static
 from core.teachers.static import VectorsFile
