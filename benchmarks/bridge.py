@@ -38,7 +38,7 @@ from core.pipeline.bridging import (
 )
 from core.pipeline.describing import tell_point
 from core.pipeline.speaking import speaker
-from core.spaces.geometry import unit_rows
+from core.spaces.linalg import unit_rows
 from core.spaces.space import Space
 from core.store.disk import default_workspace
 

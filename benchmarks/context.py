@@ -24,7 +24,7 @@ from core.pipeline.probing import probing
 from core.pipeline.senses import prepared_senses, senses
 from core.signatures.contextuality import by_layer
 from core.signatures.hidden import Reader, hidden_states
-from core.spaces.geometry import paired_cosines
+from core.spaces.linalg import paired_cosines
 from core.teachers.texts import corpus_sentences
 
 MODEL = "minilm"

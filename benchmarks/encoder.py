@@ -29,7 +29,7 @@ import pandas as pd
 from benchmarks.common import Stopwatch, record, this_command
 from core.metrics.intervals import seeds_interval
 from core.pipeline.workspace import Bench
-from core.spaces.geometry import unit_rows
+from core.spaces.linalg import unit_rows
 from core.spaces.space import Space
 from core.store.disk import default_workspace
 from core.students.checkpoint import Keeper

@@ -13,7 +13,7 @@ from core.decode.soft_prompt import WORDS, Bridge
 from core.errors import Cancelled, InvalidVectors, StoreError
 from core.pipeline.bridge_lessons import Lessons, astray, lessons, split
 from core.pipeline.bridge_training import BridgeSpec, sentence_loss, train_bridge
-from core.spaces.geometry import unit_rows
+from core.spaces.linalg import unit_rows
 
 POINT = 6  # numbers of a point here
 SPEC = BridgeSpec(word_steps=60, word_batch=16, prompt_steps=12, prompt_batch=4, longest=8)

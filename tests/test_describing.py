@@ -19,7 +19,7 @@ from core.permalink import encode as write_link
 from core.pipeline import Bench, bridging, describing
 from core.pipeline.bridging import bridge, crosses
 from core.pipeline.describing import ONLY_SENTENCES, Told, describe, descriptions, tell_point
-from core.spaces.geometry import unit_rows
+from core.spaces.linalg import unit_rows
 from core.spaces.space import Provenance, Space
 from core.teachers import smollm2
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from core.errors import InvalidVectors
 from core.projection.inverse import AROUND, ground
 from core.projection.pca import pca, principal_plane
-from core.spaces.geometry import unit_rows
+from core.spaces.linalg import unit_rows
 from core.spaces.space import Provenance, Space
 
 TOY = Provenance(teacher="toy", model="toy")

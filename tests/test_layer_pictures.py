@@ -47,7 +47,7 @@ from core.pipeline.senses import sentences_with
 from core.pipeline.workspace import Bench
 from core.projection.base import PcaSpec, UmapSpec
 from core.signatures.hidden import hidden_states
-from core.spaces.geometry import unit_rows
+from core.spaces.linalg import unit_rows
 from core.ui.layer_senses import labelled
 from core.ui.layer_sentence import nearest_words, surface, telling
 

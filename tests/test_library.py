@@ -40,10 +40,10 @@ from core.pipeline.windowed import WINDOW, last_layer, signature, snippet, windo
 from core.projection.base import PcaSpec
 from core.signatures.documents import document_states
 from core.signatures.hidden import hidden_states
-from core.spaces.encodings import guessed
-from core.spaces.geometry import unit_rows
+from core.spaces.formats.encodings import guessed
+from core.spaces.formats.text_files import MOST, read_plain, require_prose
 from core.spaces.keywords import class_keywords
-from core.spaces.plaintext import MOST, read_plain, require_prose
+from core.spaces.linalg import unit_rows
 from core.teachers.texts import unmarked
 
 LONG = " ".join(

@@ -43,7 +43,7 @@ from core.pipeline.rivals import limit as limit_of_space
 from core.pipeline.rivals import limit_cosine
 from core.pipeline.student_answers import answer_of, measured_pareto, student_of
 from core.projection.base import PcaSpec
-from core.spaces.geometry import paired_cosines
+from core.spaces.linalg import paired_cosines
 from core.spaces.space import Provenance, Space
 from core.students import storage
 from core.students.baselines import Rival

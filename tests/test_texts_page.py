@@ -19,7 +19,7 @@ from core.pipeline.library import Library, draw_library, library
 from core.pipeline.pairs import Pair, Signed, Told
 from core.pipeline.pairs_kept import kept_pairs
 from core.projection.base import UmapSpec
-from core.spaces.geometry import unit_rows
+from core.spaces.linalg import unit_rows
 from core.spaces.space import Provenance, Space
 from core.teachers.texts import corpus_documents
 from core.ui import state

@@ -29,7 +29,7 @@ from core.pipeline.trajectory import (
     write_walks,
 )
 from core.projection.base import PcaSpec, UmapSpec
-from core.spaces.geometry import unit_rows
+from core.spaces.linalg import unit_rows
 from core.teachers import layered
 from core.teachers.causal import depth_of
 

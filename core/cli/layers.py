@@ -86,7 +86,7 @@ def signature_command(options: argparse.Namespace) -> None:
     from core.signatures.attention import received
     from core.signatures.documents import document_signatures, document_states
     from core.signatures.pooling import Pooling
-    from core.spaces.plaintext import text_of
+    from core.spaces.formats.text_files import text_of
 
     require_folder(options.out)
     texts = [text_of(file) for file in options.file]
@@ -106,7 +106,7 @@ def signature_command(options: argparse.Namespace) -> None:
 
 def senses_command(options: argparse.Namespace) -> None:
     from core.pipeline.senses import Labelled, senses
-    from core.spaces.plaintext import text_of
+    from core.spaces.formats.text_files import text_of
     from core.spaces.words import lines_of
 
     sentences = None
@@ -158,7 +158,7 @@ def probe_command(options: argparse.Namespace) -> None:
 def _own_labels(options: argparse.Namespace) -> "Labelled":
     """The labelled texts of a table. Raises UnreadableFile, InvalidSpecification."""
     from core.pipeline.labelled import MOST_BYTES, labelled, read_table
-    from core.spaces.plaintext import bytes_of
+    from core.spaces.formats.text_files import bytes_of
 
     data = bytes_of(options.file, MOST_BYTES)
     columns = (options.text_column, options.label_column, options.word_column, options.group_column)
@@ -190,7 +190,7 @@ def _texts(options: argparse.Namespace) -> list[str]:
 
 def _lines(file: Path) -> list[str]:
     """One text a line, empty lines left out."""
-    from core.spaces.plaintext import text_of
+    from core.spaces.formats.text_files import text_of
     from core.spaces.words import lines_of
 
     filled = [line for line in lines_of(text_of(file)) if line.strip()]

@@ -88,7 +88,7 @@ def _read(file: Path) -> "npt.NDArray[Any]":
     """(m, d) the vectors of a file. Raises UnreadableFile."""
     import numpy as np
 
-    from core.spaces.arrays import read_npy
+    from core.spaces.formats.arrays import read_npy
 
     try:
         vectors = read_npy(file)

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import InvalidSpecification
-from core.spaces.geometry import unit_rows
+from core.spaces.linalg import unit_rows
 from core.spaces.neighbors import NeighborGraph, nearest, top_k
 from core.spaces.space import Space
 from core.types import Matrix, Queries, QueryCosines, QueryIndices, Scores

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.metrics.intervals import Draws, Interval, Values, bootstrap
-from core.spaces.geometry import paired_cosines
+from core.spaces.linalg import paired_cosines
 from core.spaces.space import Space
 from core.spaces.words import lines_of
 from core.types import Matrix, Progress, silent, tell

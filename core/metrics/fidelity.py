@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from core.errors import InvalidVectors
 from core.metrics.intervals import Interval, interval
-from core.spaces.geometry import row_lengths, unit_rows
+from core.spaces.linalg import row_lengths, unit_rows
 from core.spaces.neighbors import nearest
 from core.spaces.space import frozen
 from core.types import (

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from core.spaces.geometry import unit_rows
+from core.spaces.linalg import unit_rows
 from core.types import Queries, Rows
 
 PAIRS = 20_000  # of held-out items, for the rank correlation of their cosines

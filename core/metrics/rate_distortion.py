@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import InvalidSpecification
-from core.spaces.geometry import covariance
+from core.spaces.linalg import covariance
 from core.types import Matrix
 
 Variances: TypeAlias = npt.NDArray[np.floating]

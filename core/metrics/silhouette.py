@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import InvalidSpecification
-from core.spaces.geometry import row_lengths
+from core.spaces.linalg import row_lengths
 from core.types import Queries
 
 Doubles = npt.NDArray[np.float64]

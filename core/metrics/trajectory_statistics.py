@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import InvalidSpecification
-from core.spaces.geometry import paired_cosines
+from core.spaces.linalg import paired_cosines
 
 Path = npt.NDArray[np.floating]
 Values = npt.NDArray[np.float64]

@@ -8,7 +8,7 @@ import numpy as np
 
 from core.errors import InvalidSpecification
 from core.paths.curve import Double
-from core.spaces.geometry import unit_rows
+from core.spaces.linalg import unit_rows
 from core.spaces.space import Space, frozen
 from core.spaces.words import folded
 from core.types import Coords, Matrix, Queries, QueryScores, Scores, Vector

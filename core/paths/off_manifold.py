@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import InvalidSpecification
-from core.spaces.geometry import row_lengths
+from core.spaces.linalg import row_lengths
 from core.spaces.neighbors import NeighborGraph, nearest
 from core.spaces.space import Space
 from core.types import Queries, QueryCosines, QueryScores, Scores

@@ -13,7 +13,7 @@ from core.progress import scaled
 from core.projection.base import PcaSpec, Projection, Spec
 from core.projection.pca import Plane, principal_plane
 from core.projection.placement import place
-from core.spaces.geometry import unit_rows
+from core.spaces.linalg import unit_rows
 from core.spaces.space import Space
 from core.teachers.causal import depth_of
 from core.types import Coords, Progress, Queries, QueryCoords, silent

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import regex
 
 from core.decode.language_model import LanguageModel
-from core.spaces.geometry import unit_rows
+from core.spaces.linalg import unit_rows
 from core.types import Matrix, Queries
 
 WORD = regex.compile(r"[^\W\d_][\w'’-]*\w|\d{4}")  # two characters or more, or a year

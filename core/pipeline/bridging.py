@@ -19,7 +19,7 @@ from core.pipeline.speaking import SMOLLM2, speaker, speaker_identity, speaker_o
 from core.progress import reach, scaled
 from core.regular import read_bytes
 from core.resources import site_root
-from core.spaces.geometry import unit_rows
+from core.spaces.linalg import unit_rows
 from core.store.files import map_arrays, write_arrays
 from core.store.keys import store_key
 from core.students.checkpoint import Keeper

@@ -24,7 +24,7 @@ from core.progress import scaled
 from core.signatures.hidden import Reader, hidden_states
 from core.signatures.pooling import Pooling, each_layer
 from core.signatures.states import States
-from core.spaces.geometry import paired_cosines
+from core.spaces.linalg import paired_cosines
 from core.spaces.space import Space
 from core.students.contextual import ContextualStudent
 from core.students.storage import size_bytes

@@ -16,7 +16,7 @@ from core.pipeline.bridging import bridge, crosses, encoder, has_bridge
 from core.pipeline.speaking import SMOLLM2, speaker, speaker_identity
 from core.pipeline.workspace import NEAREST, Bench
 from core.progress import scaled
-from core.spaces.geometry import unit_rows
+from core.spaces.linalg import unit_rows
 from core.spaces.space import Space
 from core.store.keys import store_key
 from core.types import Progress, Queries, Vector, silent

@@ -21,9 +21,9 @@ from core.pipeline.windowed import (
     snippet,
 )
 from core.projection.placement import place
+from core.spaces.formats.text_files import require_prose
 from core.spaces.neighbors import nearest
-from core.spaces.plaintext import require_prose
-from core.spaces.texts import SEPARATOR, as_bytes
+from core.spaces.text_index import SEPARATOR, as_bytes
 from core.store.keys import store_key
 from core.types import (
     Coords,

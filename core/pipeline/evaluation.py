@@ -25,8 +25,8 @@ from core.pipeline.contextual import contextual_report
 from core.pipeline.student_answers import teacher_of
 from core.pipeline.student_teacher import generate_all
 from core.progress import reach, scaled
-from core.spaces.geometry import unit_rows
 from core.spaces.lemmas import split
+from core.spaces.linalg import unit_rows
 from core.spaces.space import Space
 from core.students.base import Student
 from core.students.registry import family

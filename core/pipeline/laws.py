@@ -31,7 +31,7 @@ from core.pipeline.speaking import speaker, speaker_identity
 from core.pipeline.wanderings import KINDS, TEXTS, Followed, follow, made_up, tellings
 from core.progress import reach, scaled
 from core.projection.pca import principal_plane
-from core.spaces.geometry import unit_rows
+from core.spaces.linalg import unit_rows
 from core.store.keys import store_key
 from core.types import Coords, Matrix, Progress, silent
 

@@ -25,7 +25,7 @@ from core.signatures.isotropy import (
 )
 from core.signatures.pooling import Pooling, each_layer
 from core.signatures.states import States
-from core.spaces.geometry import paired_cosines
+from core.spaces.linalg import paired_cosines
 from core.store.keys import store_key
 from core.types import Matrix, Progress, silent
 

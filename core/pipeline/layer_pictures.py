@@ -23,7 +23,7 @@ from core.projection.base import PcaSpec, Spec
 from core.projection.pca import Plane, principal_plane
 from core.projection.placement import place
 from core.signatures.hidden import hidden_states
-from core.spaces.geometry import paired_cosines, unit_rows
+from core.spaces.linalg import paired_cosines, unit_rows
 from core.spaces.space import Provenance, Space
 from core.spaces.subwords import GOES_ON, is_piece
 from core.store.keys import store_key

@@ -18,7 +18,7 @@ from core.resources import site_root
 from core.signatures.hidden import Reader, hidden_states
 from core.signatures.pooling import Pooling, pool
 from core.signatures.states import States
-from core.spaces.geometry import paired_cosines
+from core.spaces.linalg import paired_cosines
 from core.types import Matrix, Progress, Scores, Vector, silent
 
 PREPARED = site_root() / "assets" / "pairs.tsv"

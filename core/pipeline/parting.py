@@ -14,7 +14,7 @@ import numpy.typing as npt
 from core.decode.language_model import LanguageModel
 from core.pipeline.fans import Said
 from core.pipeline.trajectory import FIRST, Walk
-from core.spaces.geometry import unit_rows
+from core.spaces.linalg import unit_rows
 from core.types import Vector
 
 FEWEST = 4  # other tokens: of fewer a correlation says nothing

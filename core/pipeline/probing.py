@@ -22,8 +22,8 @@ from core.signatures.documents import document_states
 from core.signatures.hidden import Reader
 from core.signatures.pooling import Pooling, each_layer, pool
 from core.signatures.states import States
-from core.spaces.geometry import Floats
 from core.spaces.lexicon import category_of
+from core.spaces.linalg import Floats
 from core.spaces.words import folded
 from core.store.keys import store_key
 from core.teachers.texts import Sentence

@@ -10,7 +10,7 @@ from core.metrics.similarity import procrustes
 from core.pipeline.student_answers import student_of
 from core.pipeline.student_catalogue import PREFIX
 from core.pipeline.student_teacher import StudentTeacher, generate_all
-from core.spaces.geometry import paired_cosines, row_lengths
+from core.spaces.linalg import paired_cosines, row_lengths
 from core.students import registry, storage
 from core.students.base import Student
 from core.types import Matrix, Progress, Scores

@@ -8,8 +8,8 @@ import numpy as np
 
 from core.pipeline.workspace import picture_key
 from core.projection.base import Spec
-from core.spaces.geometry import unit_rows
 from core.spaces.keywords import class_keywords
+from core.spaces.linalg import unit_rows
 from core.spaces.space import Space
 from core.types import Matrix, Rows
 

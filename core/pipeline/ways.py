@@ -16,7 +16,7 @@ from core.paths.off_manifold import NEIGHBOURS, cosines_percentile, norm_percent
 from core.pipeline.workspace import NEAREST, Bench, Waypoint
 from core.projection.base import Spec
 from core.projection.placement import CANDIDATES, place
-from core.spaces.geometry import row_lengths, unit_rows
+from core.spaces.linalg import row_lengths, unit_rows
 from core.spaces.neighbors import NeighborGraph, nearest
 from core.spaces.space import Space, frozen
 from core.types import (

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from core.errors import InvalidVectors
 from core.projection.pca import principal_plane
-from core.spaces.geometry import unit_rows
+from core.spaces.linalg import unit_rows
 from core.spaces.space import Space, frozen
 from core.types import Coords, Rows, Vector
 

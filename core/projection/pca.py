@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from core.spaces.geometry import BLOCK_ROWS, covariance
+from core.spaces.linalg import BLOCK_ROWS, covariance
 from core.types import Coords, Matrix, Queries, QueryCoords
 
 DIRECTION_FLOOR = 1e-12  # share of the variance below which a direction is rounding, not data

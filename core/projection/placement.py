@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import InvalidVectors
-from core.spaces.geometry import unit_rows
+from core.spaces.linalg import unit_rows
 from core.spaces.neighbors import nearest
 from core.spaces.space import Space
 from core.types import Coords, Queries, QueryCoords, QueryIndices, QueryScores

@@ -10,7 +10,7 @@ from core.errors import InvalidSpecification
 from core.signatures.isotropy import anisotropy
 from core.signatures.pooling import Pooling, pool
 from core.signatures.states import States
-from core.spaces.geometry import unit_rows
+from core.spaces.linalg import unit_rows
 from core.spaces.words import folded
 from core.types import Matrix, Progress, silent, tell
 

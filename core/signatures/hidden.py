@@ -15,7 +15,7 @@ from core.errors import InvalidSpecification, InvalidVectors, Unsupported
 from core.models.passes import is_causal, layer_states, trial
 from core.signatures.states import Layers, States, beside
 from core.signatures.tokens import Cut, cut_texts
-from core.spaces.geometry import Floats
+from core.spaces.linalg import Floats
 from core.types import Progress, Rows, silent, tell
 
 CHOICES = {"precision": ("float32", "bfloat16", "float16"), "store": ("float32", "float16")}

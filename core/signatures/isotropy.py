@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import InvalidSpecification
-from core.spaces.geometry import covariance, unit_rows
+from core.spaces.linalg import covariance, unit_rows
 from core.types import Coords, Matrix, Queries
 
 RIDGE = 1e-3

@@ -8,7 +8,7 @@ import pandas as pd
 
 from core.errors import InvalidSpecification, UnknownItem
 from core.signatures.states import States
-from core.spaces.geometry import BLOCK_ROWS
+from core.spaces.linalg import BLOCK_ROWS
 from core.types import Coords, Rows, Scores
 
 CHOICES = {

@@ -22,7 +22,7 @@ from core.atomic import new_folder
 from core.errors import InvalidSpecification, StoreError, reason_of
 from core.integrity import entries_of, fault_in, read_entries, sealed, unsealed
 from core.regular import read_bytes, require_regular
-from core.spaces.geometry import Floats
+from core.spaces.linalg import Floats
 from core.spaces.space import frozen
 
 MANIFEST = "manifest.json"

@@ -21,13 +21,13 @@ import pandas as pd
 
 from core.errors import InvalidVectors, UnreadableFile
 from core.regular import opened, what_is
-from core.spaces.arrays import as_table, read_npy, read_npz, require_npy, require_npz
-from core.spaces.binaryvectors import read_binary
-from core.spaces.bounds import as_float32, readable
-from core.spaces.parquet import read_parquet, require_parquet
-from core.spaces.sidefile import SHARED, beside, read_words
-from core.spaces.texts import told_apart
-from core.spaces.textvectors import EXPECTED, first_numbers, layout_of, read_text
+from core.spaces.formats.arrays import as_table, read_npy, read_npz, require_npy, require_npz
+from core.spaces.formats.binary_vectors import read_binary
+from core.spaces.formats.bounds import as_float32, readable
+from core.spaces.formats.keyed_vectors import EXPECTED, first_numbers, layout_of, read_text
+from core.spaces.formats.parquet import read_parquet, require_parquet
+from core.spaces.formats.sidefile import SHARED, beside, read_words
+from core.spaces.text_index import told_apart
 
 SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"\x93NUMPY", "npy"),

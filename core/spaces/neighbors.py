@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import Cancelled, InvalidVectors
-from core.spaces.geometry import unit_rows
+from core.spaces.linalg import unit_rows
 from core.types import (
     GraphCosines,
     GraphIndices,

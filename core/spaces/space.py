@@ -12,9 +12,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from core.errors import InvalidVectors
-from core.spaces.geometry import BLOCK_ROWS, row_lengths, unit_rows
 from core.spaces.identity import MARK, address, addressed
-from core.spaces.texts import SEPARATOR, TextIndex, behind_lengths, parted
+from core.spaces.linalg import BLOCK_ROWS, row_lengths, unit_rows
+from core.spaces.text_index import SEPARATOR, TextIndex, behind_lengths, parted
 from core.types import Matrix, Rows, Scores, Vector
 
 ArrayT = TypeVar("ArrayT", bound=npt.NDArray[np.generic])

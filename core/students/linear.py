@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import InvalidStudent, UnknownItem
-from core.spaces.geometry import covariance
+from core.spaces.linalg import covariance
 from core.spaces.space import Space
 from core.students.base import Origin, Stored, Student, StudentSpec
 from core.students.coding import CodedMatrix

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from core.errors import InvalidSpecification, InvalidStudent
 from core.spaces.space import frozen
-from core.spaces.texts import TextIndex
+from core.spaces.text_index import TextIndex
 from core.students.mixing import MOST_SHARED, packed, unpacked
 from core.types import Rows
 

@@ -11,7 +11,7 @@ import pandas as pd
 from core.errors import TeacherUnavailable, UnknownItem
 from core.spaces.lexicon import frequent_words, word_table
 from core.spaces.space import Provenance, Space
-from core.spaces.texts import as_bytes
+from core.spaces.text_index import as_bytes
 from core.teachers.base import TeacherInfo
 from core.teachers.encoder import TextEncoder
 from core.teachers.sources import require_unchanged

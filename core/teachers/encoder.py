@@ -16,7 +16,7 @@ import numpy as np
 from core.context_length import UNLIMITED, context_length
 from core.errors import Unsupported
 from core.models.passes import SAME, TRIAL, input_table, passing, trial_rows
-from core.spaces.geometry import unit_rows
+from core.spaces.linalg import unit_rows
 from core.teachers.device import bf16_pays, device, halve_products
 from core.teachers.loading import load_whole, text_part
 from core.teachers.pooling import FEATURES, Pooling, read_pooling

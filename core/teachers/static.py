@@ -9,13 +9,13 @@ import numpy as np
 from core.errors import UnknownTeacher, UnreadableFile
 from core.integrity import file_digest
 from core.regular import what_is
-from core.spaces.bounds import readable
 from core.spaces.columns import with_own
+from core.spaces.formats.bounds import readable
+from core.spaces.formats.keyed_vectors import EXPECTED
+from core.spaces.formats.sidefile import beside
 from core.spaces.io import NamedVectors, needs_words, read_vectors, require_readable
 from core.spaces.lexicon import frequent_words, word_table
-from core.spaces.sidefile import beside
 from core.spaces.space import Provenance, Space
-from core.spaces.textvectors import EXPECTED
 from core.teachers.base import PureTable, TeacherInfo, shown
 from core.teachers.lookup import represent_in_table
 from core.teachers.packages import file_in, package_folder, package_version

@@ -16,8 +16,8 @@ from core.paths.notation import box_text, waypoints_of
 from core.permalink import CompareView
 from core.pipeline import PathReport, path
 from core.pipeline.counterpart import falls
-from core.spaces.geometry import paired_cosines, row_lengths
 from core.spaces.join import in_both
+from core.spaces.linalg import paired_cosines, row_lengths
 from core.types import QueryScores
 from core.ui.compare_ready import Pair
 from core.ui.journey import Journey

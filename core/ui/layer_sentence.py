@@ -29,7 +29,7 @@ from core.pipeline.models import identity, reader
 from core.projection.base import PcaSpec, Spec, UmapSpec
 from core.signatures.hidden import FULL, hidden_states
 from core.signatures.states import States
-from core.spaces.geometry import unit_rows
+from core.spaces.linalg import unit_rows
 from core.spaces.words import folded, is_word, lines_of
 from core.ui.layer_attention import attention_lines
 from core.ui.layer_became import became_panel

@@ -15,7 +15,7 @@ from core.permalink import StudentView
 from core.pipeline.pareto import RIVAL, ParetoPoint
 from core.pipeline.rivals import limit_cosine
 from core.pipeline.student_catalogue import StudentCard
-from core.spaces.geometry import paired_cosines
+from core.spaces.linalg import paired_cosines
 from core.spaces.space import Space
 from core.types import Queries, Rows, Vector
 from core.ui.layers import details

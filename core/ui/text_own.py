@@ -21,7 +21,7 @@ from core.pipeline.library import Library
 from core.pipeline.models import identity
 from core.pipeline.topics import Topic
 from core.pipeline.windowed import PER_SECOND, snippet
-from core.spaces.plaintext import read_plain, require_prose
+from core.spaces.formats.text_files import read_plain, require_prose
 from core.ui.prose import plain
 from core.ui.ready import submitted, watch
 from core.ui.state import bench, remember, widget

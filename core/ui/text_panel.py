@@ -11,7 +11,7 @@ from core.pipeline.dropped import Dropped, near_documents
 from core.pipeline.library import Library
 from core.pipeline.topics import Topic
 from core.pipeline.windowed import SNIPPET
-from core.spaces.geometry import paired_cosines
+from core.spaces.linalg import paired_cosines
 from core.types import Queries, Rows
 from core.ui.bars import Bar, bars
 from core.ui.prose import plain

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from core.spaces import neighbors
-from core.spaces.geometry import unit_rows
+from core.spaces.linalg import unit_rows
 from core.spaces.neighbors import knn_graph
 
 

@@ -22,7 +22,7 @@ from core.pipeline.comparison import compare
 from core.pipeline.seeds import drift_of
 from core.pipeline.ways import path
 from core.pipeline.workspace import Bench
-from core.spaces.geometry import paired_cosines, row_lengths, unit_rows
+from core.spaces.linalg import paired_cosines, row_lengths, unit_rows
 from core.spaces.neighbors import knn_graph, nearest
 from core.spaces.space import Provenance, Space
 

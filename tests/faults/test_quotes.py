@@ -7,8 +7,8 @@ import pytest
 
 from core.errors import MeaningSpaceError
 from core.pipeline.labelled import read_table
+from core.spaces.formats.text_files import read_plain
 from core.spaces.io import read_vectors
-from core.spaces.plaintext import read_plain
 from core.students import registry
 from core.teachers.registry import resolve
 

@@ -26,7 +26,7 @@ from core.regular import read_bytes
 from core.signatures.states import States
 from core.spaces.io import read_vectors, require_readable
 from core.spaces.space import Provenance, Space
-from core.spaces.texts import as_bytes
+from core.spaces.text_index import as_bytes
 from core.store.disk import Store
 from core.students import storage as student_folder
 from core.students.checkpoint import HISTORY, Keeper

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from core.errors import UnreadableFile
 from core.regular import read_bytes
-from core.spaces.encodings import hint
+from core.spaces.formats.encodings import hint
 from core.spaces.io import SIGNATURES
 
 EXPECTED = "plain text in UTF-8"

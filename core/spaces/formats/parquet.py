@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from core.errors import InvalidVectors, UnreadableFile
-from core.spaces.bounds import damage, plain, require_growth, require_room
+from core.spaces.formats.bounds import damage, plain, require_growth, require_room
 
 TEXT_COLUMNS = ("text", "word", "token", "item", "name", "index")
 VECTOR_COLUMNS = ("vector", "embedding", "vectors", "embeddings")

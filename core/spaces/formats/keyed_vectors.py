@@ -17,8 +17,8 @@ import numpy.typing as npt
 
 from core.errors import InvalidVectors, UnreadableFile
 from core.regular import opened
-from core.spaces.bounds import as_float32, require_room
-from core.spaces.encodings import BOM, MARKS, hint
+from core.spaces.formats.bounds import as_float32, require_room
+from core.spaces.formats.encodings import BOM, MARKS, hint
 
 EXPECTED = "word2vec, GloVe or fastText .vec text, word2vec .bin, .npz, .npy or Parquet"
 BLOCK = 1 << 23  # bytes of lines read at once

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from core.errors import InvalidVectors, UnreadableFile
 from core.regular import opened
-from core.spaces.bounds import damage, plain, require_growth, require_room
+from core.spaces.formats.bounds import damage, plain, require_growth, require_room
 
 WORD_KEYS = ("words", "texts", "tokens", "labels", "names")
 VECTOR_KEYS = ("vectors", "embeddings", "vector", "embedding")

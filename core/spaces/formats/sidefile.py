@@ -10,8 +10,8 @@ import pandas as pd
 
 from core.errors import InvalidVectors, UnreadableFile
 from core.regular import read_bytes
-from core.spaces.bounds import readable, require_room
-from core.spaces.encodings import hint
+from core.spaces.formats.bounds import readable, require_room
+from core.spaces.formats.encodings import hint
 from core.spaces.words import lines_of
 
 ENDS = (".words.txt", ".txt", ".tsv", ".metadata.tsv")

@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from core.errors import UnreadableFile
 from core.regular import opened
-from core.spaces.bounds import require_room
-from core.spaces.textvectors import CONTROL, Layout
+from core.spaces.formats.bounds import require_room
+from core.spaces.formats.keyed_vectors import CONTROL, Layout
 
 BLOCK = 1 << 24  # bytes read at once
 LONGEST_WORD = 1 << 16  # bytes

@@ -1,0 +1,1 @@
+"""The files in which people have vectors, one format a module."""
