@@ -23,7 +23,7 @@ from core.students.registry import load
 from core.students.storage import size_bytes
 from core.students.tiny_transformer import read_shape
 from core.teachers.encoder import load_encoder
-from core.teachers.packaged import MODEL, minilm_folder
+from core.teachers.minilm import MODEL, minilm_folder
 
 ROUNDS = 3
 TEXTS = 10  # pieces of a typical text with its frame: the same for the teacher and the encoders

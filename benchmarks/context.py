@@ -25,7 +25,7 @@ from core.pipeline.senses import prepared_senses, senses
 from core.signatures.contextuality import by_layer
 from core.signatures.hidden import Reader, hidden_states
 from core.spaces.linalg import paired_cosines
-from core.teachers.texts import corpus_sentences
+from core.teachers.corpus import corpus_sentences
 
 MODEL = "minilm"
 BATCH = 32

@@ -40,7 +40,7 @@ from core.students.storage import parts, size_bytes
 from core.students.teacher_states import TeacherStates, read_states
 from core.students.training_texts import held_out
 from core.students.vocabulary import Vocabulary
-from core.teachers.packaged import minilm_folder
+from core.teachers.minilm import minilm_folder
 from core.types import silent
 
 SHARE, SEED = 0.05, 0

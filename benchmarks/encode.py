@@ -18,10 +18,10 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.common import record, this_command
-from core.teachers.device import bf16_gain, description, device
+from core.teachers.corpus import corpus_sentences
 from core.teachers.encoder import load_encoder
-from core.teachers.packaged import MODEL, minilm_folder
-from core.teachers.texts import corpus_sentences
+from core.teachers.minilm import MODEL, minilm_folder
+from core.teachers.model_folder.device import bf16_gain, description, device
 
 SEED = 7
 

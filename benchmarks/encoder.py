@@ -41,7 +41,7 @@ from core.students.storage import parts, size_bytes
 from core.students.tiny_transformer import in_batches, read_shape, read_teacher
 from core.students.training_texts import held_out, trained_on
 from core.students.wordpiece import Pieces, read_pieces
-from core.teachers.packaged import minilm_folder
+from core.teachers.minilm import minilm_folder
 from core.types import silent
 
 SHARE, SEED = 0.05, 0

@@ -24,9 +24,9 @@ from core.store.disk import default_workspace
 from core.students.registry import fit
 from core.students.speller import SpellerSpec, SpellerStudent
 from core.students.storage import size_bytes
-from core.teachers.loading import load_model
-from core.teachers.packaged import minilm_folder
-from core.teachers.texts import corpus_sentences
+from core.teachers.corpus import corpus_sentences
+from core.teachers.minilm import minilm_folder
+from core.teachers.model_folder.loading import load_model
 
 Floats = npt.NDArray[np.float32]
 Array = npt.NDArray[Any]

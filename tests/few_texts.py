@@ -1,7 +1,7 @@
 """Some twenty short documents that share a subject each, to stand in for the library's texts."""
 
 from core.pipeline.senses import prepared_senses
-from core.teachers.texts import Document
+from core.teachers.corpus import Document
 
 
 def few_documents() -> tuple[Document, ...]:

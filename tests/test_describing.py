@@ -233,7 +233,7 @@ def test_the_shipped_bridges_text_is_nearer_to_its_own_point_than_to_anothers(
     """Held-out sentences, n is small and the search narrow: the figures of the usual one, with
     intervals, are in docs/bridge.md."""
     from core.pipeline.bridge_lessons import split
-    from core.teachers.packaged import MinilmSentences
+    from core.teachers.minilm import MinilmSentences
 
     narrow = Seeking(beams=2, wide=3, steps=20)
     monkeypatch.setattr(describing, "sought", partial(sought, seeking=narrow))

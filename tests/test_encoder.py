@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import Cancelled, TeacherUnavailable
-from core.teachers.device import bf16_gain, description, device
 from core.teachers.encoder import batches, load_encoder
-from core.teachers.loading import load_model
-from core.teachers.pooling import Pooling, read_pooling
+from core.teachers.model_folder.device import bf16_gain, description, device
+from core.teachers.model_folder.loading import load_model
+from core.teachers.model_folder.pooling import Pooling, read_pooling
 
 WORDS = ["the", "a", "cat", "dog", "runs", "sleeps", "under", "over", "big", "small", "table"]
 WORDS += ["moon", "sea", "salt", "and", "or"]
@@ -214,7 +214,7 @@ def test_bf16_is_measured_not_believed():
 def test_minilm_equals_sentence_transformers():
     from sentence_transformers import SentenceTransformer
 
-    from core.teachers.packaged import MODEL, minilm_folder
+    from core.teachers.minilm import MODEL, minilm_folder
 
     texts = [*TEXTS, "Paris is the capital of France.", "word " * 300, "😀 שלום", "x", "!", "truly"]
     rival = SentenceTransformer(str(minilm_folder()), device="cpu").encode(texts)

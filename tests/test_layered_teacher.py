@@ -8,7 +8,7 @@ from tiny_causal import DEPTH, DIM, near, raw_model, save_tiny
 from core.errors import InvalidSpecification, UnknownItem, UnknownTeacher, Unsupported
 from core.pipeline import layer_pictures
 from core.pipeline.models import identity, reader
-from core.teachers import layered
+from core.teachers import layer_states
 from core.teachers.registry import known, resolve
 
 PASSAGES = (
@@ -20,7 +20,7 @@ PASSAGES = (
 
 @pytest.fixture
 def reference(tmp_path, monkeypatch) -> str:
-    monkeypatch.setattr(layered, "passages", lambda: PASSAGES)
+    monkeypatch.setattr(layer_states, "passages", lambda: PASSAGES)
     return save_tiny(tmp_path)
 
 
@@ -30,7 +30,7 @@ def test_its_rows_are_the_models_own_states_without_the_first(reference, layer):
     model, words = raw_model()
     expected, texts = [], []
     for _, text in PASSAGES[:2]:
-        ids = words(text)["input_ids"][: layered.TOKENS]
+        ids = words(text)["input_ids"][: layer_states.TOKENS]
         with torch.no_grad():
             out = model.model(torch.tensor([ids]), output_hidden_states=True)
         expected.append(out.hidden_states[layer][0, 1:].numpy())
@@ -87,7 +87,7 @@ def test_a_model_of_no_words_has_no_such_layers():
 
 @pytest.mark.models
 def test_the_packaged_ones():
-    from core.teachers.texts import corpus_sentences
+    from core.teachers.corpus import corpus_sentences
 
     assert "smollm2:tokens" in [info.reference for info in known()]
     table = resolve("smollm2:tokens").space()
@@ -97,8 +97,8 @@ def test_the_packaged_ones():
     teacher = resolve("smollm2:layer30")
     assert (teacher.info.items, teacher.info.dim) == (6048, 576)
     documents = {sentence.document for sentence in corpus_sentences()}
-    drawn = layered.passages()
-    assert len({name for name, _ in drawn}) == layered.PASSAGES
+    drawn = layer_states.passages()
+    assert len({name for name, _ in drawn}) == layer_states.PASSAGES
     assert {name for name, _ in drawn} <= documents
 
 

@@ -44,7 +44,7 @@ from core.spaces.formats.encodings import guessed
 from core.spaces.formats.text_files import MOST, read_plain, require_prose
 from core.spaces.keywords import class_keywords
 from core.spaces.linalg import unit_rows
-from core.teachers.texts import unmarked
+from core.teachers.corpus import unmarked
 
 LONG = " ".join(
     f"In year {year} the river froze and the miller lost a wheel." for year in range(60)

@@ -804,7 +804,7 @@ def test_minilm_states_are_its_own(tmp_path):
     from sentence_transformers import SentenceTransformer
     from transformers import AutoModel, AutoTokenizer
 
-    from core.teachers.packaged import MODEL, minilm_folder
+    from core.teachers.minilm import MODEL, minilm_folder
 
     model = AutoModel.from_pretrained(str(minilm_folder())).eval()
     tokenizer = AutoTokenizer.from_pretrained(str(minilm_folder()))

@@ -12,7 +12,7 @@ from core.pipeline import state_index as module
 from core.pipeline.became import became
 from core.pipeline.state_index import StateIndex, build_index, has_index, index_folder
 from core.signatures.documents import document_states
-from core.teachers.texts import Sentence
+from core.teachers.corpus import Sentence
 
 TOPICS = ("the cat sees a dog", "the sea and the moon", "salt over the table", "a dog sleeps")
 SENTENCES = [

@@ -41,7 +41,7 @@ from core.pipeline.steering import (
     steer_key,
 )
 from core.pipeline.steering_layers import scan
-from core.teachers.packaged import MinilmSentences
+from core.teachers.minilm import MinilmSentences
 from core.ui.steer_words import headline, marked, verdict
 
 PROMPT = "the cat sat on"
@@ -383,9 +383,11 @@ class TestSteer:
 class TestAxis:
     def test_an_axis_of_the_axes_page_is_the_same_direction(self, bench, model, monkeypatch):
         from core.pipeline.questions import axis
-        from core.teachers import layered
+        from core.teachers import layer_states
 
-        monkeypatch.setattr(layered, "passages", lambda: (("a", "the cat sat on the mat"),) * 2)
+        monkeypatch.setattr(
+            layer_states, "passages", lambda: (("a", "the cat sat on the mat"),) * 2
+        )
         spec = SteerSpec(model, PROMPT, ("the cat",), ("the mat",), 2, made=AXIS)
         lm = tiny_model()
         found = steering.direction(bench, lm, spec)

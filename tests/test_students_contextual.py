@@ -96,7 +96,7 @@ def reader_of(student):
 
 def reader_of_folder(model):
     from core.signatures.hidden import Reader
-    from core.teachers.loading import load_model
+    from core.teachers.model_folder.loading import load_model
 
     return Reader(*load_model(model, "tiny"), "cpu", "teacher")
 

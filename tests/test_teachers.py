@@ -22,11 +22,11 @@ from core.pipeline.speaking import speaker_identity
 from core.spaces.lexicon import category_of, frequency_rank, part_of_speech
 from core.spaces.space import Provenance, Space
 from core.teachers.base import Teacher
-from core.teachers.encoded import common_words
+from core.teachers.corpus import HOLE, corpus_sentences, plain, sentences_of
+from core.teachers.encoded_texts import common_words
 from core.teachers.hub import source_of
 from core.teachers.lookup import represent_in_table, similar
 from core.teachers.registry import known, resolve
-from core.teachers.texts import HOLE, corpus_sentences, plain, sentences_of
 
 LONG = "a" * 100_000
 
@@ -96,7 +96,7 @@ def test_minilm_tokens():
 def test_minilm_tokens_is_the_models_table():
     from safetensors.numpy import load_file
 
-    from core.teachers.packaged import TABLE, minilm_folder
+    from core.teachers.minilm import TABLE, minilm_folder
 
     table = load_file(minilm_folder() / "model.safetensors")[TABLE]
     names = (minilm_folder() / "vocab.txt").read_text(encoding="utf-8").split("\n")
@@ -197,7 +197,7 @@ def test_a_models_table(kind, tiny):
 
 @pytest.mark.parametrize("kind", ["bert", "gpt2"])
 def test_a_models_words(kind, tiny, monkeypatch):
-    monkeypatch.setattr("core.teachers.encoded.WORDS", 50)
+    monkeypatch.setattr("core.teachers.encoded_texts.WORDS", 50)
     teacher = resolve(f"path:{tiny[kind]}:words")
     seen = []
     space = teacher.space(lambda done, total, message: bool(seen.append(done)) or True)

@@ -15,7 +15,7 @@ from tiny_causal import DEPTH, save_tiny
 from core.errors import NotEnoughMemory
 from core.pipeline import make_map
 from core.projection.base import PcaSpec
-from core.teachers import layered
+from core.teachers import layer_states
 from core.ui import trajectory_writer
 from core.ui.trajectory_scene import percent, place_words
 from core.ui.turns import LINE
@@ -32,7 +32,7 @@ TEXTS = tuple(
 def model(tmp_path_factory, workspace: Path) -> Iterator[str]:
     """A tiny model whose last two layers are drawn already, on a corpus of four passages."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(layered, "passages", lambda: TEXTS)
+        patch.setattr(layer_states, "passages", lambda: TEXTS)
         reference = save_tiny(tmp_path_factory.mktemp("model"))
         for layer in (DEPTH, 2):
             for dims in (2, 3):

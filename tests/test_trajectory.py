@@ -30,7 +30,7 @@ from core.pipeline.trajectory import (
 )
 from core.projection.base import PcaSpec, UmapSpec
 from core.spaces.linalg import unit_rows
-from core.teachers import layered
+from core.teachers import layer_states
 from core.teachers.causal import depth_of
 
 PROMPT = "the cat sat on the mat"
@@ -50,7 +50,7 @@ def model(tmp_path_factory):
         for it in range(9)
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(layered, "passages", lambda: texts)
+        patch.setattr(layer_states, "passages", lambda: texts)
         yield save_tiny(tmp_path_factory.mktemp("model"))
 
 
@@ -211,8 +211,8 @@ class TestBackdrop:
         """The last layer is after the final norm in both."""
         lm = speaker(model)
         space = backdrop(bench, model, DEPTH, PcaSpec()).space
-        text = layered.passages()[0][1]
-        [walk] = read_walks(lm, [lm.ids(text)[: layered.TOKENS]], DEPTH)
+        text = layer_states.passages()[0][1]
+        [walk] = read_walks(lm, [lm.ids(text)[: layer_states.TOKENS]], DEPTH)
         near(walk.states[FIRST:], space.vectors[: len(walk) - FIRST])
 
     def test_umap_places_among_the_nearest(self, bench, model):

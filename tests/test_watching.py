@@ -7,7 +7,7 @@ from tiny_causal import save_tiny
 
 from core.cli import main
 from core.errors import Cancelled
-from core.teachers.loading import load_model
+from core.teachers.model_folder.loading import load_model
 from core.watching import waiting, watching
 
 

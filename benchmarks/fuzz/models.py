@@ -10,7 +10,7 @@ from benchmarks.tiny_models import ARCHITECTURES, build
 from core.teachers.causal import load_causal
 from core.teachers.encoder import load_encoder
 from core.teachers.hub import ModelTokens
-from core.teachers.sources import FolderSource
+from core.teachers.model_folder.sources import FolderSource
 
 LAYERS = ("Transformer", "Pooling", "Dense", "Normalize")
 TEXTS = ("dog", "the cat sat on the mat")

@@ -24,7 +24,7 @@ from core.store.files import map_arrays, write_arrays
 from core.store.keys import store_key
 from core.students.checkpoint import Keeper
 from core.teachers.encoder import TextEncoder
-from core.teachers.packaged import MODEL, MinilmSentences
+from core.teachers.minilm import MODEL, MinilmSentences
 from core.types import Progress, silent
 
 if TYPE_CHECKING:

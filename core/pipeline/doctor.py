@@ -23,7 +23,8 @@ from core.store.disk import Store
 from core.store.manifest import Manifest
 from core.students import storage as student_folder
 from core.students.checkpoint import Keeper
-from core.teachers import device, packaged, smollm2, static
+from core.teachers import minilm, smollm2, word_vectors
+from core.teachers.model_folder import device
 from core.teachers.packages import package_folder, package_version
 from core.types import Progress, silent, tell
 
@@ -33,8 +34,8 @@ PACKAGES = (
     *("faiss-cpu", "gensim", "constriction", "gguf", "accelerate", "regex"),
 )
 MODELS = {  # what comes inside packages, and the package
-    "MiniLM": packaged.MINILM,
-    "GloVe": static.GLOVE,
+    "MiniLM": minilm.MINILM,
+    "GloVe": word_vectors.GLOVE,
     "SmolLM2": smollm2.PACKAGE,
     "corpora": "gensim",
 }

@@ -26,7 +26,7 @@ from core.projection.base import PcaSpec, Spec
 from core.spaces.space import Provenance, Space
 from core.spaces.text_index import as_bytes
 from core.store.keys import store_key
-from core.teachers.texts import Document, corpus_documents
+from core.teachers.corpus import Document, corpus_documents
 from core.types import Progress, Rows, silent
 
 if TYPE_CHECKING:

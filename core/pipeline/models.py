@@ -18,15 +18,15 @@ from core.students import registry
 from core.students import storage as student_folder
 from core.students.contextual import ContextualStudent
 from core.teachers.causal import load_causal
-from core.teachers.device import device
+from core.teachers.corpus import Sentence, corpus_sentences
 from core.teachers.encoder import BUDGET
 from core.teachers.hub import source_of
-from core.teachers.loading import load_model
-from core.teachers.packaged import MINILM as PACKAGE
-from core.teachers.packaged import minilm_folder
+from core.teachers.minilm import MINILM as PACKAGE
+from core.teachers.minilm import minilm_folder
+from core.teachers.model_folder.device import device
+from core.teachers.model_folder.loading import load_model
 from core.teachers.packages import package_version
 from core.teachers.smollm2 import SMOLLM2, SmolSource
-from core.teachers.texts import Sentence, corpus_sentences
 
 MINILM = "minilm"
 

@@ -8,8 +8,8 @@ import numpy as np
 from core.decode.language_model import LanguageModel
 from core.errors import InvalidSpecification
 from core.models.prompt import framed
-from core.teachers.layered import passages
-from core.teachers.texts import corpus_sentences
+from core.teachers.corpus import corpus_sentences
+from core.teachers.layer_states import passages
 
 PARTS = ("fitted", "explored", "held out")
 LONG_ENOUGH = 384  # characters of a document that is read at all
@@ -22,7 +22,7 @@ def documents() -> dict[str, tuple[tuple[str, str], ...]]:
     """(document, text) by part.
 
     "fitted" are the documents that the layers' own spaces are made of
-    (:mod:`core.teachers.layered`), the others are dealt into two halves with a seed. Raises
+    (:mod:`core.teachers.layer_states`), the others are dealt into two halves with a seed. Raises
     TeacherUnavailable.
     """
     own = {name for name, _ in passages()}

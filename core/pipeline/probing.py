@@ -26,7 +26,7 @@ from core.spaces.lexicon import category_of
 from core.spaces.linalg import Floats
 from core.spaces.words import folded
 from core.store.keys import store_key
-from core.teachers.texts import Sentence
+from core.teachers.corpus import Sentence
 from core.types import Matrix, Progress, Scores, silent
 
 SENTENCES = 400

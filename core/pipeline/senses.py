@@ -16,7 +16,7 @@ from core.signatures.hidden import hidden_states
 from core.signatures.pooling import Pooling, each_layer
 from core.signatures.states import States
 from core.spaces.words import folded, normal, standing_alone
-from core.teachers.texts import corpus_sentences
+from core.teachers.corpus import corpus_sentences
 from core.types import Matrix, Progress, silent
 
 PREPARED = site_root() / "assets" / "senses.tsv"

@@ -3,7 +3,7 @@
 from core.cache import Kept
 from core.decode.language_model import LanguageModel
 from core.teachers.causal import causal_source, load_causal, require_head
-from core.teachers.device import device
+from core.teachers.model_folder.device import device
 from core.teachers.smollm2 import SMOLLM2, installed, packaged_file
 
 __all__ = ["SMOLLM2", "installed", "speaker", "speaker_identity", "speaker_or_missing"]

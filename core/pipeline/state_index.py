@@ -40,7 +40,7 @@ from core.signatures.tokens import cut_texts
 from core.spaces.neighbors import top_k
 from core.store.files import map_arrays, read_table, write_arrays
 from core.store.keys import store_key
-from core.teachers.texts import Sentence
+from core.teachers.corpus import Sentence
 from core.types import Matrix, Progress, Queries, Rows, Scores, Vector, silent, tell
 
 STATES = 50_000  # the last sentence is read whole, so that there are a few more

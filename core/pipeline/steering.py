@@ -39,7 +39,7 @@ from core.pipeline.questions import axis
 from core.pipeline.speaking import speaker, speaker_identity
 from core.progress import reach, scaled
 from core.store.keys import store_key
-from core.teachers.layered import TOKENS, passages
+from core.teachers.layer_states import TOKENS, passages
 from core.teachers.registry import resolve
 from core.types import Progress, Vector, silent
 

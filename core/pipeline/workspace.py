@@ -20,8 +20,8 @@ from core.spaces.neighbors import NeighborGraph, knn_graph
 from core.spaces.space import Space
 from core.store.disk import Store
 from core.students import storage
+from core.teachers.model_folder.sources import require_unchanged
 from core.teachers.registry import Teacher, resolve
-from core.teachers.sources import require_unchanged
 from core.types import (
     Progress,
     Vector,

@@ -13,9 +13,9 @@ from core.cache import Kept
 from core.errors import UnknownTeacher, Unsupported
 from core.teachers.base import shown
 from core.teachers.hub import source_of
-from core.teachers.loading import load_as, stacks
+from core.teachers.model_folder.loading import load_as, stacks
+from core.teachers.model_folder.sources import DEPTHS, Source, number_in
 from core.teachers.smollm2 import SMOLLM2, SmolSource
-from core.teachers.sources import DEPTHS, Source, number_in
 from core.weights import require_fit
 
 WITHOUT_HEAD = (

@@ -17,10 +17,10 @@ from core.context_length import UNLIMITED, context_length
 from core.errors import Unsupported
 from core.models.passes import SAME, TRIAL, input_table, passing, trial_rows
 from core.spaces.linalg import unit_rows
-from core.teachers.device import bf16_pays, device, halve_products
-from core.teachers.loading import load_whole, text_part
-from core.teachers.pooling import FEATURES, Pooling, read_pooling
-from core.teachers.starts import Start, start_of
+from core.teachers.model_folder.device import bf16_pays, device, halve_products
+from core.teachers.model_folder.loading import load_whole, text_part
+from core.teachers.model_folder.pooling import FEATURES, Pooling, read_pooling
+from core.teachers.model_folder.starts import Start, start_of
 from core.types import Progress, Queries, silent, tell
 
 BUDGET = {"cpu": 2048, "mps": 8192, "cuda": 32768}  # tokens a batch; measured on the CPU

@@ -18,11 +18,11 @@ from core.reach import require_open
 from core.spaces.lexicon import word_table
 from core.spaces.space import Provenance, Space
 from core.teachers.base import PureTable, TeacherInfo, shown
-from core.teachers.encoded import WORDS, Corpus, EncodedTeacher, common_words
+from core.teachers.encoded_texts import WORDS, Corpus, EncodedTeacher, common_words
 from core.teachers.encoder import TextEncoder, load_encoder
-from core.teachers.loading import load_model
 from core.teachers.lookup import mean_of_pieces, own_row
-from core.teachers.sources import (
+from core.teachers.model_folder.loading import load_model
+from core.teachers.model_folder.sources import (
     WIDTHS,
     FolderSource,
     HubSource,

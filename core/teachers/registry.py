@@ -19,9 +19,9 @@ from core.teachers import smollm2
 from core.teachers.base import Teacher, TeacherInfo, shown
 from core.teachers.causal import causal_source
 from core.teachers.hub import ModelTokens, model_teacher
-from core.teachers.layered import LayerStates
-from core.teachers.packaged import MinilmSentences, MinilmTokens, MinilmWords
-from core.teachers.static import GLOVE_WORDS, Glove, VectorsFile
+from core.teachers.layer_states import LayerStates
+from core.teachers.minilm import MinilmSentences, MinilmTokens, MinilmWords
+from core.teachers.word_vectors import GLOVE_WORDS, Glove, VectorsFile
 
 __all__ = ["PATTERNS", "Teacher", "TeacherInfo", "known", "resolve"]
 

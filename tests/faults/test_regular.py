@@ -30,8 +30,8 @@ from core.spaces.text_index import as_bytes
 from core.store.disk import Store
 from core.students import storage as student_folder
 from core.students.checkpoint import HISTORY, Keeper
-from core.teachers import static
-from core.teachers.static import VectorsFile
+from core.teachers import word_vectors
+from core.teachers.word_vectors import VectorsFile
 from core.weights import read_object
 
 LINES = b"cat 1 0.1 0\ndog 0.9 0.2 0.1\ncar 0 1 0.1\nbus 0.1 0.9 0\n"
@@ -172,7 +172,7 @@ def changed_while_read(monkeypatch: pytest.MonkeyPatch, file: Path, content: byt
         file.write_bytes(content)
         return named
 
-    monkeypatch.setattr(static, "read_vectors", read)
+    monkeypatch.setattr(word_vectors, "read_vectors", read)
 
 
 def test_vectors_that_change_while_they_are_read_are_refused(tmp_path, monkeypatch):

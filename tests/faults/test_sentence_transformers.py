@@ -19,8 +19,8 @@ from small_models import (
 
 from core.errors import MeaningSpaceError, TeacherUnavailable, Unsupported
 from core.teachers.encoder import load_encoder
-from core.teachers.pooling import Pooling, read_pooling
-from core.teachers.revision import revision_of
+from core.teachers.model_folder.pooling import Pooling, read_pooling
+from core.teachers.model_folder.revision import revision_of
 
 LONG = "the river and the money of the bank and the red lamp on the blue ocean " * 5
 MODES = ["mean", "cls", "max", "lasttoken", "weightedmean", "mean_sqrt_len_tokens"]

@@ -24,7 +24,7 @@ from core.spaces.space import Provenance, Space
 from core.spaces.words import clusters, folded, inside_word, is_word, lines_of, terms, words
 from core.students.ngrams import gram_hashes
 from core.teachers.lookup import represent_in_table
-from core.teachers.static import VectorsFile
+from core.teachers.word_vectors import VectorsFile
 from core.ui.tables import safe_csv
 
 NFD = "NFD"

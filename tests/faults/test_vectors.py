@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from core.errors import InvalidVectors, MeaningSpaceError, UnreadableFile
 from core.spaces.io import read_vectors, require_readable
 from core.spaces.space import Provenance, Space
-from core.teachers.static import VectorsFile
+from core.teachers.word_vectors import VectorsFile
 
 WORDS = ("cat", "dog", "car", "bus")
 VECTORS = np.array([[1, 0.1, 0], [0.9, 0.2, 0.1], [0, 1, 0.1], [0.1, 0.9, 0]], np.float32)

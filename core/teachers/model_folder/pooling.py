@@ -12,7 +12,7 @@ from typing import Any
 from core.context_length import UNLIMITED
 from core.errors import Unsupported
 from core.regular import is_file
-from core.teachers.sentence_layers import AfterPooling, read_layer
+from core.teachers.model_folder.sentence_layers import AfterPooling, read_layer
 from core.weights import read_list, read_object
 
 # sentence-transformers' names, in the order in which it joins them, and what they are called here

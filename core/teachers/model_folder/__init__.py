@@ -1,0 +1,1 @@
+"""What a folder of a transformers model holds: weights, tokenizer, pooling, revision."""
