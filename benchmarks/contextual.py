@@ -33,13 +33,13 @@ from core.students import contextual_lessons as lessons
 from core.students import nudged, storage
 from core.students.base import Origin
 from core.students.checkpoint import Keeper
+from core.students.coding.vocabulary import Vocabulary
 from core.students.contextual import ContextualSpec, ContextualStudent, called, fast_tokenizer
 from core.students.lessons import School, open_school
 from core.students.quantised import Sensitivity, linear_layers
 from core.students.storage import parts, size_bytes
 from core.students.teacher_states import TeacherStates, read_states
 from core.students.training_texts import held_out
-from core.students.vocabulary import Vocabulary
 from core.teachers.minilm import minilm_folder
 from core.types import silent
 

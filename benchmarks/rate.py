@@ -23,13 +23,13 @@ from core.pipeline.workspace import Bench
 from core.spaces.space import Space
 from core.store.disk import default_workspace
 from core.students import transform, vae
-from core.students.coding import BLOCK, CodedMatrix
+from core.students.coding.coded_matrix import BLOCK, CodedMatrix
+from core.students.coding.gaussian_mixture import Mixture
+from core.students.coding.prefix_prediction import Relatives
+from core.students.coding.vocabulary import Vocabulary
 from core.students.linear import LinearStudent, Principal
-from core.students.mixture import Mixture
 from core.students.registry import fit
-from core.students.relatives import Relatives
 from core.students.storage import parts, size_bytes
-from core.students.vocabulary import Vocabulary
 from core.types import Coords, Rows
 
 ROWS = 5_000

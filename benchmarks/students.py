@@ -23,10 +23,10 @@ from core.pipeline.student_answers import measured_pareto
 from core.spaces.space import Space
 from core.store.disk import default_workspace
 from core.students.base import Student
+from core.students.coding.vocabulary import Vocabulary
 from core.students.hybrid import HybridStudent
 from core.students.registry import fit
 from core.students.storage import parts, size_bytes
-from core.students.vocabulary import Vocabulary
 from core.types import silent
 
 TABLES = (  # teacher, relative error, megabytes at least, megabytes hoped for

@@ -13,7 +13,7 @@ from core.metrics.fidelity import fidelity
 from core.spaces.space import Provenance, Space
 from core.students import baselines as module
 from core.students.baselines import rivals
-from core.students.scalar import GAUSSIAN, allotted, lloyd_max_coder
+from core.students.coding.lloyd_max import GAUSSIAN, allotted, lloyd_max_coder
 
 
 def spread(n: int, d: int, seed: int = 0) -> np.ndarray:

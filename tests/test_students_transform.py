@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 from core.errors import Cancelled, InvalidSpecification, InvalidStudent, UnknownItem
 from core.spaces.space import Provenance, Space
 from core.students.base import StudentSpec
-from core.students.coding import CodedMatrix
-from core.students.kernels import POLYNOMIALS, sources, trellis
+from core.students.coding.coded_matrix import CodedMatrix
+from core.students.coding.frequency_tables import as_levels, cumulated
+from core.students.coding.prefix_prediction import Relatives
+from core.students.coding.trellis import POLYNOMIALS, sources, trellis
+from core.students.coding.vocabulary import Vocabulary
 from core.students.linear import Principal
 from core.students.registry import fit, load
-from core.students.relatives import Relatives
 from core.students.storage import parts, save, size_bytes
-from core.students.tables import as_levels, cumulated
 from core.students.transform import TransformSpec, TransformStudent
-from core.students.vocabulary import Vocabulary
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 
@@ -116,8 +116,8 @@ def test_what_is_decoded_is_near_and_the_same_by_row(n, k, states, deviation, se
 
 def test_what_is_decoded_is_what_the_encoder_reckoned_with():
     """The decoder's points against the same formula in numpy, by the symbols that were chosen."""
-    from core.students.coding import _Scaled
-    from core.students.tables import initial
+    from core.students.coding.coded_matrix import _Scaled
+    from core.students.coding.frequency_tables import initial
 
     generator = np.random.default_rng(5)
     matrix = generator.normal(size=(200, 5)).astype(np.float32) * 4

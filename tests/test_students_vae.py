@@ -5,7 +5,7 @@ import pytest
 
 from core.errors import Cancelled, InvalidSpecification
 from core.spaces.space import Provenance, Space
-from core.students.mixture import Mixture
+from core.students.coding.gaussian_mixture import Mixture
 from core.students.registry import family, fit, load
 from core.students.storage import parts, save, size_bytes
 from core.students.transform import TransformSpec

@@ -15,7 +15,7 @@ from core.pipeline.student_answers import student_points
 from core.progress import scaled
 from core.spaces.space import Space
 from core.students.baselines import Rival, rivals
-from core.students.vocabulary import Vocabulary
+from core.students.coding.vocabulary import Vocabulary
 from core.types import Progress, silent
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.spaces.space import Space
-from core.students.scalar import Coder, lloyd_max_coder
+from core.students.coding.lloyd_max import Coder, lloyd_max_coder
 from core.types import Matrix, Progress, Rows, silent, tell
 
 SAMPLE = 12_000  # rows that codebooks are learnt on

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from core.students.coding.range_coding import Grid, bits, pack, unpack
 from core.students.quantised import (
     CodedLayer,
     CodedTable,
@@ -23,7 +24,6 @@ from core.students.quantised import (
     plan_table,
     shares_of,
 )
-from core.students.streams import Grid, bits, pack, unpack
 from core.types import Progress, tell
 
 Arrays = dict[str, npt.NDArray[Any]]

@@ -31,10 +31,10 @@ from core.students.base import (
     require_room,
 )
 from core.students.checkpoint import Keeper
-from core.students.codebook_training import Training, learn
-from core.students.codebooks import Decoder, pack, plan, unpack
+from core.students.coding.codebook_training import Training, learn
+from core.students.coding.codebooks import Decoder, pack, plan, unpack
+from core.students.coding.vocabulary import Vocabulary
 from core.students.storage import size_bytes
-from core.students.vocabulary import Vocabulary
 from core.types import Progress, Queries, tell
 
 OVERHEAD = 3_000  # bytes of JSON and of the arrays' names, at most

@@ -15,6 +15,7 @@ from core.errors import InvalidSpecification
 from core.students import coded, nudged
 from core.students.base import Stored
 from core.students.checkpoint import Keeper
+from core.students.coding.vocabulary import Vocabulary
 from core.students.contextual_spec import ContextualSpec
 from core.students.layered import LayeredShape, build_layered
 from core.students.lessons import School
@@ -32,7 +33,6 @@ from core.students.teacher_states import TeacherStates, read_states
 from core.students.thinning import with_neurons, without_layers
 from core.students.training import Schedule, train
 from core.students.training_texts import made_texts
-from core.students.vocabulary import Vocabulary
 from core.types import Progress
 
 if TYPE_CHECKING:

@@ -18,13 +18,13 @@ from core.errors import InvalidSpecification
 from core.spaces.space import Space
 from core.students.base import Family, Origin, Stored, Student, StudentSpec, require_room
 from core.students.checkpoint import Keeper
-from core.students.coding import CodedMatrix
+from core.students.coding.coded_matrix import CodedMatrix
+from core.students.coding.vocabulary import Vocabulary
 from core.students.linear import restored
 from core.students.speller import TYPICAL_GRAMS, require_share, taught_rows
 from core.students.spelling import Spelling, learn, least_bytes
 from core.students.transform import TransformSpec, TransformStudent
 from core.students.transform import fit as fit_transform
-from core.students.vocabulary import Vocabulary
 from core.types import Matrix, Progress, Queries, Rows
 
 SMALLEST_SHARE, LARGEST_SHARE = 0.01, 0.9

@@ -14,11 +14,11 @@ from core.spaces.space import Space
 from core.students import bag, coded
 from core.students.base import Stored, StudentSpec, require_room
 from core.students.checkpoint import Keeper
+from core.students.coding.vocabulary import Vocabulary
 from core.students.quantised import batches_of_one_length, linear_layers, sensitivity
 from core.students.tiny_transformer import Shape, in_batches, read_shape, read_teacher
 from core.students.training import Schedule, train
 from core.students.training_texts import free_pieces, held_out, made_texts, trained_on
-from core.students.vocabulary import Vocabulary
 from core.students.wordpiece import Pieces, read_pieces
 from core.types import Matrix, Progress, Queries, Rows
 

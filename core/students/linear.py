@@ -21,8 +21,8 @@ from core.errors import InvalidStudent, UnknownItem
 from core.spaces.linalg import covariance
 from core.spaces.space import Space
 from core.students.base import Origin, Stored, Student, StudentSpec
-from core.students.coding import CodedMatrix
-from core.students.vocabulary import Vocabulary
+from core.students.coding.coded_matrix import CodedMatrix
+from core.students.coding.vocabulary import Vocabulary
 from core.types import Coords, Matrix, Queries, Rows, Vector
 
 Array = npt.NDArray[Any]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from core.students.streams import Grid
+from core.students.coding.range_coding import Grid
 from core.types import Progress, silent, tell
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from core.students.base import Origin, Stored, Student, StudentSpec
-from core.students.vocabulary import Vocabulary
+from core.students.coding.vocabulary import Vocabulary
 from core.students.wordpiece import Pieces
 
 TYPICAL = 8  # pieces of the text that operations are counted for

@@ -20,10 +20,10 @@ from core.errors import InvalidSpecification
 from core.spaces.lemmas import held_out_rows
 from core.students.base import SEEDS
 from core.students.checkpoint import Keeper
-from core.students.coding import CodedMatrix
+from core.students.coding.coded_matrix import CodedMatrix
+from core.students.coding.step_search import TRIES, Tried, search
 from core.students.conjugate import Course, ridge
 from core.students.ngrams import Bags, Grams
-from core.students.steps import TRIES, Tried, search
 from core.students.training import PREVIEWED
 from core.types import Coords, Matrix, Progress, Queries, QueryCoords, Rows, Vector, silent
 

@@ -2,8 +2,8 @@
 
 With one step every component that varies by more than the water level gets the same error and
 the others none: reverse water-filling, without allocating a bit by hand. The coefficients go
-through a trellis quantiser (core/students/coding.py). The components come in order, so that the
-first k of them are a k-dimensional student.
+through a trellis quantiser (core/students/coding/coded_matrix.py). The components come in order,
+so that the first k of them are a k-dimensional student.
 
 Sources: Goyal, Theoretical foundations of transform coding, 2001; Sullivan 1996 for one uniform
 step with entropy coding at low rates.
@@ -22,11 +22,11 @@ from core.errors import InvalidSpecification
 from core.spaces.space import Space
 from core.students.base import Family, Origin, Stored, Student, StudentSpec, require_room
 from core.students.checkpoint import Keeper
-from core.students.coding import BLOCK, CodedMatrix
+from core.students.coding.coded_matrix import BLOCK, CodedMatrix
+from core.students.coding.step_search import Tried, search
+from core.students.coding.vocabulary import Vocabulary
 from core.students.linear import Basis, Double, LinearStudent, Principal, duplicates, restored
-from core.students.steps import Tried, search
 from core.students.storage import size_bytes
-from core.students.vocabulary import Vocabulary
 from core.types import Coords, Progress, Rows
 
 PROBED = 4_000  # rows on which the step is sought before all are coded

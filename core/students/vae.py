@@ -25,12 +25,12 @@ from core.errors import InvalidSpecification
 from core.spaces.space import Space
 from core.students.base import Family, Origin, Stored, Student, StudentSpec
 from core.students.checkpoint import Keeper
-from core.students.coding import BLOCK, CodedMatrix
+from core.students.coding.coded_matrix import BLOCK, CodedMatrix
+from core.students.coding.gaussian_mixture import Mixture
+from core.students.coding.prefix_prediction import Relatives
+from core.students.coding.vocabulary import Vocabulary
 from core.students.linear import LinearStudent, restored
-from core.students.mixture import Mixture
-from core.students.relatives import Relatives
 from core.students.transform import Coder, fitted, require_error
-from core.students.vocabulary import Vocabulary
 from core.types import Coords, Progress, Rows
 
 MOST = 128  # components

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.students.checkpoint import Keeper
-from core.students.codebooks import Decoder, Plan
+from core.students.coding.codebooks import Decoder, Plan
 from core.students.training import PREVIEWED, Schedule, train
 from core.types import Matrix, Progress, Rows, tell
 

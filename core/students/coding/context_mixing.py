@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from core.students.kernels import compiled
+from core.students.coding.trellis import compiled
 
 Array = npt.NDArray[Any]
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import InvalidStudent
-from core.students.kernels import (
+from core.students.coding.trellis import (
     POLYNOMIALS,
     PRECISION,
     SKIPPED,

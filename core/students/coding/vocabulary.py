@@ -17,7 +17,7 @@ import numpy.typing as npt
 from core.errors import InvalidSpecification, InvalidStudent
 from core.spaces.space import frozen
 from core.spaces.text_index import TextIndex
-from core.students.mixing import MOST_SHARED, packed, unpacked
+from core.students.coding.context_mixing import MOST_SHARED, packed, unpacked
 from core.types import Rows
 
 MOST_PACKED = 4_000  # times that a stream may grow: more is damage, not text

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from core.students.kernels import compiled
+from core.students.coding.trellis import compiled
 from core.types import Coords, Scores
 
 Array = npt.NDArray[Any]

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import InvalidStudent
-from core.students.kernels import compiled, decode, encode, quantise, sources, trellis
-from core.students.relatives import GRADES, Relatives
-from core.students.tables import Model, estimate, initial
+from core.students.coding.frequency_tables import Model, estimate, initial
+from core.students.coding.prefix_prediction import GRADES, Relatives
+from core.students.coding.trellis import compiled, decode, encode, quantise, sources, trellis
 from core.types import Coords, QueryCoords, Rows
 
 Array = npt.NDArray[Any]

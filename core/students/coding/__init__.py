@@ -1,0 +1,1 @@
+"""Coding of vectors: transforms and codebooks to symbols, and symbols to bytes."""
