@@ -18,10 +18,10 @@ from benchmarks.common import record, this_command
 from core.resources import site_root
 from core.spaces.lexicon import frequent_words
 from core.students.base import Student
-from core.students.quantised import linear_layers
+from core.students.encoders.bert import read_shape
+from core.students.encoders.quantisation import linear_layers
 from core.students.registry import load
 from core.students.storage import size_bytes
-from core.students.tiny_transformer import read_shape
 from core.teachers.encoder import load_encoder
 from core.teachers.minilm import MODEL, minilm_folder
 

@@ -29,17 +29,18 @@ from core.signatures.hidden import Reader, hidden_states
 from core.signatures.states import States
 from core.spaces.space import Space
 from core.store.disk import default_workspace
-from core.students import contextual_lessons as lessons
-from core.students import nudged, storage
+from core.students import storage
 from core.students.base import Origin
 from core.students.checkpoint import Keeper
 from core.students.coding.vocabulary import Vocabulary
 from core.students.contextual import ContextualSpec, ContextualStudent, called, fast_tokenizer
-from core.students.lessons import School, open_school
-from core.students.quantised import Sensitivity, linear_layers
+from core.students.encoders import contextual_training as lessons
+from core.students.encoders import straight_through
+from core.students.encoders.encoder_training import School, open_school
+from core.students.encoders.quantisation import Sensitivity, linear_layers
+from core.students.encoders.teacher_states import TeacherStates, read_states
+from core.students.encoders.training_texts import held_out
 from core.students.storage import parts, size_bytes
-from core.students.teacher_states import TeacherStates, read_states
-from core.students.training_texts import held_out
 from core.teachers.minilm import minilm_folder
 from core.types import silent
 
@@ -274,7 +275,7 @@ def ablation(room: Room) -> dict[str, Any]:
         ("whole numbers learn too", {"nudged": True}),
     ):
         spec = room.spec(**{**more, "steps": room.steps or SHORT})
-        module = nudged.assemble(room.teacher(), first, integers=spec.nudged)
+        module = straight_through.assemble(room.teacher(), first, integers=spec.nudged)
         lessons.teach(module, room.states, spec, lessons.USUAL, spec.steps, show, Keeper())
         found[f"tuned {spec.steps} steps, {name}"] = room.measured(module)
         note(found, "ablation")
@@ -300,7 +301,7 @@ def roughly(room: Room, spec: ContextualSpec) -> tuple[Any, dict[str, Any]]:
     whole = lessons.room_for(room.school(spec), module)
     felt = lessons.noticed(module, room.ids[:ROUGH], spec, silent)
     state = lessons.rounded(module, room.ids, spec, felt, whole, silent)
-    return state, room.measured(nudged.assemble(module, state))
+    return state, room.measured(straight_through.assemble(module, state))
 
 
 def kept(_room: Room) -> dict[str, Any]:

@@ -10,16 +10,17 @@ from test_students_encoder import ODD, WORDS, save_teacher, texts
 
 from core.errors import Cancelled, InvalidSpecification, InvalidStudent, Unsupported
 from core.spaces.space import Provenance, Space
-from core.students import contextual_lessons as lessons
-from core.students import nudged, registry, storage
+from core.students import registry, storage
 from core.students.checkpoint import Keeper
 from core.students.contextual import ContextualSpec
-from core.students.layered import AFFINE, SAME, LayeredShape, reshaped, starts_of
-from core.students.lessons import open_school
-from core.students.quantised import linear_layers
+from core.students.encoders import contextual_training as lessons
+from core.students.encoders import straight_through
+from core.students.encoders.encoder_training import open_school
+from core.students.encoders.layered_bert import AFFINE, SAME, LayeredShape, reshaped, starts_of
+from core.students.encoders.quantisation import linear_layers
+from core.students.encoders.teacher_states import read_states
 from core.students.registry import family, fit
 from core.students.storage import parts, size_bytes
-from core.students.teacher_states import read_states
 from core.types import silent
 
 BYTES = 26_000
@@ -148,7 +149,7 @@ def test_with_room_rounding_is_not_felt(space, model, teacher, school):
 
 
 def test_held_out_states_are_near_and_the_budget_is_kept(student, space, teacher):
-    from core.students.training_texts import held_out
+    from core.students.encoders.training_texts import held_out
 
     asked = student.pieces.encode([space.texts[row] for row in held_out(space, 0.05, 0)])
     assert error(flat(student.module, asked), flat(teacher, asked)) < 0.35
@@ -305,7 +306,7 @@ def test_rounding_where_it_is_felt_least_beats_rounding_alike(teacher, ids, scho
         spec = spec_of(space, tuned=False, **more)
         felt = lessons.noticed(module, ids[:40], spec, silent)
         state = lessons.rounded(module, ids, spec, felt, room, silent)
-        module = nudged.assemble(module, state)
+        module = straight_through.assemble(module, state)
         errors[name] = error(flat(module, ids[:40]), true)
     assert errors["all"] < 0.8 * errors["alike"]
 
@@ -320,13 +321,13 @@ def test_tuning_helps_and_each_ingredient_can_be_left_out(teacher, ids, school, 
     for more in ({}, {"cosine": False, "relations": False}, {"nudged": True}):
         spec = spec_of(space, **more)
         module = reshaped(teacher, teacher.shape)
-        module = nudged.assemble(module, state, integers=spec.nudged)
+        module = straight_through.assemble(module, state, integers=spec.nudged)
         before = error(flat(module, ids[:40]), true)
         lessons.teach(module, states, spec, lessons.QUICK, 15, silent, Keeper())
         assert error(flat(module, ids[:40]), true) < 0.98 * before
         moved = module.blocks[0].up.aimed.detach().numpy() - state["blocks.0.up.aimed"]
         assert (np.abs(moved).max() > 0) == spec.nudged
-    arrays, _ = nudged.settle(
+    arrays, _ = straight_through.settle(
         {name: it.detach().numpy() for name, it in module.state_dict().items()},
         list(linear_layers(first)),
         room,

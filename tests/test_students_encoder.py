@@ -15,11 +15,11 @@ from core.students import registry, storage
 from core.students.checkpoint import Keeper
 from core.students.coding.range_coding import bits, pack, unpack
 from core.students.encoder import EncoderSpec
-from core.students.quantised import batches_of_one_length, code_layer, plan_layer
+from core.students.encoders.quantisation import batches_of_one_length, code_layer, plan_layer
+from core.students.encoders.training_texts import free_pieces, held_out, made_texts, trained_on
+from core.students.encoders.wordpiece import read_pieces
 from core.students.registry import family, fit
 from core.students.storage import parts, size_bytes
-from core.students.training_texts import free_pieces, held_out, made_texts, trained_on
-from core.students.wordpiece import read_pieces
 from core.types import silent
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[unused0]", "##中"]
@@ -234,7 +234,7 @@ def test_pieces_read_as_the_teacher_does(teacher, encoder):
 
 
 def test_the_plain_module_is_the_teacher(teacher, encoder, space):
-    from core.students.tiny_transformer import in_batches, read_shape, read_teacher
+    from core.students.encoders.bert import in_batches, read_shape, read_teacher
 
     pieces, kept = read_pieces(teacher)
     module = read_teacher(teacher, read_shape(teacher, "mean"), kept, pieces.longest)

@@ -29,9 +29,9 @@ from core.spaces.lemmas import split
 from core.spaces.linalg import unit_rows
 from core.spaces.space import Space
 from core.students.base import Student
+from core.students.encoders.training_texts import held_out as untaught
 from core.students.registry import family
 from core.students.storage import parts, size_bytes
-from core.students.training_texts import held_out as untaught
 from core.teachers.base import Teacher
 from core.types import Matrix, Progress, Queries, Rows, silent
 

@@ -13,16 +13,16 @@ import numpy as np
 
 from core.errors import InvalidSpecification
 from core.spaces.space import Space
-from core.students import coded
 from core.students.base import Family, Origin, Stored
 from core.students.checkpoint import Keeper
-from core.students.contextual_lessons import learn
-from core.students.contextual_spec import ContextualSpec
-from core.students.layered import LayeredShape, build_layered
-from core.students.lessons import open_school
-from core.students.reading import ReadingStudent
-from core.students.tiny_transformer import Shape, in_batches, pool
-from core.students.wordpiece import Pieces
+from core.students.encoders import quantised_module
+from core.students.encoders.bert import Shape, in_batches, pool
+from core.students.encoders.contextual_spec import ContextualSpec
+from core.students.encoders.contextual_training import learn
+from core.students.encoders.encoder_training import open_school
+from core.students.encoders.layered_bert import LayeredShape, build_layered
+from core.students.encoders.text_student import ReadingStudent
+from core.students.encoders.wordpiece import Pieces
 from core.types import Progress, Queries
 
 __all__ = ["FAMILY", "ContextualSpec", "ContextualStudent"]
@@ -54,7 +54,7 @@ class ContextualStudent(ReadingStudent):
         """The model, in float32; ``module(ids, mask)`` gives the states of all layers."""
         payload = self._kept.payload
         blank = build_layered(self.shape, len(self.pieces.pieces), payload["longest"])
-        return coded.restored(self._kept.arrays, payload["grids"], blank)
+        return quantised_module.restored(self._kept.arrays, payload["grids"], blank)
 
     def as_transformers(self) -> tuple[Any, Any]:
         """A model and a tokenizer that are called as transformers' are.

@@ -15,12 +15,12 @@ import numpy as np
 
 from core.errors import InvalidSpecification
 from core.spaces.space import Space
-from core.students import bag, coded
 from core.students.base import Family, Origin, Stored, StudentSpec, require_choice, require_share
 from core.students.checkpoint import Keeper
-from core.students.lessons import School, learn_bag, learn_layers, open_school
-from core.students.reading import ReadingStudent
-from core.students.tiny_transformer import Shape, build, in_batches
+from core.students.encoders import bag_of_pieces, quantised_module
+from core.students.encoders.bert import Shape, build, in_batches
+from core.students.encoders.encoder_training import School, learn_bag, learn_layers, open_school
+from core.students.encoders.text_student import ReadingStudent
 from core.types import Progress, Queries
 
 SHAPES = ("auto", "bag", "layers")
@@ -51,10 +51,10 @@ class EncoderStudent(ReadingStudent):
     family = "encoder"
 
     @property
-    def shape(self) -> Shape | bag.BagShape:
+    def shape(self) -> Shape | bag_of_pieces.BagShape:
         """The shape of its model."""
         said = dict(self._kept.payload["shape"])
-        return bag.BagShape(**said) if self.kind == "bag" else Shape(**said)
+        return bag_of_pieces.BagShape(**said) if self.kind == "bag" else Shape(**said)
 
     @property
     def kind(self) -> str:
@@ -72,12 +72,12 @@ class EncoderStudent(ReadingStudent):
         """The model, in float32."""
         payload = self._kept.payload
         blank = _blank(self.shape, len(self.pieces.pieces), payload["positions"])
-        return coded.restored(self._kept.arrays, payload["grids"], blank)
+        return quantised_module.restored(self._kept.arrays, payload["grids"], blank)
 
 
-def _blank(shape: Shape | bag.BagShape, pieces: int, positions: int) -> Any:
-    if isinstance(shape, bag.BagShape):
-        return bag.build(shape, pieces)
+def _blank(shape: Shape | bag_of_pieces.BagShape, pieces: int, positions: int) -> Any:
+    if isinstance(shape, bag_of_pieces.BagShape):
+        return bag_of_pieces.build(shape, pieces)
     return build(shape, pieces, positions)
 
 

@@ -12,7 +12,7 @@ from small_models import SIZES, bert, llama, pooled, renamed, rewrite, save, wor
 
 from benchmarks.tiny_models import ARCHITECTURES, build
 from core.errors import MeaningSpaceError, TeacherUnavailable, Unsupported
-from core.students.tiny_transformer import read_shape, read_teacher
+from core.students.encoders.bert import read_shape, read_teacher
 from core.teachers.causal import load_causal
 from core.teachers.encoded_texts import Corpus
 from core.teachers.encoder import load_encoder

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from core.students import coded
-from core.students.quantised import DEAD, CodedLayer, CodedTable, linear_layers, whole
+from core.students.encoders import quantised_module
+from core.students.encoders.quantisation import DEAD, CodedLayer, CodedTable, linear_layers, whole
 
 Arrays = dict[str, npt.NDArray[Any]]
 REACH = 1.5  # cells that one unit of a parameter is: the rate is then that of gains and biases
@@ -111,11 +111,11 @@ def assemble(module: Any, state: Mapping[str, npt.NDArray[Any]], *, integers: bo
 
 def settle(
     state: Mapping[str, npt.NDArray[Any]], names: Sequence[str], room: int
-) -> tuple[coded.Arrays, Any]:
+) -> tuple[quantised_module.Arrays, Any]:
     """(arrays, shapes) to keep, of a state; more entries become zero until ``room`` is enough."""
     dead = DEAD
     while True:
-        arrays, shapes = coded.stored(_whole(state, names, dead), names)
+        arrays, shapes = quantised_module.stored(_whole(state, names, dead), names)
         size = sum(it.nbytes for name, it in arrays.items() if name.startswith("codes."))
         if size <= room or dead >= 0.5:
             return arrays, shapes

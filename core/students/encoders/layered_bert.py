@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from core.students.quantised import batches_of_one_length
-from core.students.tiny_transformer import TOKENS, Shape, build_block
+from core.students.encoders.bert import TOKENS, Shape, build_block
+from core.students.encoders.quantisation import batches_of_one_length
 from core.types import Progress, silent, tell
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.students.coding.range_coding import Grid, bits, pack, unpack
-from core.students.quantised import (
+from core.students.encoders.quantisation import (
     CodedLayer,
     CodedTable,
     LayerPlan,

@@ -9,7 +9,7 @@ import numpy as np
 
 from core.students.base import Origin, Stored, Student, StudentSpec
 from core.students.coding.vocabulary import Vocabulary
-from core.students.wordpiece import Pieces
+from core.students.encoders.wordpiece import Pieces
 
 TYPICAL = 8  # pieces of the text that operations are counted for
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from core.atomic import new_file
 from core.errors import InvalidSpecification
 from core.regular import opened
-from core.students.layered import each_batch, starts_of
+from core.students.encoders.layered_bert import each_batch, starts_of
 from core.types import Progress
 
 if TYPE_CHECKING:

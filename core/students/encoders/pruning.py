@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from core.students.layered import AFFINE, SAME, LayeredShape, each_batch, reshaped
+from core.students.encoders.layered_bert import AFFINE, SAME, LayeredShape, each_batch, reshaped
 from core.types import Progress, silent
 
 if TYPE_CHECKING:

@@ -11,15 +11,15 @@ import numpy as np
 
 from core.errors import InvalidSpecification
 from core.spaces.space import Space
-from core.students import bag, coded
 from core.students.base import Stored, StudentSpec, require_room
 from core.students.checkpoint import Keeper
 from core.students.coding.vocabulary import Vocabulary
-from core.students.quantised import batches_of_one_length, linear_layers, sensitivity
-from core.students.tiny_transformer import Shape, in_batches, read_shape, read_teacher
+from core.students.encoders import bag_of_pieces, quantised_module
+from core.students.encoders.bert import Shape, in_batches, read_shape, read_teacher
+from core.students.encoders.quantisation import batches_of_one_length, linear_layers, sensitivity
+from core.students.encoders.training_texts import free_pieces, held_out, made_texts, trained_on
+from core.students.encoders.wordpiece import Pieces, read_pieces
 from core.students.training import Schedule, train
-from core.students.training_texts import free_pieces, held_out, made_texts, trained_on
-from core.students.wordpiece import Pieces, read_pieces
 from core.types import Matrix, Progress, Queries, Rows
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def learn_layers(
         state = {name[7:]: it for name, it in found[0].items() if name.startswith("module.")}
     else:
         state = _rounded(school, school.teacher, ids, effort, room, progress)
-    module = coded.assemble(school.teacher, state).requires_grad_(True)
+    module = quantised_module.assemble(school.teacher, state).requires_grad_(True)
     _learn(module, ids, targets, effort, school, progress, keeper, "Tuning")
     notes = [
         f"All {school.shape.layers} layers of the teacher with rounded, entropy-coded numbers; "
@@ -129,8 +129,8 @@ def learn_bag(
 ) -> tuple[Stored, list[str]]:
     """Train real numbers first, then round them, then tune what stays real."""
     effort = QUICK["bag"] if quick else BAG
-    shape = bag.BagShape.of(school.space.dim, school.shape.normalise)
-    blank = bag.build(shape, 1)
+    shape = bag_of_pieces.BagShape.of(school.space.dim, school.shape.normalise)
+    blank = bag_of_pieces.build(shape, 1)
     names = list(linear_layers(blank))
     room = school.room(
         sum(2 * it.out_features for it in linear_layers(blank).values()) + 3 * shape.width
@@ -138,11 +138,11 @@ def learn_bag(
     ids, targets = _lessons(school, effort.made, progress)
     answers, single = _alone(school, quick, progress)
     counts = np.bincount(np.concatenate(ids), minlength=len(answers)).astype(np.float64)
-    module = bag.start(shape, answers, counts, school.spec.seed)
+    module = bag_of_pieces.start(shape, answers, counts, school.spec.seed)
     ids, targets = [*ids, *single[0]], np.concatenate([targets, single[1]])
     _learn(module, ids, targets, effort, school, progress, keeper, "Learning")
     state = _rounded(school, module, ids, effort, room, progress)
-    module = coded.assemble(module, state).requires_grad_(True)
+    module = quantised_module.assemble(module, state).requires_grad_(True)
     finish = Effort(0, 0, max(2, effort.steps // 20), effort.tokens, effort.rate / 2)
     _learn(module, ids, targets, finish, school, progress, Keeper(), "Tuning")
     notes = [f"Trained on {len(ids):,} texts for {effort.steps:,} steps, then rounded."]
@@ -197,13 +197,13 @@ def _rounded(
     effort: Effort,
     room: int,
     progress: Progress,
-) -> coded.Arrays:
+) -> quantised_module.Arrays:
     generator = np.random.default_rng((school.spec.seed, 2))
     some = generator.permutation(len(ids))[: effort.measured]
     module.requires_grad_(False)  # only what reaches the layers is asked for
     felt = sensitivity(module, [ids[row] for row in some], school.spec.seed, progress)
-    table, layers = coded.code(module, ids, felt, room, progress)
-    return coded.state_of(module, table, layers)
+    table, layers = quantised_module.code(module, ids, felt, room, progress)
+    return quantised_module.state_of(module, table, layers)
 
 
 def _learn(
@@ -266,7 +266,7 @@ def _kept(
     notes: list[str],
 ) -> tuple[Stored, list[str]]:
     state = {name: it.detach().numpy() for name, it in tensors.items()}
-    arrays, grids = coded.stored(state, names)
+    arrays, grids = quantised_module.stored(state, names)
     arrays["vocabulary.pieces"] = Vocabulary(school.pieces.pieces).packed()
     payload = {
         "kind": kind,

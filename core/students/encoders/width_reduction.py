@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from core.students.layered import LayeredShape, build_layered
-from core.students.quantised import batches_of_one_length
-from core.students.thinning import Moments
+from core.students.encoders.layered_bert import LayeredShape, build_layered
+from core.students.encoders.pruning import Moments
+from core.students.encoders.quantisation import batches_of_one_length
 from core.types import Progress, tell
 
 if TYPE_CHECKING:

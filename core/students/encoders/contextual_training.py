@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.errors import InvalidSpecification
-from core.students import coded, nudged
 from core.students.base import Stored
 from core.students.checkpoint import Keeper
 from core.students.coding.vocabulary import Vocabulary
-from core.students.contextual_spec import ContextualSpec
-from core.students.layered import LayeredShape, build_layered
-from core.students.lessons import School
-from core.students.narrowing import narrowed
-from core.students.quantised import (
+from core.students.encoders import quantised_module, straight_through
+from core.students.encoders.contextual_spec import ContextualSpec
+from core.students.encoders.encoder_training import School
+from core.students.encoders.layered_bert import LayeredShape, build_layered
+from core.students.encoders.pruning import with_neurons, without_layers
+from core.students.encoders.quantisation import (
     Sensitivity,
     alike,
     batches_of_one_length,
@@ -29,10 +29,10 @@ from core.students.quantised import (
     sensitivity,
     unfelt,
 )
-from core.students.teacher_states import TeacherStates, read_states
-from core.students.thinning import with_neurons, without_layers
+from core.students.encoders.teacher_states import TeacherStates, read_states
+from core.students.encoders.training_texts import made_texts
+from core.students.encoders.width_reduction import narrowed
 from core.students.training import Schedule, train
-from core.students.training_texts import made_texts
 from core.types import Progress
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def learn(
         felt = felt or noticed(module, ids[: effort.measured], spec, progress)
         within = int(FULLER * room) if spec.nudged else room
         state = rounded(module, ids, spec, felt, within, progress)
-    module = nudged.assemble(module, state, integers=spec.nudged)
+    module = straight_through.assemble(module, state, integers=spec.nudged)
     if after:
         teach(module, states, spec, effort, after, progress, _Later(keeper, before))
     notes = _notes(module.shape, teacher.shape, len(asked), before, after)
@@ -117,7 +117,7 @@ def _steps(spec: ContextualSpec, effort: Effort, changed: bool) -> tuple[int, in
 
 def _stored(school: School, module: Any, names: Sequence[str], room: int) -> Stored:
     state = {name: it.detach().numpy() for name, it in module.state_dict().items()}
-    arrays, grids = nudged.settle(state, names, room)
+    arrays, grids = straight_through.settle(state, names, room)
     arrays["vocabulary.pieces"] = Vocabulary(school.pieces.pieces).packed()
     payload = {
         "shape": asdict(module.shape),
@@ -170,10 +170,11 @@ def noticed(module: Any, ids: Ids, spec: ContextualSpec, progress: Progress) -> 
 
 def rounded(
     module: Any, ids: Ids, spec: ContextualSpec, felt: Sensitivity, room: int, progress: Progress
-) -> coded.Arrays:
-    """The state of the rounded module, as :func:`core.students.nudged.assemble` takes it."""
+) -> quantised_module.Arrays:
+    """The state of the rounded module, as :func:`core.students.encoders.straight_through.assemble`
+    takes it."""
     module.requires_grad_(False)
-    table, layers = coded.code(
+    table, layers = quantised_module.code(
         module,
         ids,
         felt,
@@ -182,7 +183,7 @@ def rounded(
         share=counted if spec.felt else alike,
         turned=spec.factorised,
     )
-    return nudged.begin(module, table, layers)
+    return straight_through.begin(module, table, layers)
 
 
 def teach(

@@ -1,0 +1,1 @@
+"""Small transformers as students: their parts, their training, their quantisation."""
