@@ -33,13 +33,18 @@ from core.students import storage
 from core.students.base import Origin
 from core.students.checkpoint import Keeper
 from core.students.coding.vocabulary import Vocabulary
-from core.students.contextual import ContextualSpec, ContextualStudent, called, fast_tokenizer
 from core.students.encoders import contextual_training as lessons
 from core.students.encoders import straight_through
 from core.students.encoders.encoder_training import School, open_school
 from core.students.encoders.quantisation import Sensitivity, linear_layers
 from core.students.encoders.teacher_states import TeacherStates, read_states
 from core.students.encoders.training_texts import held_out
+from core.students.families.contextual import (
+    ContextualSpec,
+    ContextualStudent,
+    called,
+    fast_tokenizer,
+)
 from core.students.storage import parts, size_bytes
 from core.teachers.minilm import minilm_folder
 from core.types import silent

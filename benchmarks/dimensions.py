@@ -24,9 +24,9 @@ from core.metrics.fidelity import fidelity, sample_rows
 from core.pipeline.workspace import Bench
 from core.spaces.space import Space
 from core.store.disk import default_workspace
+from core.students.families.transform import TransformSpec, TransformStudent
 from core.students.registry import fit
 from core.students.storage import size_bytes
-from core.students.transform import TransformSpec, TransformStudent
 from core.types import Matrix
 
 TEACHER = "minilm:tokens"

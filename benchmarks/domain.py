@@ -20,9 +20,9 @@ from core.pipeline.workspace import Bench
 from core.spaces.lexicon import category_of
 from core.spaces.space import Space
 from core.store.disk import default_workspace
+from core.students.families.transform import TransformSpec
 from core.students.registry import fit
 from core.students.storage import size_bytes
-from core.students.transform import TransformSpec
 
 CATEGORIES = ("noun.animal", "noun.plant", "noun.body")
 DIMENSIONS = (16, 32, 64, 128, 256)

@@ -34,11 +34,11 @@ from core.spaces.space import Space
 from core.store.disk import default_workspace
 from core.students.checkpoint import Keeper
 from core.students.conjugate import Course, ridge
-from core.students.encoder import EncoderSpec
 from core.students.encoders.bert import in_batches, read_shape, read_teacher
 from core.students.encoders.quantisation import linear_layers
 from core.students.encoders.training_texts import held_out, trained_on
 from core.students.encoders.wordpiece import Pieces, read_pieces
+from core.students.families.encoder import EncoderSpec
 from core.students.registry import fit
 from core.students.storage import parts, size_bytes
 from core.teachers.minilm import minilm_folder

@@ -23,12 +23,12 @@ from benchmarks.common import Stopwatch, record, this_command
 from core.pipeline.workspace import Bench
 from core.spaces.space import Provenance, Space
 from core.store.disk import default_workspace
-from core.students.encoder import EncoderSpec
 from core.students.encoders.training_texts import held_out
+from core.students.families.encoder import EncoderSpec
+from core.students.families.speller import SpellerSpec
+from core.students.families.transform import TransformSpec
 from core.students.registry import fit, load
-from core.students.speller import SpellerSpec
 from core.students.storage import save, size_bytes
-from core.students.transform import TransformSpec
 from core.teachers.encoder import load_encoder
 
 WORDS = {

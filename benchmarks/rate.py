@@ -22,12 +22,12 @@ from core.metrics.rate_distortion import gaussian_limit
 from core.pipeline.workspace import Bench
 from core.spaces.space import Space
 from core.store.disk import default_workspace
-from core.students import transform, vae
 from core.students.coding.coded_matrix import BLOCK, CodedMatrix
 from core.students.coding.gaussian_mixture import Mixture
 from core.students.coding.prefix_prediction import Relatives
 from core.students.coding.vocabulary import Vocabulary
-from core.students.linear import LinearStudent, Principal
+from core.students.families import transform, vae
+from core.students.families.linear import LinearStudent, Principal
 from core.students.registry import fit
 from core.students.storage import parts, size_bytes
 from core.types import Coords, Rows

@@ -24,7 +24,7 @@ from core.spaces.space import Space
 from core.store.disk import default_workspace
 from core.students.base import Student
 from core.students.coding.vocabulary import Vocabulary
-from core.students.hybrid import HybridStudent
+from core.students.families.hybrid import HybridStudent
 from core.students.registry import fit
 from core.students.storage import parts, size_bytes
 from core.types import silent

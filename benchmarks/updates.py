@@ -19,9 +19,9 @@ from benchmarks.common import Stopwatch, record, this_command
 from core.pipeline.workspace import Bench
 from core.spaces.space import Space
 from core.store.disk import default_workspace
-from core.students.hybrid import HybridSpec, HybridStudent
+from core.students.families.hybrid import HybridSpec, HybridStudent
+from core.students.families.speller import SpellerSpec
 from core.students.registry import fit
-from core.students.speller import SpellerSpec
 from core.students.storage import size_bytes
 
 Floats = npt.NDArray[np.float32]

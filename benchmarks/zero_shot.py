@@ -21,8 +21,8 @@ from core.pipeline.workspace import Bench
 from core.spaces.lemmas import split, whole_words
 from core.spaces.space import Space
 from core.store.disk import default_workspace
+from core.students.families.speller import SpellerSpec, SpellerStudent
 from core.students.registry import fit
-from core.students.speller import SpellerSpec, SpellerStudent
 from core.students.storage import size_bytes
 from core.teachers.corpus import corpus_sentences
 from core.teachers.minilm import minilm_folder

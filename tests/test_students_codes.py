@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from core.errors import Cancelled, InvalidSpecification, InvalidStudent, UnknownItem
 from core.metrics.fidelity import fidelity
 from core.spaces.space import Provenance, Space
-from core.students import codes as module
 from core.students.base import Origin
 from core.students.checkpoint import Keeper
-from core.students.codes import FAMILY, CodesSpec, CodesStudent
 from core.students.coding.codebooks import Decoder, pack, plan, unpack, water_filling
+from core.students.families import codes as module
+from core.students.families.codes import FAMILY, CodesSpec, CodesStudent
 from core.students.registry import fit, load
 from core.students.storage import parts, save, size_bytes
 

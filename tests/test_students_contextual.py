@@ -12,13 +12,13 @@ from core.errors import Cancelled, InvalidSpecification, InvalidStudent, Unsuppo
 from core.spaces.space import Provenance, Space
 from core.students import registry, storage
 from core.students.checkpoint import Keeper
-from core.students.contextual import ContextualSpec
 from core.students.encoders import contextual_training as lessons
 from core.students.encoders import straight_through
 from core.students.encoders.encoder_training import open_school
 from core.students.encoders.layered_bert import AFFINE, SAME, LayeredShape, reshaped, starts_of
 from core.students.encoders.quantisation import linear_layers
 from core.students.encoders.teacher_states import read_states
+from core.students.families.contextual import ContextualSpec
 from core.students.registry import family, fit
 from core.students.storage import parts, size_bytes
 from core.types import silent

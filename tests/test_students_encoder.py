@@ -14,10 +14,10 @@ from core.spaces.space import Provenance, Space
 from core.students import registry, storage
 from core.students.checkpoint import Keeper
 from core.students.coding.range_coding import bits, pack, unpack
-from core.students.encoder import EncoderSpec
 from core.students.encoders.quantisation import batches_of_one_length, code_layer, plan_layer
 from core.students.encoders.training_texts import free_pieces, held_out, made_texts, trained_on
 from core.students.encoders.wordpiece import read_pieces
+from core.students.families.encoder import EncoderSpec
 from core.students.registry import family, fit
 from core.students.storage import parts, size_bytes
 from core.types import silent

@@ -11,7 +11,7 @@ from core.errors import InvalidSpecification
 from core.spaces.lemmas import split
 from core.spaces.space import Provenance, Space
 from core.students import registry, storage
-from core.students.hybrid import HybridSpec, HybridStudent
+from core.students.families.hybrid import HybridSpec, HybridStudent
 from core.students.registry import fit
 from core.students.storage import size_bytes
 

@@ -16,9 +16,9 @@ from core.spaces.space import Provenance, Space
 from core.students import registry, storage
 from core.students.checkpoint import Keeper
 from core.students.conjugate import Course, ridge
+from core.students.families.speller import SpellerSpec, SpellerStudent
 from core.students.ngrams import LONGEST, Grams, gram_hashes
 from core.students.registry import fit
-from core.students.speller import SpellerSpec, SpellerStudent
 from core.students.spelling import Spelling, features_of
 from core.students.storage import parts, size_bytes
 from core.types import silent

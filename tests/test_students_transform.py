@@ -15,10 +15,10 @@ from core.students.coding.frequency_tables import as_levels, cumulated
 from core.students.coding.prefix_prediction import Relatives
 from core.students.coding.trellis import POLYNOMIALS, sources, trellis
 from core.students.coding.vocabulary import Vocabulary
-from core.students.linear import Principal
+from core.students.families.linear import Principal
+from core.students.families.transform import TransformSpec, TransformStudent
 from core.students.registry import fit, load
 from core.students.storage import parts, save, size_bytes
-from core.students.transform import TransformSpec, TransformStudent
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 

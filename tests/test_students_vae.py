@@ -6,10 +6,10 @@ import pytest
 from core.errors import Cancelled, InvalidSpecification
 from core.spaces.space import Provenance, Space
 from core.students.coding.gaussian_mixture import Mixture
+from core.students.families.transform import TransformSpec
+from core.students.families.vae import VaeSpec
 from core.students.registry import family, fit, load
 from core.students.storage import parts, save, size_bytes
-from core.students.transform import TransformSpec
-from core.students.vae import VaeSpec
 
 
 @pytest.fixture(scope="module")

@@ -168,7 +168,7 @@ def registered() -> Iterator[None]:
     """Make the registry know both families, for as long as it lasts."""
     before = registry.NAMES
     for family in FAMILIES:
-        module = ModuleType(f"core.students.{family.name}")
+        module = ModuleType(f"core.students.families.{family.name}")
         module.FAMILY = family  # type: ignore[attr-defined]
         sys.modules[module.__name__] = module
     registry.NAMES = (*before, *(family.name for family in FAMILIES))

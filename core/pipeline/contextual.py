@@ -26,8 +26,8 @@ from core.signatures.pooling import Pooling, each_layer
 from core.signatures.states import States
 from core.spaces.linalg import paired_cosines
 from core.spaces.space import Space
-from core.students.contextual import ContextualStudent
 from core.students.encoders.training_texts import held_out, trained_on
+from core.students.families.contextual import ContextualStudent
 from core.students.storage import size_bytes
 from core.types import Coords, Progress, silent
 

@@ -16,7 +16,7 @@ from core.store.disk import default_workspace
 from core.store.files import write_arrays
 from core.students import registry
 from core.students import storage as student_folder
-from core.students.contextual import ContextualStudent
+from core.students.families.contextual import ContextualStudent
 from core.teachers.causal import load_causal
 from core.teachers.corpus import Sentence, corpus_sentences
 from core.teachers.encoder import BUDGET

@@ -22,7 +22,7 @@ def family(name: str) -> Family:
         raise InvalidSpecification(
             f"found the student family {name!r:.40}; expected one of {', '.join(NAMES)}"
         )
-    found: Family = importlib.import_module(f"core.students.{name}").FAMILY
+    found: Family = importlib.import_module(f"core.students.families.{name}").FAMILY
     return found
 
 

@@ -3,9 +3,9 @@
 import numpy as np
 
 from core.spaces.space import Provenance, Space
+from core.students.families.vae import VaeSpec
 from core.students.registry import fit
 from core.students.storage import size_bytes
-from core.students.vae import VaeSpec
 
 
 def warm_up() -> None:

@@ -26,7 +26,7 @@ from core.students import registry
 from core.students import storage as student_folder
 from core.students.checkpoint import CHECKPOINT, HISTORY, PREVIEW, Keeper
 from core.students.encoders.teacher_states import _digest, _is_whole
-from core.students.transform import TransformSpec
+from core.students.families.transform import TransformSpec
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]

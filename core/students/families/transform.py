@@ -25,7 +25,14 @@ from core.students.checkpoint import Keeper
 from core.students.coding.coded_matrix import BLOCK, CodedMatrix
 from core.students.coding.step_search import Tried, search
 from core.students.coding.vocabulary import Vocabulary
-from core.students.linear import Basis, Double, LinearStudent, Principal, duplicates, restored
+from core.students.families.linear import (
+    Basis,
+    Double,
+    LinearStudent,
+    Principal,
+    duplicates,
+    restored,
+)
 from core.students.storage import size_bytes
 from core.types import Coords, Progress, Rows
 

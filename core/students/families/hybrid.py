@@ -20,11 +20,11 @@ from core.students.base import Family, Origin, Stored, Student, StudentSpec, req
 from core.students.checkpoint import Keeper
 from core.students.coding.coded_matrix import CodedMatrix
 from core.students.coding.vocabulary import Vocabulary
-from core.students.linear import restored
-from core.students.speller import TYPICAL_GRAMS, require_share, taught_rows
+from core.students.families.linear import restored
+from core.students.families.speller import TYPICAL_GRAMS, require_share, taught_rows
+from core.students.families.transform import TransformSpec, TransformStudent
+from core.students.families.transform import fit as fit_transform
 from core.students.spelling import Spelling, learn, least_bytes
-from core.students.transform import TransformSpec, TransformStudent
-from core.students.transform import fit as fit_transform
 from core.types import Matrix, Progress, Queries, Rows
 
 SMALLEST_SHARE, LARGEST_SHARE = 0.01, 0.9

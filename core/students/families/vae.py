@@ -29,8 +29,8 @@ from core.students.coding.coded_matrix import BLOCK, CodedMatrix
 from core.students.coding.gaussian_mixture import Mixture
 from core.students.coding.prefix_prediction import Relatives
 from core.students.coding.vocabulary import Vocabulary
-from core.students.linear import LinearStudent, restored
-from core.students.transform import Coder, fitted, require_error
+from core.students.families.linear import LinearStudent, restored
+from core.students.families.transform import Coder, fitted, require_error
 from core.types import Coords, Progress, Rows
 
 MOST = 128  # components
