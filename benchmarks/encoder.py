@@ -33,7 +33,6 @@ from core.spaces.linalg import unit_rows
 from core.spaces.space import Space
 from core.store.disk import default_workspace
 from core.students.checkpoint import Keeper
-from core.students.conjugate import Course, ridge
 from core.students.encoders.bert import in_batches, read_shape, read_teacher
 from core.students.encoders.quantisation import linear_layers
 from core.students.encoders.training_texts import held_out, trained_on
@@ -41,6 +40,7 @@ from core.students.encoders.wordpiece import Pieces, read_pieces
 from core.students.families.encoder import EncoderSpec
 from core.students.registry import fit
 from core.students.storage import parts, size_bytes
+from core.students.subwords.conjugate_gradients import Course, ridge
 from core.teachers.minilm import minilm_folder
 from core.types import silent
 

@@ -26,9 +26,9 @@ from core.pipeline.workspace import Bench
 from core.spaces.lemmas import split, whole_words
 from core.spaces.space import Space
 from core.store.disk import default_workspace
-from core.students import conjugate, spelling
 from core.students.checkpoint import Keeper
-from core.students.ngrams import Bags, Grams
+from core.students.subwords import conjugate_gradients, subword_embedding
+from core.students.subwords.ngrams import Bags, Grams
 from core.types import silent
 
 if TYPE_CHECKING:
@@ -75,7 +75,9 @@ class Question:
         self.rows = np.setdiff1d(np.arange(len(space)), kept_out)
         self.texts = [space.texts[row] for row in self.rows]
         self.mean = space.vectors[self.rows].mean(axis=0)
-        self.basis = spelling._principal(space.vectors[self.rows] - self.mean, spelling.RANK)
+        self.basis = subword_embedding._principal(
+            space.vectors[self.rows] - self.mean, subword_embedding.RANK
+        )
         self.targets = np.ascontiguousarray(
             (space.vectors[self.rows] - self.mean) @ self.basis.T, np.float32
         )
@@ -122,21 +124,25 @@ class Ridge:
         self.grams = Grams.commonest(asked.texts, GRAMS, least=1)
         bags = self.grams.bags(texts)
         counts = np.bincount(self.grams.bags(asked.texts).places, minlength=len(self.grams))
-        features, gains = spelling._weighted(bags, np.maximum(counts, 1))
+        features, gains = subword_embedding._weighted(bags, np.maximum(counts, 1))
         root = np.sqrt(weights)[:, None]
-        course = conjugate.Course("learning", 0, spelling.ROUNDS, spelling.ROUNDS, silent, Keeper())
+        course = conjugate_gradients.Course(
+            "learning", 0, subword_embedding.ROUNDS, subword_embedding.ROUNDS, silent, Keeper()
+        )
         loud = (diags(root[:, 0]) @ features).tocsr()
-        found = conjugate.ridge(
-            loud, np.asarray(targets * root, np.float32), spelling.PENALTY, course
+        found = conjugate_gradients.ridge(
+            loud, np.asarray(targets * root, np.float32), subword_embedding.PENALTY, course
         )
         n = len(asked.texts)
-        trust = spelling._trust(asked.texts, features[:n], asked.targets, asked.seed, course)
+        trust = subword_embedding._trust(
+            asked.texts, features[:n], asked.targets, asked.seed, course
+        )
         self.vectors = np.asarray(found @ trust * gains[:, None], np.float32)
 
     def guess(self, texts: Sequence[str]) -> Array:
         """(m, p) coordinates."""
         bags = self.grams.bags(texts)
-        return np.asarray(spelling.features_of(bags, len(self.grams)) @ self.vectors)
+        return np.asarray(subword_embedding.features_of(bags, len(self.grams)) @ self.vectors)
 
 
 def losses(

@@ -15,12 +15,12 @@ from core.spaces.lemmas import split
 from core.spaces.space import Provenance, Space
 from core.students import registry, storage
 from core.students.checkpoint import Keeper
-from core.students.conjugate import Course, ridge
 from core.students.families.speller import SpellerSpec, SpellerStudent
-from core.students.ngrams import LONGEST, Grams, gram_hashes
 from core.students.registry import fit
-from core.students.spelling import Spelling, features_of
 from core.students.storage import parts, size_bytes
+from core.students.subwords.conjugate_gradients import Course, ridge
+from core.students.subwords.ngrams import LONGEST, Grams, gram_hashes
+from core.students.subwords.subword_embedding import Spelling, features_of
 from core.types import silent
 
 TEXTS = st.lists(st.text(max_size=12), max_size=12)
@@ -69,7 +69,10 @@ def test_a_text_has_the_same_grams_in_any_company() -> None:
 
 
 def test_hashes_are_the_same_in_another_process() -> None:
-    code = "from core.students.ngrams import gram_hashes as g; print(g(['wálk','😀'])[0].tolist())"
+    code = (
+        "from core.students.subwords.ngrams import gram_hashes as g;"
+        "print(g(['wálk','😀'])[0].tolist())"
+    )
     root = Path(__file__).parents[1]
     told = subprocess.run(
         [sys.executable, "-c", code],

@@ -22,7 +22,7 @@ from core.spaces.lemmas import lemma_groups, whole_words
 from core.spaces.lexicon import frequency_rank
 from core.spaces.space import Provenance, Space
 from core.spaces.words import clusters, folded, inside_word, is_word, lines_of, terms, words
-from core.students.ngrams import gram_hashes
+from core.students.subwords.ngrams import gram_hashes
 from core.teachers.lookup import represent_in_table
 from core.teachers.word_vectors import VectorsFile
 from core.ui.tables import safe_csv

@@ -24,7 +24,7 @@ from core.students.families.linear import restored
 from core.students.families.speller import TYPICAL_GRAMS, require_share, taught_rows
 from core.students.families.transform import TransformSpec, TransformStudent
 from core.students.families.transform import fit as fit_transform
-from core.students.spelling import Spelling, learn, least_bytes
+from core.students.subwords.subword_embedding import Spelling, learn, least_bytes
 from core.types import Matrix, Progress, Queries, Rows
 
 SMALLEST_SHARE, LARGEST_SHARE = 0.01, 0.9

@@ -1,7 +1,8 @@
 """The family "speller": reads only the characters of a text, and stores no row of the teacher.
 
-Any text gets a vector, seen before or not: see :mod:`core.students.spelling`. How good the
-guesses are at words that were kept out of the training is what the student is judged by.
+Any text gets a vector, seen before or not: see :mod:`core.students.subwords.subword_embedding`.
+How good the guesses are at words that were kept out of the training is what the student is judged
+by.
 """
 
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from core.spaces.lemmas import split
 from core.spaces.space import Space
 from core.students.base import Family, Origin, Stored, Student, StudentSpec, require_room
 from core.students.checkpoint import Keeper
-from core.students.spelling import OTHER_BYTES, Spelling, learn, least_bytes
+from core.students.subwords.subword_embedding import OTHER_BYTES, Spelling, learn, least_bytes
 from core.types import Progress, Queries, Rows
 
 TYPICAL_GRAMS = 40  # of a word of eight letters

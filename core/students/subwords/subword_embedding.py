@@ -22,8 +22,8 @@ from core.students.base import SEEDS
 from core.students.checkpoint import Keeper
 from core.students.coding.coded_matrix import CodedMatrix
 from core.students.coding.step_search import TRIES, Tried, search
-from core.students.conjugate import Course, ridge
-from core.students.ngrams import Bags, Grams
+from core.students.subwords.conjugate_gradients import Course, ridge
+from core.students.subwords.ngrams import Bags, Grams
 from core.students.training import PREVIEWED
 from core.types import Coords, Matrix, Progress, Queries, QueryCoords, Rows, Vector, silent
 
@@ -178,7 +178,7 @@ def learn(
     """A spelling in at most ``room`` bytes, learnt from some ``rows`` of (n, d) float32.
 
     Resumes from the keeper, bit for bit. Raises Cancelled and TrainingFailed as
-    :func:`core.students.conjugate.ridge` does.
+    :func:`core.students.subwords.conjugate_gradients.ridge` does.
     """
     read, known = [texts[row] for row in rows], vectors[rows]
     mean = known.mean(axis=0, dtype=np.float64).astype(np.float32)
