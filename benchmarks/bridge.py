@@ -26,8 +26,7 @@ from core.decode.language_model import LanguageModel
 from core.errors import MeaningSpaceError
 from core.metrics.intervals import interval
 from core.pipeline import Bench
-from core.pipeline.bridge_lessons import WORD, split
-from core.pipeline.bridging import (
+from core.pipeline.points.bridge import (
     SENTENCES,
     WORDS,
     bridge,
@@ -36,7 +35,8 @@ from core.pipeline.bridging import (
     trained_bridge,
     write_bridge,
 )
-from core.pipeline.describing import tell_point
+from core.pipeline.points.bridge_data import WORD, split
+from core.pipeline.points.description import tell_point
 from core.pipeline.speaking import speaker
 from core.spaces.linalg import unit_rows
 from core.spaces.space import Space

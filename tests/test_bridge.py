@@ -11,8 +11,8 @@ from core.decode.guided_decoding import Seeking, drawn, sought
 from core.decode.language_model import LanguageModel
 from core.decode.soft_prompt import WORDS, Bridge
 from core.errors import Cancelled, InvalidVectors, StoreError
-from core.pipeline.bridge_lessons import Lessons, astray, lessons, split
-from core.pipeline.bridge_training import BridgeSpec, sentence_loss, train_bridge
+from core.pipeline.points.bridge_data import Lessons, astray, lessons, split
+from core.pipeline.points.bridge_training import BridgeSpec, sentence_loss, train_bridge
 from core.spaces.linalg import unit_rows
 
 POINT = 6  # numbers of a point here

@@ -16,9 +16,17 @@ from core.paths.notation import box_text, waypoints_of
 from core.permalink import MapView
 from core.permalink import decode as read_link
 from core.permalink import encode as write_link
-from core.pipeline import Bench, bridging, describing
-from core.pipeline.bridging import bridge, crosses
-from core.pipeline.describing import ONLY_SENTENCES, Told, describe, descriptions, tell_point
+from core.pipeline import Bench
+from core.pipeline.points import bridge as points_bridge
+from core.pipeline.points import description
+from core.pipeline.points.bridge import bridge, crosses
+from core.pipeline.points.description import (
+    ONLY_SENTENCES,
+    Told,
+    describe,
+    descriptions,
+    tell_point,
+)
 from core.spaces.linalg import unit_rows
 from core.spaces.space import Provenance, Space
 from core.teachers import smollm2
@@ -108,25 +116,27 @@ def test_a_point_is_put_into_words_once_and_kept(
         asked.append(1)
         return _told("A dog sits at a table.")
 
-    built = bridging.Built(bridging.read_bridge(bridging.shipped_folder()).bridge, {"digest": "a"})
-    monkeypatch.setattr(describing, "written", written)
-    monkeypatch.setattr(describing, "bridge", lambda _: built)
-    monkeypatch.setattr(describing, "has_bridge", lambda _: True)
+    built = points_bridge.Built(
+        points_bridge.read_bridge(points_bridge.shipped_folder()).bridge, {"digest": "a"}
+    )
+    monkeypatch.setattr(description, "written", written)
+    monkeypatch.setattr(description, "bridge", lambda _: built)
+    monkeypatch.setattr(description, "has_bridge", lambda _: True)
     point = np.arange(1, 5, dtype=np.float32)
-    assert not describing.has_told(bench, point[None])
+    assert not description.has_told(bench, point[None])
     first = tell_point(bench, point)
-    assert describing.has_told(bench, 3 * point[None])  # the direction alone counts
+    assert description.has_told(bench, 3 * point[None])  # the direction alone counts
     assert tell_point(Bench(bench.workspace), point) == first  # from disk
     assert len(asked) == 1
     built.facts["digest"] = "another bridge"
-    assert not describing.has_told(bench, point[None])
+    assert not description.has_told(bench, point[None])
 
 
 def test_without_a_bridge_it_is_said_how_to_make_one(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(bridging, "shipped_folder", lambda: tmp_path / "nothing")
-    assert not bridging.has_bridge(bench)
+    monkeypatch.setattr(points_bridge, "shipped_folder", lambda: tmp_path / "nothing")
+    assert not points_bridge.has_bridge(bench)
     with pytest.raises(Unsupported, match="make bridge"):
         bridge(bench)
 
@@ -140,10 +150,10 @@ def test_without_the_weights_the_command_that_brings_them_is_said(
 
 
 def test_a_bridge_in_a_folder_comes_back(tmp_path: Path) -> None:
-    shipped = bridging.read_bridge(bridging.shipped_folder())
-    size = bridging.write_bridge(tmp_path / "copy", shipped)
+    shipped = points_bridge.read_bridge(points_bridge.shipped_folder())
+    size = points_bridge.write_bridge(tmp_path / "copy", shipped)
     assert size < 8_000_000
-    again = bridging.read_bridge(tmp_path / "copy")
+    again = points_bridge.read_bridge(tmp_path / "copy")
     assert again.facts == shipped.facts
     np.testing.assert_allclose(again.bridge.turn, shipped.bridge.turn, atol=1e-4)
 
@@ -232,11 +242,11 @@ def test_the_shipped_bridges_text_is_nearer_to_its_own_point_than_to_anothers(
 ) -> None:
     """Held-out sentences, n is small and the search narrow: the figures of the usual one, with
     intervals, are in docs/bridge.md."""
-    from core.pipeline.bridge_lessons import split
+    from core.pipeline.points.bridge_data import split
     from core.teachers.minilm import MinilmSentences
 
     narrow = Seeking(beams=2, wide=3, steps=20)
-    monkeypatch.setattr(describing, "sought", partial(sought, seeking=narrow))
+    monkeypatch.setattr(description, "sought", partial(sought, seeking=narrow))
     encoder = MinilmSentences().encoder()
     corpus = MinilmSentences().corpus()
     held = np.flatnonzero(split(list(corpus.metadata["document"]))[2])

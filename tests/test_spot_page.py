@@ -10,7 +10,7 @@ from test_app import healthy, listed, open_page, said, scenes, small, stage, unt
 from core.decode.guided_decoding import Written
 from core.permalink import MapView
 from core.pipeline import Bench
-from core.pipeline.describing import Told
+from core.pipeline.points.description import Told
 from core.projection.base import PcaSpec, UmapSpec
 from core.projection.inverse import ground
 from core.teachers.smollm2 import COMMAND

@@ -382,7 +382,7 @@ class TestSteer:
 
 class TestAxis:
     def test_an_axis_of_the_axes_page_is_the_same_direction(self, bench, model, monkeypatch):
-        from core.pipeline.questions import axis
+        from core.pipeline.points.queries import axis
         from core.teachers import layer_states
 
         monkeypatch.setattr(

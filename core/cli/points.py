@@ -38,7 +38,7 @@ def add_to(
 
 
 def describe_command(options: argparse.Namespace) -> None:
-    from core.pipeline.describing import descriptions
+    from core.pipeline.points.description import descriptions
 
     at_least_one(options.k)
     bench = open_bench()

@@ -8,7 +8,7 @@ from core.pipeline.comparison import Comparison, compare, reference_to
 from core.pipeline.distilling import Made, distill, quickened, specification, student_key
 from core.pipeline.evaluation import evaluate, evaluate_kept
 from core.pipeline.pareto import Pareto, ParetoPoint
-from core.pipeline.questions import (
+from core.pipeline.points.queries import (
     Neighbors,
     Solution,
     axis,

@@ -10,10 +10,8 @@ import numpy as np
 
 from core.errors import Cancelled, MeaningSpaceError
 from core.pipeline.between import kept_between
-from core.pipeline.bridging import trained_bridge
 from core.pipeline.comparison import compare
 from core.pipeline.counterpart import draw_over
-from core.pipeline.describing import descriptions
 from core.pipeline.distilling import distill, specification, student_key
 from core.pipeline.dropped import dropped
 from core.pipeline.evaluation import evaluate_kept
@@ -25,6 +23,8 @@ from core.pipeline.lenses import fitted_lens
 from core.pipeline.library import draw_library
 from core.pipeline.naming import kept_named
 from core.pipeline.pairs_kept import kept_pairs
+from core.pipeline.points.bridge import trained_bridge
+from core.pipeline.points.description import descriptions
 from core.pipeline.probing import kept_probing
 from core.pipeline.rivals import pareto
 from core.pipeline.shapes import ShapeSpec, shape

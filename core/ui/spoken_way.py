@@ -3,8 +3,8 @@
 import numpy as np
 import streamlit as st
 
-from core.pipeline.bridging import crosses
-from core.pipeline.describing import has_told, tell_point
+from core.pipeline.points.bridge import crosses
+from core.pipeline.points.description import has_told, tell_point
 from core.types import Queries
 from core.ui.journey import Journey
 from core.ui.prose import plain

@@ -14,8 +14,8 @@ from core.figures.scene import Label, label_at
 from core.paths.notation import box_text, waypoints_of
 from core.permalink import CompareView, MapView, PathView, TextsView, clicked
 from core.pipeline import path
-from core.pipeline.bridging import crosses, has_bridge
-from core.pipeline.describing import (
+from core.pipeline.points.bridge import crosses, has_bridge
+from core.pipeline.points.description import (
     ONLY_SENTENCES,
     Description,
     Told,

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from core.decode.language_model import LanguageModel
 from core.decode.soft_prompt import Bridge
-from core.pipeline.bridge_lessons import Lessons, astray
+from core.pipeline.points.bridge_data import Lessons, astray
 from core.progress import scaled
 from core.students.checkpoint import Keeper
 from core.students.training import Schedule, train

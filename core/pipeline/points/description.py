@@ -12,7 +12,7 @@ from core.decode.guided_decoding import Seeking, Written, drawn, sought
 from core.decode.nearest import decode
 from core.errors import InvalidVectors
 from core.paths.off_manifold import knn_percentile, norm_percentile, off_data
-from core.pipeline.bridging import bridge, crosses, encoder, has_bridge
+from core.pipeline.points.bridge import bridge, crosses, encoder, has_bridge
 from core.pipeline.speaking import SMOLLM2, speaker, speaker_identity
 from core.pipeline.workspace import NEAREST, Bench
 from core.progress import scaled

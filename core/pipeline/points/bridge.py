@@ -12,9 +12,9 @@ import numpy as np
 from core.atomic import new_file, write_bytes
 from core.decode.soft_prompt import NAMES, Bridge
 from core.errors import StoreError, Unsupported
-from core.pipeline.bridge_lessons import LESSONS, lessons, split
-from core.pipeline.bridge_training import BEGINNING, PARTS_LEARNT, BridgeSpec, train_bridge
 from core.pipeline.models import corpus_identity
+from core.pipeline.points.bridge_data import LESSONS, lessons, split
+from core.pipeline.points.bridge_training import BEGINNING, PARTS_LEARNT, BridgeSpec, train_bridge
 from core.pipeline.speaking import SMOLLM2, speaker, speaker_identity, speaker_or_missing
 from core.progress import reach, scaled
 from core.regular import read_bytes

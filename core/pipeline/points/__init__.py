@@ -1,0 +1,1 @@
+"""Points of a space: the items near them, what they say, and sentences for them."""
