@@ -10,8 +10,9 @@ from core.decode.nouns import CUT, NOUNS
 from core.decode.patchscopes import Patchscope, concepts, identity_prompt, words_of
 from core.errors import Cancelled, InvalidSpecification, TeacherUnavailable, UnknownTeacher
 from core.paths.linear import lerp
-from core.pipeline import Bench, naming
-from core.pipeline.between import (
+from core.pipeline import Bench
+from core.pipeline.paths import layer_suggestion
+from core.pipeline.paths.interpolation import (
     KINDS,
     Between,
     between,
@@ -20,7 +21,7 @@ from core.pipeline.between import (
     kept_between,
     usual_layer,
 )
-from core.pipeline.naming import Named, has_named, kept_named, nouns_named
+from core.pipeline.paths.layer_suggestion import Named, has_named, kept_named, nouns_named
 from core.pipeline.speaking import SMOLLM2, installed, speaker
 from core.types import Progress
 
@@ -246,14 +247,14 @@ class TestNaming:
         """Where the model says the first token of every noun, all are right."""
         lm = speaker(model)
         first = [it.first for it in concepts(lm, (*NOUNS, *CUT), [1])]
-        monkeypatch.setattr(naming, "_said", lambda scope, states, layer: first)
+        monkeypatch.setattr(layer_suggestion, "_said", lambda scope, states, layer: first)
         found = nouns_named(model, [1, 3])
         assert found.right == (found.nouns,) * 2
         assert found.right_cut == (len(found.cut),) * 2
         assert found.missed == ((), ())
         assert found.shares == [1, 1]
         cat = first[NOUNS.index("cat")]
-        monkeypatch.setattr(naming, "_said", lambda *_: [cat] * len(first))
+        monkeypatch.setattr(layer_suggestion, "_said", lambda *_: [cat] * len(first))
         assert nouns_named(model, [1]).right == (1,)
 
     @pytest.mark.parametrize(

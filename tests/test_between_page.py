@@ -9,9 +9,9 @@ from tiny_causal import DEPTH, save_tiny
 
 from core.permalink import join_words
 from core.pipeline import Bench
-from core.pipeline.between import kept_between
-from core.pipeline.islands import _write, islands, islands_key, kept_islands
-from core.pipeline.naming import kept_named
+from core.pipeline.paths.concept_plane import _write, islands, islands_key, kept_islands
+from core.pipeline.paths.interpolation import kept_between
+from core.pipeline.paths.layer_suggestion import kept_named
 from core.ui import islands as view
 
 pytestmark = pytest.mark.usefixtures("pages")

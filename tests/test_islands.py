@@ -12,7 +12,7 @@ from tiny_causal import DEPTH, save_tiny
 from core.decode.patchscopes import Patchscope, concepts, entropy, identity_prompt, words_of
 from core.errors import Cancelled, InvalidPath, InvalidSpecification
 from core.pipeline import Bench
-from core.pipeline.islands import (
+from core.pipeline.paths.concept_plane import (
     Islands,
     islands,
     islands_key,

@@ -9,7 +9,7 @@ from core.cli.shared import open_bench, require_folder, say, show_progress
 
 def between_command(options: argparse.Namespace) -> None:
     """What a model says at each step between two concepts."""
-    from core.pipeline.between import kept_between
+    from core.pipeline.paths.interpolation import kept_between
 
     found = kept_between(
         open_bench(),
@@ -40,7 +40,7 @@ def between_command(options: argparse.Namespace) -> None:
 
 def islands_command(options: argparse.Namespace) -> None:
     """The plane through three concepts, read in words on a grid."""
-    from core.pipeline.islands import kept_islands
+    from core.pipeline.paths.concept_plane import kept_islands
 
     require_folder(options.out)
     three = (options.a, options.b, options.c)

@@ -8,6 +8,7 @@ from core.pipeline.comparison import Comparison, compare, reference_to
 from core.pipeline.distilling import Made, distill, quickened, specification, student_key
 from core.pipeline.evaluation import evaluate, evaluate_kept
 from core.pipeline.pareto import Pareto, ParetoPoint
+from core.pipeline.paths.space_path import KINDS, PathReport, path, place_path
 from core.pipeline.points.queries import (
     Neighbors,
     Solution,
@@ -21,7 +22,6 @@ from core.pipeline.rivals import pareto
 from core.pipeline.student_answers import Answer
 from core.pipeline.student_catalogue import StudentCard, Studio, Training
 from core.pipeline.updating import update
-from core.pipeline.ways import KINDS, PathReport, path, place_path
 from core.pipeline.workspace import Bench, Waypoint, picture_key
 
 __all__ = [

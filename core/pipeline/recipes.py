@@ -9,20 +9,20 @@ from typing import Any
 import numpy as np
 
 from core.errors import Cancelled, MeaningSpaceError
-from core.pipeline.between import kept_between
 from core.pipeline.comparison import compare
 from core.pipeline.counterpart import draw_over
 from core.pipeline.distilling import distill, specification, student_key
 from core.pipeline.dropped import dropped
 from core.pipeline.evaluation import evaluate_kept
-from core.pipeline.islands import kept_islands
 from core.pipeline.laws import laws
 from core.pipeline.layer_measures import grid, measures
 from core.pipeline.layer_pictures import draw_layers
 from core.pipeline.lenses import fitted_lens
 from core.pipeline.library import draw_library
-from core.pipeline.naming import kept_named
 from core.pipeline.pairs_kept import kept_pairs
+from core.pipeline.paths.concept_plane import kept_islands
+from core.pipeline.paths.interpolation import kept_between
+from core.pipeline.paths.layer_suggestion import kept_named
 from core.pipeline.points.bridge import trained_bridge
 from core.pipeline.points.description import descriptions
 from core.pipeline.probing import kept_probing

@@ -20,7 +20,7 @@ from core.figures.paths.interpolation import (
 )
 from core.figures.scene import Picture, Player, Scene, Strip
 from core.permalink import PathView
-from core.pipeline.between import (
+from core.pipeline.paths.interpolation import (
     Between,
     divergence,
     has_between,

@@ -12,7 +12,7 @@ from core.errors import MeaningSpaceError
 from core.figures.paths.concept_plane import Ground, filled, island_labels, islands_figure
 from core.figures.scene import Items, Picture, Scene
 from core.permalink import PathView
-from core.pipeline.islands import (
+from core.pipeline.paths.concept_plane import (
     Islands,
     islands_key,
     require_three,

@@ -5,8 +5,8 @@ from dataclasses import replace
 import streamlit as st
 
 from core.permalink import PathView
-from core.pipeline.between import usual_layer
-from core.pipeline.naming import Named, has_named, kept_named
+from core.pipeline.paths.interpolation import usual_layer
+from core.pipeline.paths.layer_suggestion import Named, has_named, kept_named
 from core.teachers.causal import depth_of
 from core.ui.prose import plain
 from core.ui.ready import submitted, watch

@@ -1,0 +1,1 @@
+"""Paths through a space, between two concepts and among three."""
