@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.common import Stopwatch, record, this_command
-from core.pipeline.layer_grid import layer_likeness
+from core.pipeline.layers.layer_similarity import layer_likeness
+from core.pipeline.layers.probes import probing
+from core.pipeline.layers.senses import prepared_senses, senses
 from core.pipeline.models import reader
 from core.pipeline.pairs import more_than_tokens
-from core.pipeline.probing import probing
-from core.pipeline.senses import prepared_senses, senses
 from core.signatures.contextuality import by_layer
 from core.signatures.hidden import Reader, hidden_states
 from core.spaces.linalg import paired_cosines

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common import Stopwatch, record, this_command
-from core.pipeline.layer_pictures import (
+from core.pipeline.layers.pictures import (
     FITS,
     draw_layers,
     drift,

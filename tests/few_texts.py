@@ -1,6 +1,6 @@
 """Some twenty short documents that share a subject each, to stand in for the library's texts."""
 
-from core.pipeline.senses import prepared_senses
+from core.pipeline.layers.senses import prepared_senses
 from core.teachers.corpus import Document
 
 

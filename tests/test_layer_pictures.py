@@ -21,8 +21,8 @@ from core.figures.layers.states import (
 from core.figures.scene import Mover, Picture, Player, Scene, to_json
 from core.figures.tokens import DARK, LIGHT
 from core.metrics.silhouette import grouping
-from core.pipeline import layer_pictures
-from core.pipeline.layer_measures import (
+from core.pipeline.layers import pictures
+from core.pipeline.layers.measures import (
     grid,
     has_grid,
     has_measures,
@@ -30,7 +30,7 @@ from core.pipeline.layer_measures import (
     openings,
     parted,
 )
-from core.pipeline.layer_pictures import (
+from core.pipeline.layers.pictures import (
     FITS,
     draw_layers,
     drift,
@@ -42,8 +42,8 @@ from core.pipeline.layer_pictures import (
     layer_picture,
     second_picture,
 )
+from core.pipeline.layers.senses import sentences_with
 from core.pipeline.models import reader
-from core.pipeline.senses import sentences_with
 from core.pipeline.workspace import Bench
 from core.projection.base import PcaSpec, UmapSpec
 from core.signatures.hidden import hidden_states
@@ -62,7 +62,7 @@ def model(tmp_path_factory) -> str:
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(layer_pictures, "BACKGROUND", 600)
+        patch.setattr(pictures, "BACKGROUND", 600)
         yield Bench(tmp_path_factory.mktemp("workspace"))
 
 
@@ -345,7 +345,7 @@ class TestFigures:
 
 
 def test_a_word_nobody_wrote_is_not_found():
-    from core.pipeline.senses import grouped_senses
+    from core.pipeline.layers.senses import grouped_senses
 
     with pytest.raises(UnknownItem, match="commoner word"):
         grouped_senses("minilm", "qwrtzp")

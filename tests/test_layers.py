@@ -11,11 +11,11 @@ from safetensors.numpy import load_file
 
 from core.cli import main
 from core.errors import InvalidSpecification, UnknownItem, UnknownTeacher
-from core.pipeline.layer_grid import layer_likeness
+from core.pipeline.layers.layer_similarity import layer_likeness
+from core.pipeline.layers.probes import probing
+from core.pipeline.layers.senses import Labelled, Senses, prepared_senses, senses
 from core.pipeline.models import reader, write_tensors
 from core.pipeline.pairs import Pair, _mean_rows, more_than_tokens, prepared_pairs
-from core.pipeline.probing import probing
-from core.pipeline.senses import Labelled, Senses, prepared_senses, senses
 from core.signatures.hidden import hidden_states
 from core.signatures.pooling import Pooling, pool
 

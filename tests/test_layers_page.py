@@ -9,8 +9,9 @@ from test_app import healthy, open_page, said, scenes, stage, until
 from test_encoder import save_model
 
 from core.permalink import join_words
-from core.pipeline import Bench, layer_pictures
-from core.pipeline.layer_pictures import draw_layers
+from core.pipeline import Bench
+from core.pipeline.layers import pictures as layers_pictures
+from core.pipeline.layers.pictures import draw_layers
 from core.projection.base import PcaSpec, UmapSpec
 from core.ui.layer_sentence import SETS
 
@@ -23,7 +24,7 @@ def model(tmp_path_factory, workspace: Path) -> Iterator[str]:
     """A random model of two layers, whose background and second drawing are there already."""
     reference = f"path:{save_model(tmp_path_factory.mktemp('model'), 'bert')}"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(layer_pictures, "BACKGROUND", 600)  # test_browser_layers.py has all of them
+        patch.setattr(layers_pictures, "BACKGROUND", 600)  # test_browser_layers.py has all of them
         draw_layers(Bench(workspace), reference, PcaSpec(), "aligned")
         yield reference
 

@@ -11,11 +11,12 @@ from tiny_causal import DEPTH, save_tiny
 
 from core.figures.tokens import LIGHT
 from core.figures.trajectories.lens import Shade, lens_figure, visible
-from core.pipeline import Bench, layer_pictures, lenses
+from core.pipeline import Bench, lenses
 from core.pipeline import laws as laws_module
 from core.pipeline.guesses import locked
 from core.pipeline.laws import laws
-from core.pipeline.layer_pictures import ground
+from core.pipeline.layers import pictures
+from core.pipeline.layers.pictures import ground
 from core.pipeline.lenses import fitted_lens
 from core.ui import trajectory_lens
 
@@ -29,7 +30,7 @@ def model(tmp_path_factory, workspace: Path) -> Iterator[str]:
     """A tiny model whose lens, background and laws are there already, of few texts."""
     reference = save_tiny(tmp_path_factory.mktemp("model"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(layer_pictures, "BACKGROUND", 500)
+        patch.setattr(pictures, "BACKGROUND", 500)
         for name, value in {"EACH": 1, "JUDGED": 4, "WINDOW": 16}.items():
             patch.setattr(lenses, name, value)
         for name, value in {"DOCUMENTS": 5, "WRITTEN": 16, "FEWEST": 8, "SHOWN": 2}.items():

@@ -17,7 +17,7 @@ from core.figures.tokens import LIGHT
 from core.metrics.probes import PENALTY, _folds, probe
 from core.metrics.silhouette import parting
 from core.pipeline import Bench
-from core.pipeline.labelled import (
+from core.pipeline.layers.labelled_texts import (
     MOST_BYTES,
     MOST_CHARACTERS,
     MOST_ROWS,
@@ -27,8 +27,8 @@ from core.pipeline.labelled import (
     labelled,
     read_table,
 )
+from core.pipeline.layers.probes import _aside, has_probing, kept_probing, probing
 from core.pipeline.models import reader
-from core.pipeline.probing import _aside, has_probing, kept_probing, probing
 from core.signatures.attention import received
 from core.signatures.documents import document_states
 from core.signatures.pooling import Pooling, pool
@@ -314,7 +314,7 @@ class TestProbing:
         task = f"own:{keep_labelled(bench.store, moods)}"
         assert not has_probing(bench, "minilm", task)
         found = kept_probing(bench, "minilm", task)
-        monkeypatch.setattr("core.pipeline.probing.probe", None)  # it must not be asked again
+        monkeypatch.setattr("core.pipeline.layers.probes.probe", None)  # it must not be asked again
         again = kept_probing(Bench(tmp_path), "minilm", task)
         assert again is not found
         assert again.to_dict() == found.to_dict()

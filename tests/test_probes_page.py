@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from test_app import healthy, one, said, scenes, until
 
 from core.pipeline import Bench
-from core.pipeline.probing import has_probing, kept_probing
+from core.pipeline.layers.probes import has_probing, kept_probing
 
 pytestmark = pytest.mark.usefixtures("pages")
 
@@ -180,7 +180,7 @@ class TestToken:
         app = healthy(see(_token, sentences=self.SENTENCE, token="7", layer="3"))
         assert "Compare it with 50,000 tokens" in said(app)
         assert "layers became" not in scenes(app)
-        from core.pipeline.state_index import build_index
+        from core.pipeline.layers.state_index import build_index
 
         build_index(workspace, "minilm", count=3_000)  # as the worker does, of fewer
         app.run()

@@ -7,10 +7,10 @@ import pytest
 from test_signatures import tiny
 
 from core.errors import Cancelled, InvalidSpecification, StoreError
-from core.pipeline import became as became_module
-from core.pipeline import state_index as module
-from core.pipeline.became import became
-from core.pipeline.state_index import StateIndex, build_index, has_index, index_folder
+from core.pipeline.layers import nearest_states as became_module
+from core.pipeline.layers import state_index as module
+from core.pipeline.layers.nearest_states import became
+from core.pipeline.layers.state_index import StateIndex, build_index, has_index, index_folder
 from core.signatures.documents import document_states
 from core.teachers.corpus import Sentence
 

@@ -8,7 +8,7 @@ from core.cli.shared import require_folder, say, show_progress
 from core.errors import InvalidSpecification, UnreadableFile
 
 if TYPE_CHECKING:
-    from core.pipeline.labelled import Labelled
+    from core.pipeline.layers.labelled_texts import Labelled
     from core.signatures.states import States
 
 POOLS = {
@@ -105,7 +105,7 @@ def signature_command(options: argparse.Namespace) -> None:
 
 
 def senses_command(options: argparse.Namespace) -> None:
-    from core.pipeline.senses import Labelled, senses
+    from core.pipeline.layers.senses import Labelled, senses
     from core.spaces.formats.text_files import text_of
     from core.spaces.words import lines_of
 
@@ -133,7 +133,7 @@ def senses_command(options: argparse.Namespace) -> None:
 
 
 def probe_command(options: argparse.Namespace) -> None:
-    from core.pipeline.probing import OWN, probing
+    from core.pipeline.layers.probes import OWN, probing
 
     own = None if options.file is None else _own_labels(options)
     task = OWN if own else options.task
@@ -157,7 +157,7 @@ def probe_command(options: argparse.Namespace) -> None:
 
 def _own_labels(options: argparse.Namespace) -> "Labelled":
     """The labelled texts of a table. Raises UnreadableFile, InvalidSpecification."""
-    from core.pipeline.labelled import MOST_BYTES, labelled, read_table
+    from core.pipeline.layers.labelled_texts import MOST_BYTES, labelled, read_table
     from core.spaces.formats.text_files import bytes_of
 
     data = bytes_of(options.file, MOST_BYTES)
@@ -166,7 +166,7 @@ def _own_labels(options: argparse.Namespace) -> "Labelled":
 
 
 def cka_command(options: argparse.Namespace) -> None:
-    from core.pipeline.layer_grid import layer_likeness
+    from core.pipeline.layers.layer_similarity import layer_likeness
 
     texts = None if options.file is None else _lines(options.file)
     found = layer_likeness(options.a, options.b, texts, show_progress)

@@ -15,9 +15,9 @@ import numpy as np
 from core.errors import InvalidSpecification, Unsupported
 from core.metrics.pair_ranks import pair_spearman
 from core.metrics.similarity import linear_cka
+from core.pipeline.layers.probes import probing
+from core.pipeline.layers.senses import prepared_senses, senses
 from core.pipeline.models import reader
-from core.pipeline.probing import probing
-from core.pipeline.senses import prepared_senses, senses
 from core.pipeline.student_answers import student_of
 from core.pipeline.student_catalogue import PREFIX
 from core.progress import scaled

@@ -15,8 +15,10 @@ from core.pipeline.distilling import distill, specification, student_key
 from core.pipeline.dropped import dropped
 from core.pipeline.evaluation import evaluate_kept
 from core.pipeline.laws import laws
-from core.pipeline.layer_measures import grid, measures
-from core.pipeline.layer_pictures import draw_layers
+from core.pipeline.layers.measures import grid, measures
+from core.pipeline.layers.pictures import draw_layers
+from core.pipeline.layers.probes import kept_probing
+from core.pipeline.layers.state_index import build_index
 from core.pipeline.lenses import fitted_lens
 from core.pipeline.library import draw_library
 from core.pipeline.pairs_kept import kept_pairs
@@ -25,10 +27,8 @@ from core.pipeline.paths.interpolation import kept_between
 from core.pipeline.paths.layer_suggestion import kept_named
 from core.pipeline.points.bridge import trained_bridge
 from core.pipeline.points.description import descriptions
-from core.pipeline.probing import kept_probing
 from core.pipeline.rivals import pareto
 from core.pipeline.shapes import ShapeSpec, shape
-from core.pipeline.state_index import build_index
 from core.pipeline.steering import SteerSpec, steer
 from core.pipeline.steering_layers import scan
 from core.pipeline.workspace import Bench, picture_key

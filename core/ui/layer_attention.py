@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.errors import MeaningSpaceError
 from core.permalink import LayersView
-from core.pipeline.looks import Looks, looks
+from core.pipeline.layers.attention_rollout import Looks, looks
 from core.pipeline.models import identity
 from core.signatures.states import States
 from core.ui.prose import plain

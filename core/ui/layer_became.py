@@ -8,9 +8,8 @@ import streamlit as st
 from core.errors import MeaningSpaceError
 from core.figures.students.pareto import amount
 from core.permalink import LayersView
-from core.pipeline.became import Became, became
-from core.pipeline.models import identity, reader
-from core.pipeline.state_index import (
+from core.pipeline.layers.nearest_states import Became, became
+from core.pipeline.layers.state_index import (
     FEWEST,
     STATES,
     StateIndex,
@@ -18,6 +17,7 @@ from core.pipeline.state_index import (
     index_bytes,
     state_index,
 )
+from core.pipeline.models import identity, reader
 from core.signatures.states import States
 from core.store.disk import default_workspace
 from core.ui.prose import plain

@@ -5,7 +5,7 @@ import streamlit as st
 
 from core.figures.layers.states import Curve, curve_legend, layer_curves
 from core.figures.scene import Picture, Scene
-from core.pipeline.layer_pictures import LayerPicture, drift
+from core.pipeline.layers.pictures import LayerPicture, drift
 from core.signatures.states import States
 from core.ui.stage import mount, tokens
 

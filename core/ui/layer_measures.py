@@ -10,7 +10,7 @@ from core.figures.layers.states import Curve, curve_legend, heatmap, layer_curve
 from core.figures.scene import Picture, Scene
 from core.figures.tokens import OKABE_ITO
 from core.permalink import LayersView
-from core.pipeline.layer_measures import grid, has_grid, has_measures, measures, parted
+from core.pipeline.layers.measures import grid, has_grid, has_measures, measures, parted
 from core.ui.layer_sentence import SETS, states_or_stop, surface
 from core.ui.models import model_name, models
 from core.ui.prose import plain

@@ -20,9 +20,15 @@ from core.figures.layers.probes import (
 )
 from core.figures.scene import Items, Picture, Scene
 from core.permalink import LayersView
-from core.pipeline.labelled import MOST_CLASSES, MOST_ROWS, keep_labelled, labelled, read_table
-from core.pipeline.probing import OWN, Probing, has_probing, kept_probing
-from core.pipeline.senses import prepared_senses
+from core.pipeline.layers.labelled_texts import (
+    MOST_CLASSES,
+    MOST_ROWS,
+    keep_labelled,
+    labelled,
+    read_table,
+)
+from core.pipeline.layers.probes import OWN, Probing, has_probing, kept_probing
+from core.pipeline.layers.senses import prepared_senses
 from core.ui.probe_words import (
     ASKED,
     NO_CONTROL,

@@ -20,9 +20,9 @@ from core.figures.layers.states import (
 from core.figures.scene import Mover, Picture, Player, Scene, Strip
 from core.figures.tokens import OKABE_ITO
 from core.permalink import LayersView
-from core.pipeline.layer_pictures import LayerPicture, ground_of, layer_picture
+from core.pipeline.layers.pictures import LayerPicture, ground_of, layer_picture
+from core.pipeline.layers.senses import Labelled, Senses, grouped_senses, prepared_senses, senses
 from core.pipeline.models import identity
-from core.pipeline.senses import Labelled, Senses, grouped_senses, prepared_senses, senses
 from core.projection.base import PcaSpec
 from core.spaces.words import lines_of
 from core.ui.prose import plain

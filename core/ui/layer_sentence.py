@@ -14,7 +14,7 @@ from core.figures.layers.states import layer_colours, layer_name, layers_map, ru
 from core.figures.scene import Items, Mover, Picture, Player, Scene, Strip
 from core.figures.tokens import OKABE_ITO
 from core.permalink import MAX_TEXT, LayersView
-from core.pipeline.layer_pictures import (
+from core.pipeline.layers.pictures import (
     Ground,
     LayerPicture,
     Track,

@@ -6,7 +6,7 @@ import pandas as pd
 import regex
 
 from core.metrics.probes import Probed
-from core.pipeline.probing import Probing
+from core.pipeline.layers.probes import Probing
 from core.spaces.words import normal
 from core.ui.layers import in_words
 from core.ui.prose import plain

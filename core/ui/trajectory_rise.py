@@ -11,7 +11,7 @@ from core.decode.lens import LensGrid
 from core.figures.layers.states import layer_colours, layer_name, layers_map, runs_of
 from core.figures.scene import Items, Mover, Picture, Player, Scene, Strip
 from core.figures.trajectories.lens import visible
-from core.pipeline.layer_pictures import LayerPicture, ground, has_ground, layer_picture
+from core.pipeline.layers.pictures import LayerPicture, ground, has_ground, layer_picture
 from core.pipeline.models import identity
 from core.projection.base import PcaSpec
 from core.ui.ready import submitted, watch

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import MeaningSpaceError
-from core.pipeline.labelled import read_table
+from core.pipeline.layers.labelled_texts import read_table
 from core.spaces.formats.text_files import read_plain
 from core.spaces.io import read_vectors
 from core.students import registry

@@ -13,9 +13,9 @@ import pandas as pd
 from core.errors import InvalidSpecification, StoreError
 from core.metrics.intervals import Interval
 from core.metrics.probes import FOLDS, Probed, probe
-from core.pipeline.labelled import Labelled, kept_labelled
+from core.pipeline.layers.labelled_texts import Labelled, kept_labelled
+from core.pipeline.layers.senses import PREPARED, prepared_senses
 from core.pipeline.models import corpus_identity, identity, reader, some_sentences
-from core.pipeline.senses import PREPARED, prepared_senses
 from core.pipeline.workspace import Bench
 from core.progress import scaled
 from core.signatures.documents import document_states

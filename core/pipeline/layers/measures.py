@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from core.errors import InvalidSpecification
-from core.pipeline.layer_grid import SENTENCES, Grid, layer_likeness
+from core.pipeline.layers.layer_similarity import SENTENCES, Grid, layer_likeness
 from core.pipeline.models import corpus_identity, identity, reader, some_sentences
 from core.progress import reach, scaled
 from core.signatures.contextuality import by_layer
@@ -123,7 +123,8 @@ def has_grid(bench: "Bench", a: str, b: str) -> bool:
 
 
 def grid(bench: "Bench", a: str, b: str, progress: Progress = silent) -> Grid:
-    """Layer against layer, see :func:`core.pipeline.layer_grid.layer_likeness`; kept."""
+    """Layer against layer, see :func:`core.pipeline.layers.layer_similarity.layer_likeness`;
+    kept."""
     key = grid_key(a, b)
 
     def read() -> Grid:

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from core.errors import InvalidSpecification
 from core.models.word_marks import UNUSED, readings
+from core.pipeline.layers.state_index import Floats, StateIndex, best
 from core.pipeline.models import identity, reader
-from core.pipeline.state_index import Floats, StateIndex, best
 from core.signatures.states import States
 from core.spaces.words import folded
 from core.types import Scores

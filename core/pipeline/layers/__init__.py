@@ -1,0 +1,1 @@
+"""A model layer by layer: pictures, measures, probes, senses, nearest states, attention."""
