@@ -13,9 +13,9 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.common import record, this_command
-from core.pipeline.laws import laws, middle
 from core.pipeline.speaking import speaker
-from core.pipeline.verdicts import differences, report
+from core.pipeline.trajectories.significance import differences, report
+from core.pipeline.trajectories.statistics import laws, middle
 from core.pipeline.workspace import Bench
 
 

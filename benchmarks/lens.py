@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.common import Stopwatch, record, this_command
-from core.pipeline.lenses import fitted_lens, read_layers
 from core.pipeline.speaking import speaker
+from core.pipeline.trajectories.lenses import fitted_lens, read_layers
 from core.pipeline.workspace import Bench
 
 PROMPTS = (

@@ -24,7 +24,7 @@ from core.decode.sampling import Sampling
 from core.errors import MeaningSpaceError
 from core.pipeline.models import reader
 from core.pipeline.speaking import speaker
-from core.pipeline.trajectory import write_walks
+from core.pipeline.trajectories.trajectory import write_walks
 from core.signatures.hidden import hidden_states
 from core.teachers.encoder import load_encoder
 from core.teachers.registry import resolve

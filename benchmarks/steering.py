@@ -12,8 +12,8 @@ from typing import Any
 from benchmarks.common import Stopwatch, record, this_command
 from core.pipeline import Bench
 from core.pipeline.speaking import SMOLLM2, speaker
-from core.pipeline.steering import Steered, SteerSpec, default_layer, steer
-from core.pipeline.steering_layers import scan
+from core.pipeline.trajectories.steering import Steered, SteerSpec, default_layer, steer
+from core.pipeline.trajectories.steering_layers import scan
 
 PROMPTS = (
     "The food in the restaurant was",

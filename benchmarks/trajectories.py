@@ -36,8 +36,8 @@ def main() -> None:
     """Measure and write benchmarks/results/trajectories.json."""
     ready = [_ready() for _ in range(3)]
     from core.decode.sampling import Sampling
-    from core.pipeline.fans import spreads
     from core.pipeline.speaking import speaker
+    from core.pipeline.trajectories.next_tokens import spreads
 
     lm = speaker("smollm2")
     ids = lm.ids(PROMPT)

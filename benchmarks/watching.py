@@ -27,8 +27,8 @@ from urllib.parse import urlencode
 
 from benchmarks.common import record, this_command
 from benchmarks.processes import PROGRAM, ROOT, chromium, environment, free_port, server, spread
-from core.pipeline.backdrop import layer_of, space_name
 from core.pipeline.recipes import make_map
+from core.pipeline.trajectories.corpus_picture import layer_of, space_name
 from core.projection import PcaSpec
 
 if TYPE_CHECKING:

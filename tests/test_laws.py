@@ -11,10 +11,14 @@ from tiny_causal import DEPTH, near, save_tiny, tiny_model
 from core.errors import Cancelled, InvalidSpecification
 from core.metrics.intervals import Interval
 from core.metrics.trajectory_statistics import step_lengths, turning_angles
-from core.pipeline import Bench, guesses
-from core.pipeline import laws as laws_module
-from core.pipeline.guesses import Guess, as_dict, lock, locked, score
-from core.pipeline.laws import (
+from core.pipeline import Bench
+from core.pipeline.trajectories import preregistration
+from core.pipeline.trajectories import statistics as laws_module
+from core.pipeline.trajectories.corpus_split import documents, windows
+from core.pipeline.trajectories.preregistration import Guess, as_dict, lock, locked, score
+from core.pipeline.trajectories.samples import KINDS, SYNTHETIC, TEXTS, follow, made_up, tellings
+from core.pipeline.trajectories.significance import Difference, differences, report, verdicts
+from core.pipeline.trajectories.statistics import (
     LOCAL,
     QUANTITIES,
     Laws,
@@ -22,9 +26,6 @@ from core.pipeline.laws import (
     laws,
     middle,
 )
-from core.pipeline.passages import documents, windows
-from core.pipeline.verdicts import Difference, differences, report, verdicts
-from core.pipeline.wanderings import KINDS, SYNTHETIC, TEXTS, follow, made_up, tellings
 
 
 @pytest.fixture(scope="module")
@@ -236,12 +237,15 @@ class TestGuesses:
         assert [one.order for one in locked(bench, "other", 3)] == [3]
 
     def test_all_guesses_ever_made_err_with_a_twentieth(self):
-        errs = [1 - guesses.Locked(RISES, "m", 2, "now", k).level for k in range(1, 10_000)]
+        errs = [1 - preregistration.Locked(RISES, "m", 2, "now", k).level for k in range(1, 10_000)]
         assert sum(errs) == pytest.approx(0.05, abs=1e-4)
 
     def test_damage_on_the_disk_costs_no_guess(self, tmp_path):
         made = lock(Bench(tmp_path), RISES, "smollm2", 3)
-        (Bench(tmp_path).store.folder(guesses.KIND, guesses.KEY) / "manifest.json").write_text("{")
+        (
+            Bench(tmp_path).store.folder(preregistration.KIND, preregistration.KEY)
+            / "manifest.json"
+        ).write_text("{")
         assert locked(Bench(tmp_path), "smollm2", 3) == [made]
         assert lock(Bench(tmp_path), replace(RISES, claim="lower"), "smollm2", 3).order == 2
         assert len(locked(Bench(tmp_path), "smollm2", 3)) == 2
@@ -249,7 +253,7 @@ class TestGuesses:
     def test_a_changed_guess_is_noticed(self, tmp_path):
         bench = Bench(tmp_path)
         lock(bench, RISES, "smollm2", 3)
-        kept = (guesses.KIND, guesses.KEY)
+        kept = (preregistration.KIND, preregistration.KEY)
         rows = bench.store.load(*kept).payload["guesses"]
         rows[0]["guess"]["claim"] = "lower"
         bench.store.save(*kept, None, None, {"guesses": rows})
@@ -275,7 +279,7 @@ class TestGuesses:
         ],
     )
     def test_scores(self, guess, difference, outcome):
-        one = guesses.Locked(guess, "m", 2, "now", 1)
+        one = preregistration.Locked(guess, "m", 2, "now", 1)
         told = score(one, planted(difference))
         assert told.outcome == outcome
         assert told.documents == 40
@@ -283,7 +287,7 @@ class TestGuesses:
         assert "outcome" not in as_dict(one, None)
 
     def test_a_later_guess_has_a_wider_interval(self):
-        first, tenth = (guesses.Locked(RISES, "m", 2, "now", k) for k in (1, 10))
+        first, tenth = (preregistration.Locked(RISES, "m", 2, "now", k) for k in (1, 10))
         a, b = (score(one, planted(0.1)).interval for one in (first, tenth))
         assert b.low < a.low < a.value < a.high < b.high
 
@@ -292,14 +296,16 @@ class TestGuesses:
         found = planted(difference)
         for claim in ("alike", "higher"):
             first, late = (
-                score(guesses.Locked(replace(RISES, claim=claim), "m", 2, "now", k), found).outcome
+                score(
+                    preregistration.Locked(replace(RISES, claim=claim), "m", 2, "now", k), found
+                ).outcome
                 for k in (1, 10**6)
             )
             assert late in (first, "undecided")
 
     def test_the_margin_is_half_the_spread_between_people(self):
         found = planted(0.0)
-        one = guesses.Locked(replace(RISES, claim="alike"), "m", 2, "now", 1)
+        one = preregistration.Locked(replace(RISES, claim="alike"), "m", 2, "now", 1)
         spread = found.values("turn", "people").std(ddof=1)
         assert as_dict(one, score(one, found))["margin"] == pytest.approx(spread / 2)
         assert "margin" not in as_dict(
@@ -308,7 +314,7 @@ class TestGuesses:
 
     @pytest.mark.parametrize("change", [{"part": "explored"}, {"layer": 3}, {"model": "x"}])
     def test_only_what_was_held_out_scores(self, change):
-        one = guesses.Locked(RISES, "m", 2, "now", 1)
+        one = preregistration.Locked(RISES, "m", 2, "now", 1)
         with pytest.raises(InvalidSpecification, match="expected those held out"):
             score(one, replace(planted(0.0), **change))
 

@@ -10,10 +10,10 @@ from test_laws import planted
 from tiny_causal import save_tiny
 
 from core.pipeline import Bench
-from core.pipeline import laws as laws_module
-from core.pipeline.guesses import locked
-from core.pipeline.laws import laws
-from core.pipeline.wanderings import KINDS, TEXTS
+from core.pipeline.trajectories import statistics as laws_module
+from core.pipeline.trajectories.preregistration import locked
+from core.pipeline.trajectories.samples import KINDS, TEXTS
+from core.pipeline.trajectories.statistics import laws
 from core.ui import state, trajectory_laws
 
 pytestmark = pytest.mark.usefixtures("pages")

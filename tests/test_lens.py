@@ -10,9 +10,16 @@ from core.cli import main
 from core.decode import lens
 from core.decode.lens import STRENGTHS, FittedLens, Sums, fit_lens, judge, lens_grid, summed
 from core.errors import InvalidSpecification, Unsupported
-from core.pipeline import Bench, lenses
-from core.pipeline.lenses import fitted_lens, grid_table, has_lens, lens_gaps, read_layers
-from core.pipeline.passages import PARTS, documents, windows
+from core.pipeline import Bench
+from core.pipeline.trajectories import lenses
+from core.pipeline.trajectories.corpus_split import PARTS, documents, windows
+from core.pipeline.trajectories.lenses import (
+    fitted_lens,
+    grid_table,
+    has_lens,
+    lens_gaps,
+    read_layers,
+)
 
 TEXT = "the cat sat on the mat and the dog"
 

@@ -11,13 +11,14 @@ from tiny_causal import DEPTH, save_tiny
 
 from core.figures.tokens import LIGHT
 from core.figures.trajectories.lens import Shade, lens_figure, visible
-from core.pipeline import Bench, lenses
-from core.pipeline import laws as laws_module
-from core.pipeline.guesses import locked
-from core.pipeline.laws import laws
+from core.pipeline import Bench
 from core.pipeline.layers import pictures
 from core.pipeline.layers.pictures import ground
-from core.pipeline.lenses import fitted_lens
+from core.pipeline.trajectories import lenses
+from core.pipeline.trajectories import statistics as laws_module
+from core.pipeline.trajectories.lenses import fitted_lens
+from core.pipeline.trajectories.preregistration import locked
+from core.pipeline.trajectories.statistics import laws
 from core.ui import trajectory_lens
 
 pytestmark = pytest.mark.usefixtures("pages")

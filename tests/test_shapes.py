@@ -39,8 +39,9 @@ from core.metrics.shapes import (
     row,
     share_by_chance,
 )
-from core.pipeline import Bench, shapes
-from core.pipeline.shapes import (
+from core.pipeline import Bench
+from core.pipeline.trajectories import shapes
+from core.pipeline.trajectories.shapes import (
     CIRCLE,
     LINE,
     MAP,

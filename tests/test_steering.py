@@ -29,8 +29,9 @@ from core.decode.steering import (
 from core.errors import Cancelled, InvalidSpecification, InvalidVectors
 from core.figures.tokens import LIGHT
 from core.figures.trajectories.steering import Measured, layers_figure, steering_figure
-from core.pipeline import Bench, steering
-from core.pipeline.steering import (
+from core.pipeline import Bench
+from core.pipeline.trajectories import steering
+from core.pipeline.trajectories.steering import (
     AXIS,
     Steered,
     SteerSpec,
@@ -40,7 +41,7 @@ from core.pipeline.steering import (
     steer,
     steer_key,
 )
-from core.pipeline.steering_layers import scan
+from core.pipeline.trajectories.steering_layers import scan
 from core.teachers.minilm import MinilmSentences
 from core.ui.steer_words import headline, marked, verdict
 

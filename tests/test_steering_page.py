@@ -11,9 +11,9 @@ from tiny_causal import DEPTH, save_tiny
 
 from core.permalink import TrajectoriesView, join_words
 from core.pipeline import Bench
-from core.pipeline.shapes import ShapeSpec, shape
-from core.pipeline.steering import steer
-from core.pipeline.steering_layers import scan
+from core.pipeline.trajectories.shapes import ShapeSpec, shape
+from core.pipeline.trajectories.steering import steer
+from core.pipeline.trajectories.steering_layers import scan
 from core.ui import trajectory_steer
 from core.ui.trajectory_steer import spec_of
 

@@ -320,7 +320,7 @@ class TestWriter:
     def test_no_fan_behind_a_full_window(self, tmp_path, monkeypatch):
         """There is no place for a word behind it; GPT-2 has no position for one."""
         from core.pipeline.speaking import speaker
-        from core.pipeline.trajectory import read_walks
+        from core.pipeline.trajectories.trajectory import read_walks
 
         model = save_tiny(tmp_path, "gpt2", seed=8)
         lm = speaker(model)
@@ -425,9 +425,9 @@ def test_the_page_that_is_saved_plays_by_itself(model, workspace):
     from core.decode.sampling import Sampling
     from core.permalink import TrajectoriesView
     from core.pipeline import Bench
-    from core.pipeline.backdrop import backdrop
     from core.pipeline.speaking import speaker
-    from core.pipeline.trajectory import read_walks
+    from core.pipeline.trajectories.corpus_picture import backdrop
+    from core.pipeline.trajectories.trajectory import read_walks
     from core.ui.trajectory_scene import Drawn, tracks_of
     from core.ui.trajectory_taken import _page
 

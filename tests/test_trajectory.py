@@ -14,11 +14,11 @@ from core.decode.sampling import Sampling
 from core.errors import Cancelled, InvalidSpecification, TeacherUnavailable
 from core.metrics.zipf import rank_law, spread_ranks
 from core.pipeline import Bench
-from core.pipeline.backdrop import backdrop, in_space, layer_of
-from core.pipeline.fans import fan, reweighed, said_next, spreads
-from core.pipeline.parting import parting, same_vocabulary, surprise, token_ends
 from core.pipeline.speaking import speaker
-from core.pipeline.trajectory import (
+from core.pipeline.trajectories.corpus_picture import backdrop, in_space, layer_of
+from core.pipeline.trajectories.divergence import parting, same_vocabulary, surprise, token_ends
+from core.pipeline.trajectories.next_tokens import fan, reweighed, said_next, spreads
+from core.pipeline.trajectories.trajectory import (
     FIRST,
     branches,
     mean_step,
@@ -100,7 +100,7 @@ class TestWalk:
     def test_long_texts_are_read_in_parts(self, lm, monkeypatch):
         ids = lm.ids(PROMPT)
         [whole] = read_walks(lm, [ids], 1)
-        monkeypatch.setattr("core.pipeline.trajectory.AT_ONCE", 2)
+        monkeypatch.setattr("core.pipeline.trajectories.trajectory.AT_ONCE", 2)
         [parts] = read_walks(lm, [ids], 1)
         near(whole.probability, parts.probability)
         np.testing.assert_array_equal(whole.rank, parts.rank)
@@ -292,7 +292,7 @@ class TestFan:
         assert (np.diff(found.probability) <= 0).all()
 
     def test_many_positions_tell_of_themselves(self, lm, monkeypatch):
-        monkeypatch.setattr("core.pipeline.fans.CHUNK", 4)
+        monkeypatch.setattr("core.pipeline.trajectories.next_tokens.CHUNK", 4)
         ids = lm.ids(PROMPT)
         told = []
         parts = spreads(lm, ids, 2, 1, range(1, len(ids)), lambda *it: not told.append(it))

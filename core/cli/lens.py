@@ -24,8 +24,8 @@ def add_to(
 
 
 def lens_command(options: argparse.Namespace) -> None:
-    from core.pipeline.lenses import read_layers
     from core.pipeline.speaking import speaker
+    from core.pipeline.trajectories.lenses import read_layers
 
     grid = read_layers(
         open_bench(),

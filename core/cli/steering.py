@@ -8,7 +8,7 @@ from core.cli.shared import open_bench, say, show_progress
 from core.errors import InvalidSpecification
 
 if TYPE_CHECKING:
-    from core.pipeline.steering import Steered
+    from core.pipeline.trajectories.steering import Steered
 
 
 def add_to(
@@ -41,7 +41,14 @@ def add_to(
 def steer_command(options: argparse.Namespace) -> None:
     from core.decode.sampling import Sampling
     from core.pipeline.speaking import speaker
-    from core.pipeline.steering import AXIS, PROMPTS, SWEEP, SteerSpec, default_layer, steer
+    from core.pipeline.trajectories.steering import (
+        AXIS,
+        PROMPTS,
+        SWEEP,
+        SteerSpec,
+        default_layer,
+        steer,
+    )
 
     if options.scale == 0 and not options.sweep:
         raise InvalidSpecification(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from core.cli.shared import at_least_one, open_bench, say, settings, show_progress
 
 if TYPE_CHECKING:
-    from core.pipeline.trajectory import Trajectory
+    from core.pipeline.trajectories.trajectory import Trajectory
     from core.projection.base import Spec
 
 AXES = "xyz"
@@ -52,7 +52,7 @@ def _picture(parser: argparse.ArgumentParser, dims: int) -> None:
 def trajectory_command(options: argparse.Namespace) -> None:
     from core.decode.sampling import Sampling
     from core.errors import InvalidSpecification
-    from core.pipeline.trajectory import MOST_SAMPLES, trajectory
+    from core.pipeline.trajectories.trajectory import MOST_SAMPLES, trajectory
 
     if not 1 <= options.samples <= MOST_SAMPLES:
         raise InvalidSpecification(
@@ -82,7 +82,7 @@ def trajectory_command(options: argparse.Namespace) -> None:
 
 
 def fan_command(options: argparse.Namespace) -> None:
-    from core.pipeline.fans import fan
+    from core.pipeline.trajectories.next_tokens import fan
 
     found = fan(
         open_bench(),

@@ -14,12 +14,10 @@ from core.pipeline.counterpart import draw_over
 from core.pipeline.distilling import distill, specification, student_key
 from core.pipeline.dropped import dropped
 from core.pipeline.evaluation import evaluate_kept
-from core.pipeline.laws import laws
 from core.pipeline.layers.measures import grid, measures
 from core.pipeline.layers.pictures import draw_layers
 from core.pipeline.layers.probes import kept_probing
 from core.pipeline.layers.state_index import build_index
-from core.pipeline.lenses import fitted_lens
 from core.pipeline.library import draw_library
 from core.pipeline.pairs_kept import kept_pairs
 from core.pipeline.paths.concept_plane import kept_islands
@@ -28,9 +26,11 @@ from core.pipeline.paths.layer_suggestion import kept_named
 from core.pipeline.points.bridge import trained_bridge
 from core.pipeline.points.description import descriptions
 from core.pipeline.rivals import pareto
-from core.pipeline.shapes import ShapeSpec, shape
-from core.pipeline.steering import SteerSpec, steer
-from core.pipeline.steering_layers import scan
+from core.pipeline.trajectories.lenses import fitted_lens
+from core.pipeline.trajectories.shapes import ShapeSpec, shape
+from core.pipeline.trajectories.statistics import laws
+from core.pipeline.trajectories.steering import SteerSpec, steer
+from core.pipeline.trajectories.steering_layers import scan
 from core.pipeline.workspace import Bench, picture_key
 from core.progress import scaled
 from core.projection.base import PcaSpec, spec_from_dict

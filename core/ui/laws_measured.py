@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.pipeline.laws import DOCUMENTS, WRITTEN, has_laws, laws_key
+from core.pipeline.trajectories.statistics import DOCUMENTS, WRITTEN, has_laws, laws_key
 from core.ui.ready import submitted, watch
 from core.ui.state import bench, runner
 

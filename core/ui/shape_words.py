@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pandas as pd
 
 from core.metrics.shapes import chance_in_order
-from core.pipeline.shapes import CIRCLE, LINE, RIVALS, Shaped
+from core.pipeline.trajectories.shapes import CIRCLE, LINE, RIVALS, Shaped
 
 SURE = 0.05
 RARE = 0.01  # an order that luck brings more often says little

@@ -3,7 +3,7 @@
 from difflib import SequenceMatcher
 from math import isfinite
 
-from core.pipeline.steering import Steered
+from core.pipeline.trajectories.steering import Steered
 from core.ui.prose import plain
 
 HELP_SCORE = """

@@ -12,9 +12,9 @@ from core.figures.trajectories.next_tokens import rank_figure
 from core.figures.trajectories.trajectory import shown
 from core.metrics.zipf import rank_law
 from core.permalink import TrajectoriesView
-from core.pipeline.fans import Said, reweighed
 from core.pipeline.speaking import speaker
-from core.pipeline.trajectory import FIRST
+from core.pipeline.trajectories.next_tokens import Said, reweighed
+from core.pipeline.trajectories.trajectory import FIRST
 from core.ui.bars import Bar, bars
 from core.ui.prose import plain
 from core.ui.saving import save_button

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.errors import MeaningSpaceError
-from core.pipeline.guesses import (
+from core.pipeline.trajectories.preregistration import (
     ALIKE,
     COMPARED,
     TOGETHER,
@@ -14,8 +14,8 @@ from core.pipeline.guesses import (
     locked,
     score,
 )
-from core.pipeline.laws import DOCUMENTS, LOCAL, QUANTITIES, has_laws, laws
-from core.pipeline.wanderings import KINDS
+from core.pipeline.trajectories.samples import KINDS
+from core.pipeline.trajectories.statistics import DOCUMENTS, LOCAL, QUANTITIES, has_laws, laws
 from core.ui.laws_measured import ask, offer
 from core.ui.prose import plain
 from core.ui.segments import segments

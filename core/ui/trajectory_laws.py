@@ -17,7 +17,9 @@ from core.figures.trajectories.statistics import (
     wander_figure,
 )
 from core.permalink import TrajectoriesView
-from core.pipeline.laws import (
+from core.pipeline.trajectories.samples import KINDS, TEXTS
+from core.pipeline.trajectories.significance import Verdict, differences, verdicts
+from core.pipeline.trajectories.statistics import (
     PROMPT,
     QUANTITIES,
     WRITTEN,
@@ -28,8 +30,6 @@ from core.pipeline.laws import (
     laws_key,
     middle,
 )
-from core.pipeline.verdicts import Verdict, differences, verdicts
-from core.pipeline.wanderings import KINDS, TEXTS
 from core.teachers.causal import depth_of
 from core.types import Coords
 from core.ui.laws_measured import offer

@@ -13,7 +13,8 @@ from core.figures.layers.states import Curve, curve_legend, layer_curves, layer_
 from core.figures.scene import Items, Picture, Scene
 from core.figures.trajectories.lens import Shade, grid_height, lens_figure, visible
 from core.permalink import MAX_TEXT, TrajectoriesView
-from core.pipeline.lenses import (
+from core.pipeline.speaking import speaker, speaker_identity
+from core.pipeline.trajectories.lenses import (
     Gaps,
     Lens,
     fitted_lens,
@@ -23,7 +24,6 @@ from core.pipeline.lenses import (
     lens_key,
     read_layers,
 )
-from core.pipeline.speaking import speaker, speaker_identity
 from core.ui.prose import plain
 from core.ui.ready import submitted, watch
 from core.ui.segments import segments

@@ -10,10 +10,10 @@ import streamlit as st
 from core.decode.sampling import Sampling
 from core.errors import MeaningSpaceError
 from core.permalink import TrajectoriesView
-from core.pipeline.backdrop import Backdrop, backdrop, layer_of, space_name
-from core.pipeline.parting import parting, same_vocabulary, surprise, token_ends
 from core.pipeline.speaking import speaker, speaker_identity
-from core.pipeline.trajectory import FIRST, far_from_corpus, mean_step
+from core.pipeline.trajectories.corpus_picture import Backdrop, backdrop, layer_of, space_name
+from core.pipeline.trajectories.divergence import parting, same_vocabulary, surprise, token_ends
+from core.pipeline.trajectories.trajectory import FIRST, far_from_corpus, mean_step
 from core.projection.base import PcaSpec, Spec, UmapSpec
 from core.ui.prose import plain
 from core.ui.ready import follow, space_or_wait, submitted, to_show, watch

@@ -18,10 +18,10 @@ from core.figures.trajectories.trajectory import (
     word_labels,
 )
 from core.permalink import TrajectoriesView
-from core.pipeline.backdrop import Backdrop
-from core.pipeline.fans import Said, Spread, reweighed
-from core.pipeline.parting import Parting
-from core.pipeline.trajectory import FIRST, Walk, Walks, branches
+from core.pipeline.trajectories.corpus_picture import Backdrop
+from core.pipeline.trajectories.divergence import Parting
+from core.pipeline.trajectories.next_tokens import Said, Spread, reweighed
+from core.pipeline.trajectories.trajectory import FIRST, Walk, Walks, branches
 from core.spaces.space import Space
 from core.types import QueryScores
 from core.ui.pictures import TITLES

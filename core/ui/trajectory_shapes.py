@@ -22,7 +22,7 @@ from core.figures.trajectories.shapes import (
 from core.metrics.ridge_readout import kilometres, on_globe
 from core.metrics.shapes import kept_by_chance
 from core.permalink import MAX_TEXT, TrajectoriesView
-from core.pipeline.shapes import (
+from core.pipeline.trajectories.shapes import (
     CIRCLE,
     LINE,
     MAP,

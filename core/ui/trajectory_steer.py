@@ -13,7 +13,7 @@ from core.figures.trajectories.steering import (
     steering_legend,
 )
 from core.permalink import MAX_TEXT, MAX_WORDS, TrajectoriesView
-from core.pipeline.steering import (
+from core.pipeline.trajectories.steering import (
     AXIS,
     PROMPTS,
     SWEEP,
@@ -26,7 +26,7 @@ from core.pipeline.steering import (
     steer,
     steer_key,
 )
-from core.pipeline.steering_layers import has_scan, scan
+from core.pipeline.trajectories.steering_layers import has_scan, scan
 from core.spaces.words import lines_of
 from core.teachers.causal import depth_of
 from core.ui.prose import plain

@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from core.pipeline.trajectory import FIRST
+from core.pipeline.trajectories.trajectory import FIRST
 from core.ui.pictures import TITLES
 from core.ui.saving import as_page, save_page_and_table
 from core.ui.trajectory_scene import Drawn, scene_of

@@ -15,9 +15,16 @@ from core.cache import Kept
 from core.decode.sampling import Sampling
 from core.errors import JobFailed, MeaningSpaceError, reason_of
 from core.jobs.line import Place, place_words
-from core.pipeline.fans import Said, Spread, said_next, spreads
 from core.pipeline.speaking import speaker, speaker_identity
-from core.pipeline.trajectory import FIRST, Walk, Walks, read_walks, shuffled, write_walks
+from core.pipeline.trajectories.next_tokens import Said, Spread, said_next, spreads
+from core.pipeline.trajectories.trajectory import (
+    FIRST,
+    Walk,
+    Walks,
+    read_walks,
+    shuffled,
+    write_walks,
+)
 from core.ui.state import person
 from core.ui.turns import LINE, LOOK_SECONDS, kept_or_made, taken
 from core.watching import watching

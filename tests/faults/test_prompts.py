@@ -13,9 +13,9 @@ from core.decode.sampling import Sampling
 from core.decode.steering import mean_states
 from core.errors import InvalidSpecification, Unsupported
 from core.models.prompt import framed
-from core.pipeline.fans import spreads
 from core.pipeline.paths.interpolation import between
-from core.pipeline.shapes import word_states
+from core.pipeline.trajectories.next_tokens import spreads
+from core.pipeline.trajectories.shapes import word_states
 from core.teachers.registry import resolve
 
 PROMPT = "the dog sat on the"

@@ -15,8 +15,8 @@ from core.decode.lens import FittedLens, Judged, LensGrid, fit_lens, judge, lens
 from core.errors import InvalidSpecification
 from core.metrics.intervals import interval
 from core.pipeline.models import corpus_identity
-from core.pipeline.passages import windows
 from core.pipeline.speaking import speaker, speaker_identity
+from core.pipeline.trajectories.corpus_split import windows
 from core.progress import scaled
 from core.store.keys import store_key
 from core.types import Progress, silent

@@ -18,9 +18,9 @@ import numpy.typing as npt
 
 from core.errors import InvalidSpecification
 from core.metrics.intervals import Interval, seeds_interval
-from core.pipeline.laws import LOCAL, QUANTITIES, SAME_BY_MAKING, Laws
-from core.pipeline.verdicts import SIGNIFICANT
-from core.pipeline.wanderings import KINDS, TEXTS
+from core.pipeline.trajectories.samples import KINDS, TEXTS
+from core.pipeline.trajectories.significance import SIGNIFICANT
+from core.pipeline.trajectories.statistics import LOCAL, QUANTITIES, SAME_BY_MAKING, Laws
 from core.store.keys import store_key
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from core.decode.language_model import LanguageModel
 from core.decode.sampling import Sampling
 from core.metrics.trajectory_statistics import step_distances
 from core.paths.off_manifold import knn_percentile
-from core.pipeline.backdrop import Backdrop, backdrop, in_space, layer_of
 from core.pipeline.speaking import speaker
+from core.pipeline.trajectories.corpus_picture import Backdrop, backdrop, in_space, layer_of
 from core.pipeline.workspace import Bench
 from core.projection.base import PcaSpec, Spec
 from core.types import Progress, Queries, QueryCoords, QueryScores, silent, tell

@@ -8,8 +8,8 @@ import numpy as np
 
 from core.metrics.intervals import Interval, interval
 from core.metrics.permutation_test import holm, sign_flip
-from core.pipeline.laws import PAIRS, QUANTITIES, SAME_BY_MAKING, Laws
-from core.pipeline.wanderings import KINDS, TEXTS
+from core.pipeline.trajectories.samples import KINDS, TEXTS
+from core.pipeline.trajectories.statistics import PAIRS, QUANTITIES, SAME_BY_MAKING, Laws
 
 SIGNIFICANT = 0.05
 

@@ -9,8 +9,8 @@ import numpy.typing as npt
 from core.decode.language_model import CHUNK, LanguageModel
 from core.decode.sampling import weighed
 from core.errors import InvalidSpecification
-from core.pipeline.backdrop import Backdrop, backdrop, in_space, layer_of
 from core.pipeline.speaking import speaker
+from core.pipeline.trajectories.corpus_picture import Backdrop, backdrop, in_space, layer_of
 from core.pipeline.workspace import Bench
 from core.projection.base import PcaSpec, Spec
 from core.types import Progress, Queries, QueryCoords, Vector, silent, tell

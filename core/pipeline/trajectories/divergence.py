@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from core.decode.language_model import LanguageModel
-from core.pipeline.fans import Said
-from core.pipeline.trajectory import FIRST, Walk
+from core.pipeline.trajectories.next_tokens import Said
+from core.pipeline.trajectories.trajectory import FIRST, Walk
 from core.spaces.linalg import unit_rows
 from core.types import Vector
 

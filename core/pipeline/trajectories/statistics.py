@@ -26,9 +26,9 @@ from core.metrics.trajectory_statistics import (
 )
 from core.paths.off_manifold import knn_percentile
 from core.pipeline.models import corpus_identity
-from core.pipeline.passages import windows
 from core.pipeline.speaking import speaker, speaker_identity
-from core.pipeline.wanderings import KINDS, TEXTS, Followed, follow, made_up, tellings
+from core.pipeline.trajectories.corpus_split import windows
+from core.pipeline.trajectories.samples import KINDS, TEXTS, Followed, follow, made_up, tellings
 from core.progress import reach, scaled
 from core.projection.pca import principal_plane
 from core.spaces.linalg import unit_rows

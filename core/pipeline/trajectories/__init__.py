@@ -1,0 +1,1 @@
+"""Texts as trajectories: next tokens, lenses, statistics, steering, shapes."""
