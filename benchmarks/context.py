@@ -21,7 +21,7 @@ from core.pipeline.layers.layer_similarity import layer_likeness
 from core.pipeline.layers.probes import probing
 from core.pipeline.layers.senses import prepared_senses, senses
 from core.pipeline.models import reader
-from core.pipeline.pairs import more_than_tokens
+from core.pipeline.texts.pairs import more_than_tokens
 from core.signatures.contextuality import by_layer
 from core.signatures.hidden import Reader, hidden_states
 from core.spaces.linalg import paired_cosines

@@ -11,8 +11,8 @@ from playwright.sync_api import Page, expect
 from test_browser import LATER, SOON, ready
 
 from core.pipeline import Bench
-from core.pipeline import library as libraries
-from core.pipeline.library import draw_library
+from core.pipeline.texts import library as libraries
+from core.pipeline.texts.library import draw_library
 from core.projection.base import UmapSpec
 
 pytestmark = [pytest.mark.browser, pytest.mark.models]

@@ -15,7 +15,7 @@ from core.pipeline.layers.layer_similarity import layer_likeness
 from core.pipeline.layers.probes import probing
 from core.pipeline.layers.senses import Labelled, Senses, prepared_senses, senses
 from core.pipeline.models import reader, write_tensors
-from core.pipeline.pairs import Pair, _mean_rows, more_than_tokens, prepared_pairs
+from core.pipeline.texts.pairs import Pair, _mean_rows, more_than_tokens, prepared_pairs
 from core.signatures.hidden import hidden_states
 from core.signatures.pooling import Pooling, pool
 

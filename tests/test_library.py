@@ -11,9 +11,19 @@ from hypothesis import strategies as st
 
 from core.errors import Cancelled, InvalidSpecification, StoreError, UnknownItem, UnreadableFile
 from core.pipeline import Bench
-from core.pipeline import library as libraries
-from core.pipeline import windowed as reading_in_windows
-from core.pipeline.dropped import (
+from core.pipeline.models import reader
+from core.pipeline.pairs_kept import has_pairs, kept_pairs
+from core.pipeline.texts import library as libraries
+from core.pipeline.texts import windows as reading_in_windows
+from core.pipeline.texts.library import (
+    Library,
+    draw_library,
+    groups,
+    has_library,
+    library,
+    library_topics,
+)
+from core.pipeline.texts.own_document import (
     dropped,
     forget,
     has_dropped,
@@ -24,19 +34,9 @@ from core.pipeline.dropped import (
     placed,
     windows_table,
 )
-from core.pipeline.library import (
-    Library,
-    draw_library,
-    groups,
-    has_library,
-    library,
-    library_topics,
-)
-from core.pipeline.models import reader
-from core.pipeline.pairs import apart
-from core.pipeline.pairs_kept import has_pairs, kept_pairs
-from core.pipeline.topics import has_topics, medoid
-from core.pipeline.windowed import WINDOW, last_layer, signature, snippet, windowed
+from core.pipeline.texts.pairs import apart
+from core.pipeline.texts.topics import has_topics, medoid
+from core.pipeline.texts.windows import WINDOW, last_layer, signature, snippet, windowed
 from core.projection.base import PcaSpec
 from core.signatures.documents import document_states
 from core.signatures.hidden import hidden_states

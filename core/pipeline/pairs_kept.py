@@ -7,7 +7,7 @@ import numpy as np
 from core.errors import StoreError
 from core.metrics.intervals import Interval
 from core.pipeline.models import identity
-from core.pipeline.pairs import PREPARED, Signed, Told, more_than_tokens, prepared_pairs
+from core.pipeline.texts.pairs import PREPARED, Signed, Told, more_than_tokens, prepared_pairs
 from core.store.disk import Artefact
 from core.store.keys import store_key
 from core.types import Progress, silent
@@ -26,7 +26,7 @@ def has_pairs(bench: "Bench", model: str) -> bool:
 def kept_pairs(bench: "Bench", model: str, progress: Progress = silent) -> Signed:
     """The prepared pairs in both spaces: measured before, or now, some seconds.
 
-    Raises what :func:`core.pipeline.pairs.more_than_tokens` raises.
+    Raises what :func:`core.pipeline.texts.pairs.more_than_tokens` raises.
     """
     key = _key(model)
     return bench.kept(

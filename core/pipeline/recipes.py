@@ -12,13 +12,11 @@ from core.errors import Cancelled, MeaningSpaceError
 from core.pipeline.comparison import compare
 from core.pipeline.counterpart import draw_over
 from core.pipeline.distilling import distill, specification, student_key
-from core.pipeline.dropped import dropped
 from core.pipeline.evaluation import evaluate_kept
 from core.pipeline.layers.measures import grid, measures
 from core.pipeline.layers.pictures import draw_layers
 from core.pipeline.layers.probes import kept_probing
 from core.pipeline.layers.state_index import build_index
-from core.pipeline.library import draw_library
 from core.pipeline.pairs_kept import kept_pairs
 from core.pipeline.paths.concept_plane import kept_islands
 from core.pipeline.paths.interpolation import kept_between
@@ -26,6 +24,8 @@ from core.pipeline.paths.layer_suggestion import kept_named
 from core.pipeline.points.bridge import trained_bridge
 from core.pipeline.points.description import descriptions
 from core.pipeline.rivals import pareto
+from core.pipeline.texts.library import draw_library
+from core.pipeline.texts.own_document import dropped
 from core.pipeline.trajectories.lenses import fitted_lens
 from core.pipeline.trajectories.shapes import ShapeSpec, shape
 from core.pipeline.trajectories.statistics import laws

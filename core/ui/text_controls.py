@@ -5,8 +5,8 @@ from dataclasses import replace
 import streamlit as st
 
 from core.permalink import TextsView
-from core.pipeline.library import Library
-from core.pipeline.topics import Topic
+from core.pipeline.texts.library import Library
+from core.pipeline.texts.topics import Topic
 from core.ui.models import model_box
 from core.ui.segments import segments
 from core.ui.state import widget

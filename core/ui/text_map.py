@@ -13,11 +13,11 @@ from core.figures.paths.path import color_of
 from core.figures.scene import Items, Label, Picture, Player, Scene, Strip
 from core.figures.texts import Course, Found, focus_on_texts, texts_figure, texts_labels
 from core.permalink import TextsView
-from core.pipeline.dropped import Dropped, near_documents, near_windows, placed
-from core.pipeline.library import Library
 from core.pipeline.models import identity, reader
-from core.pipeline.topics import Topic
-from core.pipeline.windowed import SNIPPET, signature, snippet
+from core.pipeline.texts.library import Library
+from core.pipeline.texts.own_document import Dropped, near_documents, near_windows, placed
+from core.pipeline.texts.topics import Topic
+from core.pipeline.texts.windows import SNIPPET, signature, snippet
 from core.projection.base import PcaSpec, Spec
 from core.spaces.space import Space
 from core.types import Coords, QueryCoords, Rows, Vector
@@ -297,7 +297,7 @@ def _choose() -> None:
     if not picked or not isinstance(current, TextsView):
         return
     if "row" in picked:
-        from core.pipeline.library import library
+        from core.pipeline.texts.library import library
 
         made = library(bench(), current.model)
         choose_item(made, int(np.clip(int(picked["row"]), 0, len(made.space) - 1)))

@@ -8,7 +8,9 @@ import streamlit as st
 
 from core.errors import MeaningSpaceError
 from core.permalink import TextsView
-from core.pipeline.dropped import (
+from core.pipeline.models import identity
+from core.pipeline.texts.library import Library
+from core.pipeline.texts.own_document import (
     Dropped,
     dropped,
     forget,
@@ -17,10 +19,8 @@ from core.pipeline.dropped import (
     kept_words,
     windows_table,
 )
-from core.pipeline.library import Library
-from core.pipeline.models import identity
-from core.pipeline.topics import Topic
-from core.pipeline.windowed import PER_SECOND, snippet
+from core.pipeline.texts.topics import Topic
+from core.pipeline.texts.windows import PER_SECOND, snippet
 from core.spaces.formats.text_files import read_plain, require_prose
 from core.ui.prose import plain
 from core.ui.ready import submitted, watch

@@ -9,8 +9,8 @@ from core.figures.texts import pairs_figure
 from core.metrics.intervals import interval
 from core.permalink import TextsView
 from core.pipeline.models import identity
-from core.pipeline.pairs import SAME, Signed, apart
 from core.pipeline.pairs_kept import has_pairs, kept_pairs
+from core.pipeline.texts.pairs import SAME, Signed, apart
 from core.ui.prose import plain
 from core.ui.ready import asked_for, follow_job
 from core.ui.stage import mount, tokens

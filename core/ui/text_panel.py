@@ -7,10 +7,10 @@ import numpy as np
 import streamlit as st
 
 from core.permalink import TextsView
-from core.pipeline.dropped import Dropped, near_documents
-from core.pipeline.library import Library
-from core.pipeline.topics import Topic
-from core.pipeline.windowed import SNIPPET
+from core.pipeline.texts.library import Library
+from core.pipeline.texts.own_document import Dropped, near_documents
+from core.pipeline.texts.topics import Topic
+from core.pipeline.texts.windows import SNIPPET
 from core.spaces.linalg import paired_cosines
 from core.types import Queries, Rows
 from core.ui.bars import Bar, bars

@@ -4,8 +4,8 @@ import streamlit as st
 
 from core.errors import MeaningSpaceError
 from core.permalink import TextsView
-from core.pipeline.library import Library, has_library, library, library_topics
-from core.pipeline.topics import Topic, has_topics, topics
+from core.pipeline.texts.library import Library, has_library, library, library_topics
+from core.pipeline.texts.topics import Topic, has_topics, topics
 from core.projection.base import PcaSpec, Spec, UmapSpec
 from core.spaces.space import Space
 from core.ui.models import model_name

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from core.pipeline.topics import Topic
+from core.pipeline.texts.topics import Topic
 from core.spaces.space import Space
 from core.types import Rows
 from core.ui.prose import plain

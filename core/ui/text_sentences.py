@@ -13,7 +13,7 @@ from core.figures.texts import Found, focus_on_texts, texts_figure, texts_labels
 from core.permalink import TextsView
 from core.pipeline import Neighbors, neighbors
 from core.pipeline.models import MINILM
-from core.pipeline.topics import Topic
+from core.pipeline.texts.topics import Topic
 from core.projection.base import PcaSpec, Spec, UmapSpec
 from core.projection.inverse import Ground
 from core.projection.placement import place

@@ -12,9 +12,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from core.integrity import digest_of
-from core.pipeline.library import DOCUMENT, Library
 from core.pipeline.models import identity
-from core.pipeline.windowed import (
+from core.pipeline.texts.library import DOCUMENT, Library
+from core.pipeline.texts.windows import (
     WINDOW,
     Windowed,
     kept_windowed,

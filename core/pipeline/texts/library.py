@@ -14,8 +14,8 @@ import pandas as pd
 
 from core.integrity import digest_of
 from core.pipeline.models import corpus_identity, identity, reader
-from core.pipeline.topics import Topic, topics
-from core.pipeline.windowed import (
+from core.pipeline.texts.topics import Topic, topics
+from core.pipeline.texts.windows import (
     WINDOW,
     Windowed,
     kept_windowed,

@@ -1,0 +1,1 @@
+"""Whole texts: the library, its windows, topics and pairs, and a document of one's own."""
