@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.common import RESULTS, Stopwatch, record, this_command
-from core.pipeline.contextual import fidelity_by_layer, milliseconds, static_of
+from core.pipeline.students.layer_fidelity import fidelity_by_layer, milliseconds, static_of
 from core.pipeline.workspace import Bench
 from core.signatures.hidden import Reader, hidden_states
 from core.signatures.states import States
@@ -311,7 +311,7 @@ def roughly(room: Room, spec: ContextualSpec) -> tuple[Any, dict[str, Any]]:
 
 def kept(_room: Room) -> dict[str, Any]:
     """The whole report, probes and senses included, of the student that ships."""
-    from core.pipeline.contextual import contextual_report
+    from core.pipeline.students.layer_fidelity import contextual_report
 
     bench = Bench(default_workspace())
     return contextual_report(bench, SHIPPED, whole=True, sentences=ASKED).to_dict()

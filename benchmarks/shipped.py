@@ -17,8 +17,8 @@ from typing import Any
 
 from core.errors import MeaningSpaceError
 from core.pipeline import Bench, distill, evaluate_kept, specification
-from core.pipeline.pareto import SHIPPED as RIVALS
-from core.pipeline.rivals import pareto
+from core.pipeline.students.baselines import pareto
+from core.pipeline.students.pareto import SHIPPED as RIVALS
 from core.resources import site_root
 from core.store.disk import default_workspace
 

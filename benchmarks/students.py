@@ -19,7 +19,7 @@ from benchmarks.common import RESULTS, Stopwatch, record, this_command
 from core.metrics.intervals import seeds_interval
 from core.metrics.rate_distortion import limit_of
 from core.pipeline import Bench, evaluate, specification
-from core.pipeline.student_answers import measured_pareto
+from core.pipeline.students.answers import measured_pareto
 from core.spaces.space import Space
 from core.store.disk import default_workspace
 from core.students.base import Student

@@ -5,7 +5,7 @@ from dataclasses import replace
 import streamlit as st
 
 from core.permalink import StudentView
-from core.pipeline.student_answers import measured_pareto, student_points
+from core.pipeline.students.answers import measured_pareto, student_points
 from core.ui.ready import space_or_wait
 from core.ui.state import bench, remember, view
 from core.ui.student_ask import ask

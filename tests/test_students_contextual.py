@@ -382,7 +382,7 @@ def test_the_error_is_zero_for_the_teacher_and_each_part_counts():
 
 
 def test_fidelity_by_layer_against_formulas(student, model):
-    from core.pipeline.contextual import fidelity_by_layer, static_of, unexplained
+    from core.pipeline.students.layer_fidelity import fidelity_by_layer, static_of, unexplained
     from core.signatures.hidden import hidden_states
 
     asked = texts()[70:100]

@@ -36,12 +36,12 @@ from core.pipeline import (
     path,
     student_key,
 )
-from core.pipeline import distilling as distilling_room
 from core.pipeline.comparison import sketch
-from core.pipeline.evaluation import pair_spearman
-from core.pipeline.rivals import limit as limit_of_space
-from core.pipeline.rivals import limit_cosine
-from core.pipeline.student_answers import answer_of, measured_pareto, student_of
+from core.pipeline.students import training as distilling_room
+from core.pipeline.students.answers import answer_of, measured_pareto, student_of
+from core.pipeline.students.baselines import limit as limit_of_space
+from core.pipeline.students.baselines import limit_cosine
+from core.pipeline.students.evaluation import pair_spearman
 from core.projection.base import PcaSpec
 from core.spaces.linalg import paired_cosines
 from core.spaces.space import Provenance, Space
@@ -505,7 +505,7 @@ class TestPareto:
 
         asked: list[int] = []
         measured: list[int] = []
-        monkeypatch.setattr("core.pipeline.rivals.rivals", short)
+        monkeypatch.setattr("core.pipeline.students.baselines.rivals", short)
         with pytest.raises(Cancelled):
             pareto(made, words_reference, stop_at(0.6))
         half = measured_pareto(made, words_reference)
@@ -513,7 +513,7 @@ class TestPareto:
         assert not half.complete
         assert 0 < len(half.of("rival")) < 4
         monkeypatch.setattr(
-            "core.pipeline.rivals.fidelity",
+            "core.pipeline.students.baselines.fidelity",
             lambda *a, **k: measured.append(1) or fidelity(*a, **k),
         )
         whole = pareto(made, words_reference)

@@ -12,7 +12,7 @@ import numpy as np
 from benchmarks.fuzz.harness import Target
 from core.integrity import SEAL, file_digest
 from core.permalink import VIEWS, decode, encode
-from core.pipeline.distilling import specification
+from core.pipeline.students.training import specification
 from core.pipeline.workspace import Bench
 from core.projection.base import PcaSpec
 from core.resources import site_root

@@ -108,7 +108,7 @@ def lines(pairs: list[dict[str, Any]]) -> str:
 def say(options: argparse.Namespace, answer: Any, text: Callable[[], str]) -> None:
     """Print the answer as JSON, where NaN and infinity become null, or as text."""
     if options.json:
-        from core.pipeline.evaluation import without_nan
+        from core.pipeline.students.evaluation import without_nan
 
         print(json.dumps(without_nan(answer), ensure_ascii=False, allow_nan=False))
     else:

@@ -78,7 +78,7 @@ def evaluate_command(options: argparse.Namespace) -> None:
 
 
 def generate_command(options: argparse.Namespace) -> None:
-    from core.pipeline.student_answers import teacher_of
+    from core.pipeline.students.answers import teacher_of
 
     require_folder(options.vectors)
     bench, k = open_bench(), at_least_one(options.k)
@@ -99,7 +99,7 @@ def generate_command(options: argparse.Namespace) -> None:
 
 def _asked(bench: "Bench", key: str, text: str, vector: "Vector", k: int) -> dict[str, Any]:
     """A text, whether the student stores it, and the items nearest to its vector."""
-    from core.pipeline.student_answers import near, space_of, student_of
+    from core.pipeline.students.answers import near, space_of, student_of
 
     known = text in student_of(bench, key).known
     try:

@@ -5,9 +5,6 @@ line all go through one, so that what one of them computed the others find.
 """
 
 from core.pipeline.comparison import Comparison, compare, reference_to
-from core.pipeline.distilling import Made, distill, quickened, specification, student_key
-from core.pipeline.evaluation import evaluate, evaluate_kept
-from core.pipeline.pareto import Pareto, ParetoPoint
 from core.pipeline.paths.space_path import KINDS, PathReport, path, place_path
 from core.pipeline.points.queries import (
     Neighbors,
@@ -18,9 +15,12 @@ from core.pipeline.points.queries import (
     solve,
 )
 from core.pipeline.recipes import RECIPES, discard, make_map, make_space, teachers, warm_up
-from core.pipeline.rivals import pareto
-from core.pipeline.student_answers import Answer
 from core.pipeline.student_catalogue import StudentCard, Studio, Training
+from core.pipeline.students.answers import Answer
+from core.pipeline.students.baselines import pareto
+from core.pipeline.students.evaluation import evaluate, evaluate_kept
+from core.pipeline.students.pareto import Pareto, ParetoPoint
+from core.pipeline.students.training import Made, distill, quickened, specification, student_key
 from core.pipeline.updating import update
 from core.pipeline.workspace import Bench, Waypoint, picture_key
 

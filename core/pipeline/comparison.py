@@ -16,8 +16,8 @@ import numpy as np
 from core.errors import InvalidSpecification
 from core.metrics.fidelity import overlap
 from core.metrics.similarity import padded, procrustes, similarity
-from core.pipeline.seeds import drift_of, null_drift, twin_of
 from core.pipeline.student_catalogue import PREFIX
+from core.pipeline.students.seed_drift import drift_of, null_drift, twin_of
 from core.progress import reach, scaled
 from core.spaces.join import Join, join
 from core.spaces.neighbors import NeighborGraph

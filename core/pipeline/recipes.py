@@ -11,8 +11,6 @@ import numpy as np
 from core.errors import Cancelled, MeaningSpaceError
 from core.pipeline.comparison import compare
 from core.pipeline.counterpart import draw_over
-from core.pipeline.distilling import distill, specification, student_key
-from core.pipeline.evaluation import evaluate_kept
 from core.pipeline.layers.measures import grid, measures
 from core.pipeline.layers.pictures import draw_layers
 from core.pipeline.layers.probes import kept_probing
@@ -23,7 +21,9 @@ from core.pipeline.paths.interpolation import kept_between
 from core.pipeline.paths.layer_suggestion import kept_named
 from core.pipeline.points.bridge import trained_bridge
 from core.pipeline.points.description import descriptions
-from core.pipeline.rivals import pareto
+from core.pipeline.students.baselines import pareto
+from core.pipeline.students.evaluation import evaluate_kept
+from core.pipeline.students.training import distill, specification, student_key
 from core.pipeline.texts.library import draw_library
 from core.pipeline.texts.own_document import dropped
 from core.pipeline.trajectories.lenses import fitted_lens

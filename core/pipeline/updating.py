@@ -5,7 +5,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from core.errors import InvalidVectors, Unsupported
-from core.pipeline.student_answers import student_of
+from core.pipeline.students.answers import student_of
 from core.spaces.io import read_vectors
 from core.students import storage
 from core.students.storage import size_bytes

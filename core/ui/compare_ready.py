@@ -11,8 +11,8 @@ from core.permalink import CompareView
 from core.pipeline import Comparison, compare, student_key, teachers
 from core.pipeline.comparison import FEWEST, has_comparison, part, sketch
 from core.pipeline.counterpart import Counterpart, counterpart, has_counterpart
-from core.pipeline.student_answers import student_of
 from core.pipeline.student_catalogue import PREFIX
+from core.pipeline.students.answers import student_of
 from core.projection.base import PcaSpec, Spec
 from core.spaces.join import Join, join
 from core.spaces.space import Space

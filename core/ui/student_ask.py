@@ -10,7 +10,7 @@ from core.figures.map import Chosen, focus_on, map_figure
 from core.figures.scene import Items, Label, Picture, Scene, label_at
 from core.permalink import StudentView
 from core.pipeline import Answer, StudentCard
-from core.pipeline.student_answers import answer_of, student_of
+from core.pipeline.students.answers import answer_of, student_of
 from core.projection.base import PcaSpec, Spec, UmapSpec
 from core.projection.placement import place
 from core.spaces.space import Space

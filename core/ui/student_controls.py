@@ -8,7 +8,7 @@ import streamlit as st
 from core.figures.students.pareto import MEASURES
 from core.permalink import StudentView
 from core.pipeline import Pareto, StudentCard
-from core.pipeline.student_answers import measured_pareto
+from core.pipeline.students.answers import measured_pareto
 from core.ui.ready import submitted, watch
 from core.ui.segments import segments
 from core.ui.state import bench

@@ -12,9 +12,9 @@ from core.figures.students.pareto import LEAST, MEASURES, Dot, Live, pareto_figu
 from core.figures.students.training import forming_figure, frame_of, landmarks
 from core.metrics.rate_distortion import gaussian_limit, principal_variances
 from core.permalink import StudentView
-from core.pipeline.pareto import RIVAL, ParetoPoint
-from core.pipeline.rivals import limit_cosine
 from core.pipeline.student_catalogue import StudentCard
+from core.pipeline.students.baselines import limit_cosine
+from core.pipeline.students.pareto import RIVAL, ParetoPoint
 from core.spaces.linalg import paired_cosines
 from core.spaces.space import Space
 from core.types import Queries, Rows, Vector

@@ -20,7 +20,7 @@ from core.paths.off_manifold import norm_percentile
 from core.paths.plane import plane_of_path
 from core.pipeline.comparison import compare
 from core.pipeline.paths.space_path import path
-from core.pipeline.seeds import drift_of
+from core.pipeline.students.seed_drift import drift_of
 from core.pipeline.workspace import Bench
 from core.spaces.linalg import paired_cosines, row_lengths, unit_rows
 from core.spaces.neighbors import knn_graph, nearest

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from core.errors import MeaningSpaceError
-from core.pipeline.pareto import Pareto, ParetoPoint, point_of, stored_pareto
 from core.pipeline.student_catalogue import PREFIX
 from core.pipeline.student_teacher import StudentTeacher
+from core.pipeline.students.pareto import Pareto, ParetoPoint, point_of, stored_pareto
 from core.pipeline.workspace import Bench
 from core.spaces.neighbors import nearest
 from core.spaces.space import Space

@@ -21,9 +21,9 @@ from core.metrics.fidelity import (
 from core.metrics.pair_ranks import pair_spearman
 from core.metrics.similarity import similarity
 from core.metrics.slices import slices
-from core.pipeline.contextual import contextual_report
-from core.pipeline.student_answers import teacher_of
 from core.pipeline.student_teacher import generate_all
+from core.pipeline.students.answers import teacher_of
+from core.pipeline.students.layer_fidelity import contextual_report
 from core.progress import reach, scaled
 from core.spaces.lemmas import split
 from core.spaces.linalg import unit_rows

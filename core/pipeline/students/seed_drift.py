@@ -7,9 +7,9 @@ import numpy as np
 
 from core.errors import MeaningSpaceError
 from core.metrics.similarity import procrustes
-from core.pipeline.student_answers import student_of
 from core.pipeline.student_catalogue import PREFIX
 from core.pipeline.student_teacher import StudentTeacher, generate_all
+from core.pipeline.students.answers import student_of
 from core.spaces.linalg import paired_cosines, row_lengths
 from core.students import registry, storage
 from core.students.base import Student

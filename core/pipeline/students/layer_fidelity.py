@@ -18,8 +18,8 @@ from core.metrics.similarity import linear_cka
 from core.pipeline.layers.probes import probing
 from core.pipeline.layers.senses import prepared_senses, senses
 from core.pipeline.models import reader
-from core.pipeline.student_answers import student_of
 from core.pipeline.student_catalogue import PREFIX
+from core.pipeline.students.answers import student_of
 from core.progress import scaled
 from core.signatures.hidden import Reader, hidden_states
 from core.signatures.pooling import Pooling, each_layer

@@ -10,8 +10,8 @@ import numpy as np
 
 from core.metrics.fidelity import QUERIES, fidelity, sample_rows
 from core.metrics.rate_distortion import gaussian_limit, principal_variances
-from core.pipeline.pareto import LIMIT, RIVAL, Pareto, ParetoPoint, stored_pareto
-from core.pipeline.student_answers import student_points
+from core.pipeline.students.answers import student_points
+from core.pipeline.students.pareto import LIMIT, RIVAL, Pareto, ParetoPoint, stored_pareto
 from core.progress import scaled
 from core.spaces.space import Space
 from core.students.baselines import Rival, rivals

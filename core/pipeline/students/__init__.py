@@ -1,0 +1,1 @@
+"""Students: made, evaluated, compared with baselines, and asked."""
