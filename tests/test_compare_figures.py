@@ -24,8 +24,9 @@ from core.figures.compare import (
 )
 from core.figures.scene import Items, Picture, Scene, to_json
 from core.figures.tokens import DARK, LIGHT
-from core.pipeline import Bench, compare
-from core.pipeline.counterpart import counterpart
+from core.pipeline import Bench
+from core.pipeline.compare.comparison import compare
+from core.pipeline.compare.joint_picture import counterpart
 from core.projection.base import PcaSpec
 from core.ui.compare_words import (
     alike_in_spelling,

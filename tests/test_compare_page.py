@@ -14,8 +14,9 @@ from test_app import healthy, listed, one, open_page, read_blob, said, scenes, s
 from toy_students import ToySpec, registered
 
 from core.permalink import CompareView
-from core.pipeline import Bench, compare, distill
-from core.pipeline.counterpart import draw_over
+from core.pipeline import Bench, distill
+from core.pipeline.compare.comparison import compare
+from core.pipeline.compare.joint_picture import draw_over
 from core.projection.base import PcaSpec
 from core.types import silent
 from core.ui import state

@@ -1,4 +1,4 @@
-"""core.pipeline.counterpart: where a second space falls in the first one's picture."""
+"""core.pipeline.compare.joint_picture: where a second space falls in the first one's picture."""
 
 from pathlib import Path
 
@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import Cancelled
-from core.pipeline import Bench, compare
-from core.pipeline.counterpart import (
+from core.pipeline import Bench
+from core.pipeline.compare.comparison import compare
+from core.pipeline.compare.joint_picture import (
     along,
     counterpart,
     draw_over,

@@ -26,17 +26,8 @@ from core.errors import (
 )
 from core.metrics.fidelity import fidelity
 from core.metrics.rate_distortion import principal_variances
-from core.pipeline import (
-    Bench,
-    compare,
-    distill,
-    evaluate_kept,
-    neighbors,
-    pareto,
-    path,
-    student_key,
-)
-from core.pipeline.comparison import sketch
+from core.pipeline import Bench, distill, evaluate_kept, neighbors, pareto, path, student_key
+from core.pipeline.compare.comparison import compare, sketch
 from core.pipeline.students import training as distilling_room
 from core.pipeline.students.answers import answer_of, measured_pareto, student_of
 from core.pipeline.students.baselines import limit as limit_of_space
@@ -474,7 +465,7 @@ class TestComparison:
 
     def test_it_is_kept(self, made, words_reference, monkeypatch):
         first = compare(made, words_reference, "student:t")
-        monkeypatch.setattr("core.pipeline.comparison._compared", lambda *_: 1 / 0)
+        monkeypatch.setattr("core.pipeline.compare.comparison._compared", lambda *_: 1 / 0)
         again = compare(Bench(made.workspace), words_reference, "student:t")
         np.testing.assert_array_equal(again.drift, first.drift)
         np.testing.assert_array_equal(again.b.vectors, first.b.vectors)

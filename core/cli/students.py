@@ -114,7 +114,8 @@ def _asked(bench: "Bench", key: str, text: str, vector: "Vector", k: int) -> dic
 
 
 def compare_command(options: argparse.Namespace) -> None:
-    from core.pipeline import compare, reference_to
+    from core.pipeline import reference_to
+    from core.pipeline.compare.comparison import compare
 
     with _stoppable() as progress:
         found = compare(open_bench(), reference_to(options.a), reference_to(options.b), progress)

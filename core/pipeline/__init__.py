@@ -4,7 +4,7 @@ A :class:`Bench` remembers in memory and on disk; the worker process, the pages 
 line all go through one, so that what one of them computed the others find.
 """
 
-from core.pipeline.comparison import Comparison, compare, reference_to
+from core.pipeline.compare.comparison import Comparison, reference_to
 from core.pipeline.paths.space_path import KINDS, PathReport, path, place_path
 from core.pipeline.points.queries import (
     Neighbors,
@@ -42,7 +42,6 @@ __all__ = [
     "Waypoint",
     "axis",
     "axis_scores",
-    "compare",
     "discard",
     "distill",
     "evaluate",

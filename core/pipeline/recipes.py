@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from core.errors import Cancelled, MeaningSpaceError
-from core.pipeline.comparison import compare
-from core.pipeline.counterpart import draw_over
+from core.pipeline.compare.comparison import compare
+from core.pipeline.compare.joint_picture import draw_over
 from core.pipeline.layers.measures import grid, measures
 from core.pipeline.layers.pictures import draw_layers
 from core.pipeline.layers.probes import kept_probing

@@ -24,7 +24,7 @@ from core.figures.compare import (
 from core.figures.scene import Items, Label, Picture, Scene
 from core.permalink import CompareView
 from core.pipeline import Comparison
-from core.pipeline.comparison import NEAR, part
+from core.pipeline.compare.comparison import NEAR, part
 from core.projection.base import PcaSpec
 from core.projection.inverse import Ground
 from core.spaces.space import Space

@@ -9,7 +9,7 @@ import streamlit as st
 from core.figures.compare import SEEN, any_moved, drift_histogram
 from core.figures.scene import Label, Picture, Scene
 from core.permalink import CompareView
-from core.pipeline.comparison import NEAR
+from core.pipeline.compare.comparison import NEAR
 from core.types import Rows
 from core.ui.compare_panel import choose_from
 from core.ui.compare_ready import Pair, categories, second_seed

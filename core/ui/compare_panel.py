@@ -9,9 +9,8 @@ import streamlit as st
 
 from core.figures.compare import Side
 from core.permalink import CompareView
-from core.pipeline import compare
-from core.pipeline.comparison import NEAR, has_comparison, sketch
-from core.pipeline.counterpart import drawn_rows
+from core.pipeline.compare.comparison import NEAR, compare, has_comparison, sketch
+from core.pipeline.compare.joint_picture import drawn_rows
 from core.spaces.neighbors import nearest
 from core.types import Rows
 from core.ui.compare_ready import Pair, categories

@@ -15,7 +15,7 @@ from core.metrics.similarity import Alignment, padded, procrustes
 from core.paths.notation import box_text, waypoints_of
 from core.permalink import CompareView
 from core.pipeline import PathReport, path
-from core.pipeline.counterpart import falls
+from core.pipeline.compare.joint_picture import falls
 from core.spaces.join import in_both
 from core.spaces.linalg import paired_cosines, row_lengths
 from core.types import QueryScores

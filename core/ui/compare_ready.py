@@ -8,9 +8,9 @@ import streamlit as st
 from core.errors import MeaningSpaceError
 from core.jobs.job import Status
 from core.permalink import CompareView
-from core.pipeline import Comparison, compare, student_key, teachers
-from core.pipeline.comparison import FEWEST, has_comparison, part, sketch
-from core.pipeline.counterpart import Counterpart, counterpart, has_counterpart
+from core.pipeline import Comparison, student_key, teachers
+from core.pipeline.compare.comparison import FEWEST, compare, has_comparison, part, sketch
+from core.pipeline.compare.joint_picture import Counterpart, counterpart, has_counterpart
 from core.pipeline.student_catalogue import PREFIX
 from core.pipeline.students.answers import student_of
 from core.projection.base import PcaSpec, Spec

@@ -16,8 +16,8 @@ from core.figures.colors import own_column
 from core.figures.tokens import LIGHT
 from core.paths.notation import box_text, waypoints_of
 from core.permalink import MapView, PathView, decode, encode
-from core.pipeline import Bench, compare, neighbors, path
-from core.pipeline.comparison import sketch
+from core.pipeline import Bench, neighbors, path
+from core.pipeline.compare.comparison import compare, sketch
 from core.spaces.columns import own_columns, to_take_away, with_own
 from core.spaces.join import has_own_ids, in_both, join
 from core.spaces.space import Provenance, Space

@@ -18,7 +18,7 @@ from core.paths.axes import axis_between, scatter
 from core.paths.expression import combine, parse
 from core.paths.off_manifold import norm_percentile
 from core.paths.plane import plane_of_path
-from core.pipeline.comparison import compare
+from core.pipeline.compare.comparison import compare
 from core.pipeline.paths.space_path import path
 from core.pipeline.students.seed_drift import drift_of
 from core.pipeline.workspace import Bench

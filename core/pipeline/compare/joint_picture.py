@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.metrics.similarity import padded
-from core.pipeline.comparison import Comparison, compare
+from core.pipeline.compare.comparison import Comparison, compare
 from core.pipeline.workspace import Bench, picture_key
 from core.progress import scaled
 from core.projection.base import PcaSpec, Spec

@@ -1,0 +1,1 @@
+"""Two spaces over the same items."""
