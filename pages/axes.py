@@ -6,8 +6,8 @@ import streamlit as st
 
 from core.permalink import AxesView
 from core.ui.compass import axes_controls, draw_axes
-from core.ui.ready import space_or_wait
-from core.ui.state import remember, view
+from core.ui.shared.jobs import space_or_wait
+from core.ui.shared.state import remember, view
 
 seen = view("axes", AxesView)
 space = space_or_wait(seen.teacher)

@@ -16,10 +16,10 @@ from core.ui.compare_ready import (
     paired,
     say_what_is_left_out,
 )
-from core.ui.ready import space_or_wait
-from core.ui.spot import sheet_asked, spot_of, spot_panel
-from core.ui.state import remember, view
-from core.ui.truth import truth_line
+from core.ui.shared.faithfulness_line import truth_line
+from core.ui.shared.jobs import space_or_wait
+from core.ui.shared.picked_point import sheet_asked, spot_of, spot_panel
+from core.ui.shared.state import remember, view
 
 seen = view("compare", CompareView)
 heading, second = st.columns([0.62, 0.38], vertical_alignment="bottom")

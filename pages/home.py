@@ -7,9 +7,9 @@ import streamlit as st
 from core.permalink import AxesView, MapView, PathView, View, encode
 from core.projection.base import UmapSpec
 from core.ui.atlas import atlas
-from core.ui.ready import follow, space_or_wait, to_show
-from core.ui.state import remember, view
-from core.ui.truth import truth_line
+from core.ui.shared.faithfulness_line import truth_line
+from core.ui.shared.jobs import follow, space_or_wait, to_show
+from core.ui.shared.state import remember, view
 
 seen = view("home", MapView)
 if seen.selected is not None:  # clicked on the map below

@@ -8,7 +8,7 @@ from core.ui.layer_measures import measures_view
 from core.ui.layer_probes import probes_view
 from core.ui.layer_senses import senses_view
 from core.ui.layer_sentence import sentence_view
-from core.ui.state import remember, view
+from core.ui.shared.state import remember, view
 
 VIEWS = {
     "sentence": sentence_view,

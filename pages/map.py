@@ -7,11 +7,11 @@ import streamlit as st
 from core.permalink import MapView
 from core.ui.atlas import atlas, chosen_panel, lasso_table
 from core.ui.controls import map_controls
-from core.ui.pictures import changed_parameters, spec_of
-from core.ui.ready import follow, space_or_wait, to_show
-from core.ui.spot import middle_box, sheet_of, spot_of, spot_panel
-from core.ui.state import remember, view
-from core.ui.truth import truth_line
+from core.ui.shared.faithfulness_line import truth_line
+from core.ui.shared.jobs import follow, space_or_wait, to_show
+from core.ui.shared.picked_point import middle_box, sheet_of, spot_of, spot_panel
+from core.ui.shared.projection_form import changed_parameters, spec_of
+from core.ui.shared.state import remember, view
 
 seen = view("map", MapView)
 space = space_or_wait(seen.teacher)

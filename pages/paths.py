@@ -7,9 +7,9 @@ import streamlit as st
 from core.permalink import PathView
 from core.ui.between import between_view
 from core.ui.islands import islands_view
-from core.ui.segments import segments
+from core.ui.shared.segments import segments
+from core.ui.shared.state import remember, view
 from core.ui.speaking_controls import choose_speaker
-from core.ui.state import remember, view
 from core.ui.way import way_view
 
 VIEWS = {"way": way_view, "between": between_view, "islands": islands_view}

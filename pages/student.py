@@ -6,8 +6,8 @@ import streamlit as st
 
 from core.permalink import StudentView
 from core.pipeline.students.answers import measured_pareto, student_points
-from core.ui.ready import space_or_wait
-from core.ui.state import bench, remember, view
+from core.ui.shared.jobs import space_or_wait
+from core.ui.shared.state import bench, remember, view
 from core.ui.student_ask import ask
 from core.ui.student_away import can_it_be_smaller, take_away
 from core.ui.student_controls import measure_controls, rivals_job, unmeasured_job

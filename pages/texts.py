@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.permalink import TextsView
-from core.ui.state import remember, view
+from core.ui.shared.state import remember, view
 from core.ui.text_controls import choose_model, choose_view
 from core.ui.text_documents import documents_view
 from core.ui.text_pairs import more_than_tokens_panel

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.permalink import TrajectoriesView
-from core.ui.state import remember, view
+from core.ui.shared.state import remember, view
 from core.ui.trajectory_choice import choose_speaker, choose_view
 from core.ui.trajectory_laws import laws_view
 from core.ui.trajectory_lens import lens_view

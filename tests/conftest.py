@@ -93,7 +93,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def worker(workspace: Path) -> Iterator[None]:
     """The pages' worker process, one for the whole run: it takes seconds to start."""
     yield
-    from core.ui import state
+    from core.ui.shared import state
 
     state.runner().close()
     state._runner.cache_clear()
@@ -108,7 +108,7 @@ def pages(worker: None) -> Iterator[None]:
     from streamlit.components.v2 import manifest_scanner
     from streamlit.runtime.pages_manager import PagesManager
 
-    from core.ui import blobs, state
+    from core.ui.shared import blobs, state
 
     make = PagesManager.__init__
     scan = cache(manifest_scanner.scan_component_manifests)

@@ -18,7 +18,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.pipeline import make_map, teachers
 from core.projection.base import PcaSpec
-from core.ui import blobs, state
+from core.ui.shared import blobs, state
 
 pytestmark = pytest.mark.usefixtures("pages")
 

@@ -4,7 +4,8 @@ import pytest
 
 from benchmarks.load import spread
 from benchmarks.visitor import UNIT
-from core.ui import blobs, stage
+from core.ui import stage
+from core.ui.shared import blobs
 
 
 @pytest.fixture

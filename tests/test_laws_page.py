@@ -14,7 +14,8 @@ from core.pipeline.trajectories import statistics as laws_module
 from core.pipeline.trajectories.preregistration import locked
 from core.pipeline.trajectories.samples import KINDS, TEXTS
 from core.pipeline.trajectories.statistics import laws
-from core.ui import state, trajectory_laws
+from core.ui import trajectory_laws
+from core.ui.shared import state
 
 pytestmark = pytest.mark.usefixtures("pages")
 LAYER = 2  # the middle one, which is shown first

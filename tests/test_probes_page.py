@@ -28,7 +28,7 @@ def _view() -> None:
     """The page's part that this file tests, with the view in the address bar as everywhere."""
     from core.permalink import LayersView
     from core.ui.layer_probes import probes_view
-    from core.ui.state import remember, view
+    from core.ui.shared.state import remember, view
 
     seen = view("layers", LayersView)
     remember("layers", probes_view(seen))
@@ -40,7 +40,7 @@ def _token() -> None:
     from core.signatures.documents import document_states
     from core.ui.layer_attention import attention_lines
     from core.ui.layer_became import became_panel
-    from core.ui.state import view
+    from core.ui.shared.state import view
 
     seen = view("layers", LayersView)
     states = document_states(list(seen.sentences), reader(seen.model))

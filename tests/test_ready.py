@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from core.jobs.job import Job, Status
-from core.ui import ready, state
-from core.ui.ready import submitted
+from core.ui.shared import jobs, state
+from core.ui.shared.jobs import submitted
 
 
 @dataclass
@@ -42,8 +42,8 @@ class Queue:
 @pytest.fixture
 def queue(monkeypatch: pytest.MonkeyPatch) -> Queue:
     made = Queue()
-    monkeypatch.setattr(ready, "runner", lambda: made)
-    monkeypatch.setattr(ready, "_people", {})
+    monkeypatch.setattr(jobs, "runner", lambda: made)
+    monkeypatch.setattr(jobs, "_people", {})
     return made
 
 
@@ -52,7 +52,7 @@ def ask(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Ask for map ``n`` as the person whose session that is."""
 
     def asked(session: dict[str, Any], n: int, slot: str = "map") -> str | None:
-        for module in (ready, state):
+        for module in (jobs, state):
             page = SimpleNamespace(session_state=session, context=SimpleNamespace(cookies={}))
             monkeypatch.setattr(module, "st", page)
         return submitted("islands", {"n": n}, f"map {n}", slot)

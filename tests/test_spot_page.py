@@ -14,8 +14,9 @@ from core.pipeline.points.description import Told
 from core.projection.base import PcaSpec, UmapSpec
 from core.projection.inverse import ground
 from core.teachers.smollm2 import COMMAND
-from core.ui import ready, spoken_way, spot, state
-from core.ui.spot import Lost, sheet_of, spot_of
+from core.ui import spoken_way
+from core.ui.shared import jobs, picked_point, state
+from core.ui.shared.picked_point import Lost, sheet_of, spot_of
 
 pytestmark = pytest.mark.usefixtures("pages")
 __all__ = ["small"]
@@ -117,7 +118,7 @@ def test_why_a_place_is_lost_is_told_and_it_can_be_forgotten(small: str, picture
 def test_a_place_of_a_picture_that_is_being_drawn_is_waited_for(
     small: str, picture: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ready, "submitted", lambda *_, **__: None)
+    monkeypatch.setattr(jobs, "submitted", lambda *_, **__: None)
     written = f"1,2@{picture[:8]}{UmapSpec(n_neighbors=7).digest[:8]}"
     link = {"teacher": small, "projector": "umap", "parameters": "n_neighbors:7"}
     app = healthy(open_page("map", **link, spot=written))
@@ -138,7 +139,9 @@ def test_the_path_map_has_a_ground_too(
 ) -> None:
     clicks = {}
     monkeypatch.setattr(
-        spot, "neighbor_list", lambda rows, label, key, choose: clicks.update({key: (rows, choose)})
+        picked_point,
+        "neighbor_list",
+        lambda rows, label, key, choose: clicks.update({key: (rows, choose)}),
     )
     link = {"teacher": small, "projector": "pca", "waypoints": "dog,table"}
     app = healthy(open_page("paths", **link, spot=f"0.1,0.1@{picture}"))
@@ -153,8 +156,10 @@ def test_the_path_map_has_a_ground_too(
         "paths spot list": {"chosen": {"row": rows[0][2]}},
         "paths view": app.session_state["paths view"],
     }
-    monkeypatch.setattr(spot.st, "session_state", kept)
-    monkeypatch.setattr(spot, "remember", lambda page, seen: kept.update({f"{page} view": seen}))
+    monkeypatch.setattr(picked_point.st, "session_state", kept)
+    monkeypatch.setattr(
+        picked_point, "remember", lambda page, seen: kept.update({f"{page} view": seen})
+    )
     choose()
     assert kept["paths view"].waypoints == ("dog", "table", rows[0][0])
     assert kept["paths:box"] == f"dog > table > {rows[0][0]}"
@@ -168,12 +173,12 @@ def test_what_the_model_wrote_is_shown_as_it_is(
     """A way and a place in words: texts of a model are no Markdown and no HTML."""
     wrote = "# A ![dog](http://example.invalid/x) <b>at</b> the *table*."
     made = Written(wrote, 0.71, -2.0)
-    for module in (spoken_way, spot):
+    for module in (spoken_way, picked_point):
         monkeypatch.setattr(module, "crosses", lambda _: True)
         monkeypatch.setattr(module, "has_told", lambda *_: True)
         monkeypatch.setattr(module, "tell_point", lambda *_: Told(("*dog*",), made, made))
     for name in ("installed", "has_bridge"):
-        monkeypatch.setattr(spot, name, lambda *_: True)
+        monkeypatch.setattr(picked_point, name, lambda *_: True)
     link = {"teacher": small, "projector": "pca", "waypoints": "dog,table"}
     app = healthy(open_page("paths", **link, spot=f"0.1,0.1@{picture}"))
     assert said(app).count(wrote) == 1 + spoken_way.PLACES
@@ -186,8 +191,8 @@ def test_what_the_model_wrote_is_shown_as_it_is(
 def test_without_the_language_model_its_command_is_said(
     small: str, picture: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(spot, "crosses", lambda _: True)
-    monkeypatch.setattr(spot, "installed", lambda: False)
+    monkeypatch.setattr(picked_point, "crosses", lambda _: True)
+    monkeypatch.setattr(picked_point, "installed", lambda: False)
     mark = f"0.2,-0.1@{picture}"
     app = healthy(open_page("map", teacher=small, projector="pca", spot=mark))
     assert COMMAND in said(app)
@@ -198,7 +203,7 @@ def test_without_a_bridge_one_can_be_learnt_here(
     small: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, answer in {"crosses": True, "installed": True, "has_bridge": False}.items():
-        monkeypatch.setattr(spot, name, lambda *_, answer=answer: answer)
+        monkeypatch.setattr(picked_point, name, lambda *_, answer=answer: answer)
     app = healthy(open_page("map", teacher=small, projector="pca", spot="dog > table"))
     assert "in about an hour" in said(app)
     assert not [job for job in state.runner().jobs() if job.recipe == "bridge"]

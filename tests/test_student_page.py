@@ -21,7 +21,8 @@ from core.figures.students.pareto import OUT_OF_REACH
 from core.pipeline import Bench, distill, evaluate_kept, specification, student_key
 from core.pipeline.answer import answered
 from core.students.checkpoint import Keeper
-from core.ui import state, student_away
+from core.ui import student_away
+from core.ui.shared import state
 from core.ui.student_words import (
     Rival,
     best_rival,

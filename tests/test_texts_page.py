@@ -22,7 +22,7 @@ from core.projection.base import UmapSpec
 from core.spaces.linalg import unit_rows
 from core.spaces.space import Provenance, Space
 from core.teachers.corpus import corpus_documents
-from core.ui import state
+from core.ui.shared import state
 from core.ui.text_map import Walk, _player
 from core.ui.text_pairs import verdict
 from core.ui.text_ready import DOCUMENTS, WORDS

@@ -17,8 +17,8 @@ from core.pipeline import make_map
 from core.projection.base import PcaSpec
 from core.teachers import layer_states
 from core.ui import trajectory_writer
+from core.ui.shared.turns import LINE
 from core.ui.trajectory_scene import percent, place_words
-from core.ui.turns import LINE
 
 pytestmark = pytest.mark.usefixtures("pages")
 PROMPT = "the cat sat on the mat"
@@ -196,7 +196,7 @@ class TestPath:
 
 class TestBadInput:
     def test_a_layer_that_is_not_drawn_yet_leaves_a_way_back(self, model, monkeypatch):
-        monkeypatch.setattr("core.ui.ready.submitted", lambda *_: None)  # as after Stop
+        monkeypatch.setattr("core.ui.shared.jobs.submitted", lambda *_: None)  # as after Stop
         app = healthy(open_page("trajectories", model=model, prompt=PROMPT, layer="1"))
         assert "This space is made once" in said(app)
         app.selectbox(key=f"trajectories:path layer {model}").select(2).run()

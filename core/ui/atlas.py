@@ -18,15 +18,15 @@ from core.projection.placement import place
 from core.spaces.columns import to_take_away
 from core.spaces.space import Space
 from core.types import Coords
-from core.ui.layers import details, layer
-from core.ui.pictures import TITLES
-from core.ui.prose import plain
-from core.ui.saving import save_button
-from core.ui.spot import Lost, sheet_of, spot_from, with_spot
+from core.ui.shared.colouring import details, layer
+from core.ui.shared.downloads import save_button
+from core.ui.shared.faithfulness_line import noun
+from core.ui.shared.markdown import plain
+from core.ui.shared.picked_point import Lost, sheet_of, spot_from, with_spot
+from core.ui.shared.projection_form import TITLES
+from core.ui.shared.state import bench, remember
 from core.ui.stage import mount, neighbor_list, tokens
-from core.ui.state import bench, remember
 from core.ui.tables import safe_csv
-from core.ui.truth import noun
 
 NEAR_ON_MAP = 12
 NEAR_IN_PANEL = 15

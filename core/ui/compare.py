@@ -31,13 +31,13 @@ from core.spaces.space import Space
 from core.types import Coords, Rows
 from core.ui.compare_panel import choose_from, neighbors_in
 from core.ui.compare_ready import Pair
-from core.ui.layers import details, layer, layer_name, offered
-from core.ui.pictures import TITLES
-from core.ui.segments import segments
-from core.ui.spot import Lost, Sheet, sheet_of, spot_from, with_spot
+from core.ui.shared.colouring import details, layer, layer_name, offered
+from core.ui.shared.faithfulness_line import noun
+from core.ui.shared.picked_point import Lost, Sheet, sheet_of, spot_from, with_spot
+from core.ui.shared.projection_form import TITLES
+from core.ui.shared.segments import segments
+from core.ui.shared.state import bench, widget
 from core.ui.stage import dark, mount, tokens
-from core.ui.state import bench, widget
-from core.ui.truth import noun
 
 COLOURS = {"drift": "How far it moved", "kept": "Neighbours kept"}
 LAYOUTS = {"side": "Side by side", "morph": "Morph"}

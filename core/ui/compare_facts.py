@@ -14,12 +14,12 @@ from core.types import Rows
 from core.ui.compare_panel import choose_from
 from core.ui.compare_ready import Pair, categories, second_seed
 from core.ui.compare_words import TOO_FEW, figures, forgiving, in_words, kept_of_ten, tendency
-from core.ui.prose import plain
-from core.ui.saving import as_page, save_button
+from core.ui.shared.downloads import as_page, save_button
+from core.ui.shared.faithfulness_line import noun
+from core.ui.shared.markdown import plain
+from core.ui.shared.state import bench
 from core.ui.stage import component, dark, mount, tokens
-from core.ui.state import bench
 from core.ui.tables import safe_csv
-from core.ui.truth import noun
 
 LISTED = 60
 SHOWN = 5  # neighbours of a line of the table

@@ -15,9 +15,9 @@ from core.spaces.neighbors import nearest
 from core.types import Rows
 from core.ui.compare_ready import Pair, categories
 from core.ui.compare_words import drift_in_words, tendency
-from core.ui.prose import plain
+from core.ui.shared.markdown import plain
+from core.ui.shared.state import bench, remember
 from core.ui.stage import neighbor_list
-from core.ui.state import bench, remember
 
 
 def neighbors_in(pair: Pair, side: Side, row: int) -> tuple[Rows, npt.NDArray[np.float32]]:

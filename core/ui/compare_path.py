@@ -21,10 +21,10 @@ from core.spaces.linalg import paired_cosines, row_lengths
 from core.types import QueryScores
 from core.ui.compare_ready import Pair
 from core.ui.journey import Journey
-from core.ui.pictures import TITLES
-from core.ui.prose import plain
+from core.ui.shared.markdown import plain
+from core.ui.shared.projection_form import TITLES
+from core.ui.shared.state import bench, widget
 from core.ui.stage import dark, mount, tokens
-from core.ui.state import bench, widget
 
 STEPS = 36
 USUAL = (("dog", "table"), ("ocean", "king"), ("cat", "music"), ("red", "small"))

@@ -16,11 +16,11 @@ from core.pipeline.students.answers import student_of
 from core.projection.base import PcaSpec, Spec
 from core.spaces.join import Join, join
 from core.spaces.space import Space
-from core.ui.prose import plain
-from core.ui.ready import submitted, watch
-from core.ui.sidebar import SHORT
-from core.ui.state import bench, runner, widget
-from core.ui.truth import noun
+from core.ui.shared.faithfulness_line import noun
+from core.ui.shared.jobs import submitted, watch
+from core.ui.shared.markdown import plain
+from core.ui.shared.sidebar import SHORT
+from core.ui.shared.state import bench, runner, widget
 
 FALLBACKS = ("minilm:words", "minilm:tokens")
 

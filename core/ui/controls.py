@@ -6,10 +6,10 @@ import streamlit as st
 
 from core.permalink import MapView
 from core.spaces.space import Space
-from core.ui.layers import layer_name, offered
-from core.ui.pictures import TITLES, changed_parameters, picture_form, spec_of
-from core.ui.segments import segments
-from core.ui.state import widget
+from core.ui.shared.colouring import layer_name, offered
+from core.ui.shared.projection_form import TITLES, changed_parameters, picture_form, spec_of
+from core.ui.shared.segments import segments
+from core.ui.shared.state import widget
 
 
 def map_controls(seen: MapView, space: Space) -> MapView:

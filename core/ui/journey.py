@@ -16,12 +16,12 @@ from core.pipeline import PathReport, place_path
 from core.projection.base import Spec
 from core.projection.inverse import Ground
 from core.spaces.space import Space
-from core.ui.layers import details
-from core.ui.pictures import TITLES
-from core.ui.saving import as_page, file_name, save_page_and_table
-from core.ui.spot import Lost, Sheet, spot_from, with_spot
+from core.ui.shared.colouring import details
+from core.ui.shared.downloads import as_page, file_name, save_page_and_table
+from core.ui.shared.picked_point import Lost, Sheet, spot_from, with_spot
+from core.ui.shared.projection_form import TITLES
+from core.ui.shared.state import bench
 from core.ui.stage import mount, tokens
-from core.ui.state import bench
 
 AROUND_THE_WAY = 40  # items drawn beside the path in its plane
 NAMED_AROUND = 9

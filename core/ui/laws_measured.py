@@ -3,8 +3,8 @@
 import streamlit as st
 
 from core.pipeline.trajectories.statistics import DOCUMENTS, WRITTEN, has_laws, laws_key
-from core.ui.ready import submitted, watch
-from core.ui.state import bench, runner
+from core.ui.shared.jobs import submitted, watch
+from core.ui.shared.state import bench, runner
 
 TIME = (
     f"{DOCUMENTS} documents are measured in each kind of text, once; the model writes two texts of "

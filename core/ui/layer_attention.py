@@ -7,7 +7,7 @@ from core.permalink import LayersView
 from core.pipeline.layers.attention_rollout import Looks, looks
 from core.pipeline.models import identity
 from core.signatures.states import States
-from core.ui.prose import plain
+from core.ui.shared.markdown import plain
 from core.ui.stage import component, tokens
 
 WHAT_IT_IS = (

@@ -20,10 +20,10 @@ from core.pipeline.layers.state_index import (
 from core.pipeline.models import identity, reader
 from core.signatures.states import States
 from core.store.disk import default_workspace
-from core.ui.prose import plain
-from core.ui.ready import submitted, watch
+from core.ui.shared.jobs import submitted, watch
+from core.ui.shared.markdown import plain
+from core.ui.shared.state import widget
 from core.ui.stage import component, tokens
-from core.ui.state import widget
 
 HEADS = (
     ("Layer", "0 is the embedding layer: what the token is before it has looked at any other."),

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from core.permalink import LayersView
-from core.ui.models import model_box
-from core.ui.segments import segments
+from core.ui.shared.model_choice import model_box
+from core.ui.shared.segments import segments
 
 VIEWS = {
     "sentence": "Sentences",

@@ -39,10 +39,10 @@ from core.ui.probe_words import (
     figures_of,
     verdict,
 )
-from core.ui.prose import plain
-from core.ui.ready import submitted, watch
+from core.ui.shared.jobs import submitted, watch
+from core.ui.shared.markdown import plain
+from core.ui.shared.state import bench, widget
 from core.ui.stage import mount, tokens
-from core.ui.state import bench, widget
 from core.ui.tables import safe_csv
 
 HEIGHT = 360

@@ -34,16 +34,16 @@ from core.spaces.words import folded, is_word, lines_of
 from core.ui.layer_attention import attention_lines
 from core.ui.layer_became import became_panel
 from core.ui.layer_drift import drift_panel
-from core.ui.pictures import TITLES
-from core.ui.prose import plain
-from core.ui.ready import submitted, watch
-from core.ui.saving import as_page
-from core.ui.segments import segments
+from core.ui.shared.downloads import as_page
+from core.ui.shared.faithfulness_line import truth_line
+from core.ui.shared.jobs import submitted, watch
+from core.ui.shared.markdown import plain
+from core.ui.shared.projection_form import TITLES
+from core.ui.shared.segments import segments
+from core.ui.shared.state import bench, forget_widgets, remember, widget
+from core.ui.shared.turns import kept_or_made
 from core.ui.stage import dark, mount, tokens
-from core.ui.state import bench, forget_widgets, remember, widget
 from core.ui.tables import safe_csv
-from core.ui.truth import truth_line
-from core.ui.turns import kept_or_made
 
 MOST_SENTENCES = 12
 MOST_DRAWN = 120  # tokens that walk

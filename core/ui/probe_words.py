@@ -8,8 +8,8 @@ import regex
 from core.metrics.probes import Probed
 from core.pipeline.layers.probes import Probing
 from core.spaces.words import normal
-from core.ui.layers import in_words
-from core.ui.prose import plain
+from core.ui.shared.colouring import in_words
+from core.ui.shared.markdown import plain
 
 TASKS = {
     "category": "What kind of thing a word is",

@@ -22,12 +22,12 @@ from uvicorn import Config, Server
 from core.errors import InvalidSpecification, MeaningSpaceError
 from core.reach import close_paths
 from core.resources import leave_a_core, plotly_path, site_root
-from core.ui import blobs
 from core.ui.binding import HERE, address_of, is_loopback, listen, outward_address, url_of
 from core.ui.entry import TOKEN, Entry, invite
 from core.ui.gate import Gate, own_names
 from core.ui.offline import ask_nobody
 from core.ui.sessions import closing_sessions, raise_descriptor_limit
+from core.ui.shared import blobs
 
 FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 
@@ -96,9 +96,10 @@ def _prepare() -> None:
     """
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+    import core.ui.atlas  # noqa: F401 - what the first page needs
     from core.permalink import TEACHER
     from core.projection.base import PcaSpec
-    from core.ui import atlas, state  # noqa: F401 - atlas is what the first page needs
+    from core.ui.shared import state
 
     with suppress(MeaningSpaceError):  # whoever opens the page is told why
         space = state.bench().space(TEACHER)

@@ -5,9 +5,9 @@ import streamlit as st
 from core.errors import MeaningSpaceError
 from core.pipeline.speaking import SMOLLM2, speaker_identity, speaker_or_missing
 from core.teachers.causal import depth_of
-from core.ui.models import reference_box, shortened
-from core.ui.prose import plain
-from core.ui.state import widget
+from core.ui.shared.markdown import plain
+from core.ui.shared.model_choice import reference_box, shortened
+from core.ui.shared.state import widget
 
 
 def speaker_box(page: str, current: str) -> str:

@@ -8,10 +8,10 @@ from core.permalink import PathView
 from core.pipeline.paths.interpolation import usual_layer
 from core.pipeline.paths.layer_suggestion import Named, has_named, kept_named
 from core.teachers.causal import depth_of
-from core.ui.prose import plain
-from core.ui.ready import submitted, watch
+from core.ui.shared.jobs import submitted, watch
+from core.ui.shared.markdown import plain
+from core.ui.shared.state import bench, widget
 from core.ui.speakers import speaker_box
-from core.ui.state import bench, widget
 
 
 def choose_speaker(seen: PathView) -> PathView:

@@ -7,10 +7,10 @@ from core.pipeline.points.bridge import crosses
 from core.pipeline.points.description import has_told, tell_point
 from core.types import Queries
 from core.ui.journey import Journey
-from core.ui.prose import plain
-from core.ui.ready import submitted, watch
-from core.ui.spot import may_write
-from core.ui.state import bench
+from core.ui.shared.jobs import submitted, watch
+from core.ui.shared.markdown import plain
+from core.ui.shared.picked_point import may_write
+from core.ui.shared.state import bench
 
 PLACES = 5
 

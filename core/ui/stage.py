@@ -14,7 +14,7 @@ from core.figures.parts import packed, readable
 from core.figures.scene import Scene, to_json
 from core.figures.tokens import DARK, Tokens, theme
 from core.resources import plotly_path, site_root
-from core.ui import blobs
+from core.ui.shared import blobs
 
 INLINE_BYTES = 2_200  # an array up to this long travels inside the message itself
 MANY = 2_000  # texts of which it pays to remember where they are

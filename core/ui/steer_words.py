@@ -4,7 +4,7 @@ from difflib import SequenceMatcher
 from math import isfinite
 
 from core.pipeline.trajectories.steering import Steered
-from core.ui.prose import plain
+from core.ui.shared.markdown import plain
 
 HELP_SCORE = """
 **Above**: where the text that was written lies between your two groups of prompts: −1 is the mean

@@ -16,11 +16,11 @@ from core.projection.placement import place
 from core.spaces.space import Space
 from core.students import registry
 from core.students.registry import family
-from core.ui.layers import details
-from core.ui.pictures import TITLES
-from core.ui.prose import plain
+from core.ui.shared.colouring import details
+from core.ui.shared.markdown import plain
+from core.ui.shared.projection_form import TITLES
+from core.ui.shared.state import bench, remember, widget
 from core.ui.stage import mount, neighbor_list, tokens
-from core.ui.state import bench, remember, widget
 
 NEAR = 10
 JOINED = 6

@@ -9,7 +9,7 @@ import streamlit as st
 
 from core.pipeline import ParetoPoint, StudentCard
 from core.pipeline.answer import Answered, answered
-from core.ui.prose import plain
+from core.ui.shared.markdown import plain
 from core.ui.tables import safe_csv
 
 

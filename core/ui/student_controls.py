@@ -9,9 +9,9 @@ from core.figures.students.pareto import MEASURES
 from core.permalink import StudentView
 from core.pipeline import Pareto, StudentCard
 from core.pipeline.students.answers import measured_pareto
-from core.ui.ready import submitted, watch
-from core.ui.segments import segments
-from core.ui.state import bench
+from core.ui.shared.jobs import submitted, watch
+from core.ui.shared.segments import segments
+from core.ui.shared.state import bench
 
 MEANS = {
     "relative_error": "Of all that tells the items apart, how much is lost? 0 is the same vectors, "

@@ -18,11 +18,11 @@ from core.pipeline.students.pareto import RIVAL, ParetoPoint
 from core.spaces.linalg import paired_cosines
 from core.spaces.space import Space
 from core.types import Queries, Rows, Vector
-from core.ui.layers import details
+from core.ui.shared.colouring import details
+from core.ui.shared.faithfulness_line import noun
+from core.ui.shared.state import remember
 from core.ui.stage import mount, tokens
-from core.ui.state import remember
 from core.ui.student_words import detail, number
-from core.ui.truth import noun
 
 KEY = "student stage"
 

@@ -8,10 +8,10 @@ import streamlit as st
 
 from core.permalink import MapView, encode
 from core.pipeline import StudentCard
-from core.ui.bars import Bar, bars
-from core.ui.layers import in_words
-from core.ui.prose import plain
-from core.ui.state import bench
+from core.ui.shared.bars import Bar, bars
+from core.ui.shared.colouring import in_words
+from core.ui.shared.markdown import plain
+from core.ui.shared.state import bench
 from core.ui.student_words import SLICES, number
 
 WORST = 14

@@ -9,7 +9,7 @@ from core.jobs.job import Job
 from core.permalink import StudentView
 from core.pipeline import ParetoPoint, StudentCard, Training
 from core.spaces.space import Space
-from core.ui.state import bench
+from core.ui.shared.state import bench
 from core.ui.student_curve import Forming, draw_curve
 from core.ui.student_panel import nothing_yet, student_menu, student_panel
 from core.ui.workshop import live_panel, running

@@ -8,9 +8,9 @@ from core.figures.students.pareto import amount
 from core.pipeline import ParetoPoint, StudentCard
 from core.spaces.space import Space
 from core.students.registry import family
-from core.ui.bars import Bar, bars
-from core.ui.prose import plain
-from core.ui.state import bench
+from core.ui.shared.bars import Bar, bars
+from core.ui.shared.markdown import plain
+from core.ui.shared.state import bench
 from core.ui.student_curve import limit_at
 from core.ui.student_words import PARTS, best_rival, number, per_item, small, verdict
 

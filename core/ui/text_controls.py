@@ -7,9 +7,9 @@ import streamlit as st
 from core.permalink import TextsView
 from core.pipeline.texts.library import Library
 from core.pipeline.texts.topics import Topic
-from core.ui.models import model_box
-from core.ui.segments import segments
-from core.ui.state import widget
+from core.ui.shared.model_choice import model_box
+from core.ui.shared.segments import segments
+from core.ui.shared.state import widget
 from core.ui.text_regions import region_box
 
 VIEWS = {"documents": "Documents", "sentences": "Sentences"}

@@ -21,10 +21,10 @@ from core.pipeline.texts.windows import SNIPPET, signature, snippet
 from core.projection.base import PcaSpec, Spec
 from core.spaces.space import Space
 from core.types import Coords, QueryCoords, Rows, Vector
-from core.ui.pictures import TITLES
-from core.ui.prose import plain
+from core.ui.shared.markdown import plain
+from core.ui.shared.projection_form import TITLES
+from core.ui.shared.state import bench, remember
 from core.ui.stage import dark, mount, tokens
-from core.ui.state import bench, remember
 
 KEY = "texts stage"
 NEAR_ON_MAP = 6

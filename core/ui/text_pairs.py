@@ -11,10 +11,10 @@ from core.permalink import TextsView
 from core.pipeline.models import identity
 from core.pipeline.pairs_kept import has_pairs, kept_pairs
 from core.pipeline.texts.pairs import SAME, Signed, apart
-from core.ui.prose import plain
-from core.ui.ready import asked_for, follow_job
+from core.ui.shared.jobs import asked_for, follow_job
+from core.ui.shared.markdown import plain
+from core.ui.shared.state import bench, widget
 from core.ui.stage import mount, tokens
-from core.ui.state import bench, widget
 
 ORDER = ("word order", "negation", "context swap", SAME)
 MEANT = {

@@ -13,10 +13,10 @@ from core.pipeline.texts.topics import Topic
 from core.pipeline.texts.windows import SNIPPET
 from core.spaces.linalg import paired_cosines
 from core.types import Queries, Rows
-from core.ui.bars import Bar, bars
-from core.ui.prose import plain
+from core.ui.shared.bars import Bar, bars
+from core.ui.shared.markdown import plain
+from core.ui.shared.state import remember
 from core.ui.stage import neighbor_list
-from core.ui.state import remember
 from core.ui.text_map import Asked, Walk, choose_item
 
 NEAR = 8

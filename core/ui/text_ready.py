@@ -8,10 +8,10 @@ from core.pipeline.texts.library import Library, has_library, library, library_t
 from core.pipeline.texts.topics import Topic, has_topics, topics
 from core.projection.base import PcaSpec, Spec, UmapSpec
 from core.spaces.space import Space
-from core.ui.models import model_name
-from core.ui.prose import plain
-from core.ui.ready import asked_for, complete, submitted, watch
-from core.ui.state import bench
+from core.ui.shared.jobs import asked_for, complete, submitted, watch
+from core.ui.shared.markdown import plain
+from core.ui.shared.model_choice import model_name
+from core.ui.shared.state import bench
 
 DOCUMENTS, WORDS, WINDOWS = 449, 515_000, 7_200  # of the packaged texts
 MINUTES = 5  # to read them on two cores with nothing else to do, see docs/texts.md

@@ -9,8 +9,8 @@ import streamlit as st
 from core.pipeline.texts.topics import Topic
 from core.spaces.space import Space
 from core.types import Rows
-from core.ui.prose import plain
-from core.ui.state import widget
+from core.ui.shared.markdown import plain
+from core.ui.shared.state import widget
 from core.ui.tables import safe_csv
 
 HELP = (

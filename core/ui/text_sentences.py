@@ -20,12 +20,12 @@ from core.projection.placement import place
 from core.spaces.space import Space
 from core.types import Coords
 from core.ui.atlas import lasso_table
-from core.ui.bars import Bar, bars
-from core.ui.layers import details
-from core.ui.pictures import TITLES
-from core.ui.prose import plain
-from core.ui.ready import follow, space_or_wait, to_show
-from core.ui.spot import (
+from core.ui.shared.bars import Bar, bars
+from core.ui.shared.colouring import details
+from core.ui.shared.faithfulness_line import truth_line
+from core.ui.shared.jobs import follow, space_or_wait, to_show
+from core.ui.shared.markdown import plain
+from core.ui.shared.picked_point import (
     Lost,
     middle_box,
     sheet_of,
@@ -34,14 +34,14 @@ from core.ui.spot import (
     spot_panel,
     with_spot,
 )
+from core.ui.shared.projection_form import TITLES
+from core.ui.shared.state import bench, remember
 from core.ui.stage import dark, mount, tokens
-from core.ui.state import bench, remember
 from core.ui.text_controls import colour_box
 from core.ui.text_map import cluster_of, topic_labels
 from core.ui.text_panel import leave_search
 from core.ui.text_ready import sentence_topics
 from core.ui.text_regions import region_box, region_facts, regions_table
-from core.ui.truth import truth_line
 
 REFERENCE = "minilm:sentences"
 KEY, LIST = "texts stage", "texts near sentences"

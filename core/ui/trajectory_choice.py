@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from core.permalink import TrajectoriesView
-from core.ui.segments import segments
+from core.ui.shared.segments import segments
 from core.ui.speakers import speaker_box
 
 VIEWS = {

@@ -8,10 +8,10 @@ from core.decode.sampling import MOST_STEPS
 from core.errors import MeaningSpaceError
 from core.permalink import MAX_TEXT, TrajectoriesView
 from core.teachers.causal import depth_of
-from core.ui.pictures import TITLES
-from core.ui.prose import plain
-from core.ui.segments import segments
-from core.ui.state import widget
+from core.ui.shared.markdown import plain
+from core.ui.shared.projection_form import TITLES
+from core.ui.shared.segments import segments
+from core.ui.shared.state import widget
 
 PROMPT = "The best thing about AI is its ability to"  # Wolfram's, February 2023
 FANS = {"step": "Here", "along": "All", "off": "None"}

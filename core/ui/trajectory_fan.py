@@ -15,11 +15,11 @@ from core.permalink import TrajectoriesView
 from core.pipeline.speaking import speaker
 from core.pipeline.trajectories.next_tokens import Said, reweighed
 from core.pipeline.trajectories.trajectory import FIRST
-from core.ui.bars import Bar, bars
-from core.ui.prose import plain
-from core.ui.saving import save_button
+from core.ui.shared.bars import Bar, bars
+from core.ui.shared.downloads import save_button
+from core.ui.shared.markdown import plain
+from core.ui.shared.state import remember, widget
 from core.ui.stage import mount, tokens
-from core.ui.state import remember, widget
 from core.ui.tables import safe_csv
 from core.ui.trajectory_scene import Drawn, percent, place_words
 from core.ui.trajectory_writer import Wish

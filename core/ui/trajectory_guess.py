@@ -17,9 +17,9 @@ from core.pipeline.trajectories.preregistration import (
 from core.pipeline.trajectories.samples import KINDS
 from core.pipeline.trajectories.statistics import DOCUMENTS, LOCAL, QUANTITIES, has_laws, laws
 from core.ui.laws_measured import ask, offer
-from core.ui.prose import plain
-from core.ui.segments import segments
-from core.ui.state import bench, widget
+from core.ui.shared.markdown import plain
+from core.ui.shared.segments import segments
+from core.ui.shared.state import bench, widget
 
 FORMS = {"kinds": "Two kinds of text", "quantities": "Two quantities"}
 HELP = f"""

@@ -24,14 +24,14 @@ from core.pipeline.trajectories.lenses import (
     lens_key,
     read_layers,
 )
-from core.ui.prose import plain
-from core.ui.ready import submitted, watch
-from core.ui.segments import segments
+from core.ui.shared.jobs import submitted, watch
+from core.ui.shared.markdown import plain
+from core.ui.shared.segments import segments
+from core.ui.shared.state import bench, remember, widget
+from core.ui.shared.turns import kept_or_made
 from core.ui.stage import dark, mount, tokens
-from core.ui.state import bench, remember, widget
 from core.ui.tables import safe_csv
 from core.ui.trajectory_rise import rise
-from core.ui.turns import kept_or_made
 
 DEFAULT = "The Eiffel Tower stands in the city of"
 MOST = 48  # tokens in the grid: more have no room for words

@@ -15,10 +15,12 @@ from core.pipeline.trajectories.corpus_picture import Backdrop, backdrop, layer_
 from core.pipeline.trajectories.divergence import parting, same_vocabulary, surprise, token_ends
 from core.pipeline.trajectories.trajectory import FIRST, far_from_corpus, mean_step
 from core.projection.base import PcaSpec, Spec, UmapSpec
-from core.ui.prose import plain
-from core.ui.ready import follow, space_or_wait, submitted, to_show, watch
+from core.ui.shared.faithfulness_line import truth_line
+from core.ui.shared.jobs import follow, space_or_wait, submitted, to_show, watch
+from core.ui.shared.markdown import plain
+from core.ui.shared.state import bench, remember, visitor, widget
+from core.ui.shared.turns import turn
 from core.ui.stage import mount
-from core.ui.state import bench, remember, visitor, widget
 from core.ui.trajectory_controls import PROMPT, picture_row, prompt_box, second_of
 from core.ui.trajectory_fan import fan_panel, fan_row, nearest_heat
 from core.ui.trajectory_scene import Beside, Drawn, scene_of, tracks_of
@@ -36,8 +38,6 @@ from core.ui.trajectory_writer import (
     texts_of,
     walks_in,
 )
-from core.ui.truth import truth_line
-from core.ui.turns import turn
 
 T = TypeVar("T")
 POLL_SECONDS = 0.5

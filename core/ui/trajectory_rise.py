@@ -14,9 +14,9 @@ from core.figures.trajectories.lens import visible
 from core.pipeline.layers.pictures import LayerPicture, ground, has_ground, layer_picture
 from core.pipeline.models import identity
 from core.projection.base import PcaSpec
-from core.ui.ready import submitted, watch
+from core.ui.shared.jobs import submitted, watch
+from core.ui.shared.state import bench
 from core.ui.stage import dark, mount, tokens
-from core.ui.state import bench
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -24,7 +24,7 @@ from core.pipeline.trajectories.next_tokens import Said, Spread, reweighed
 from core.pipeline.trajectories.trajectory import FIRST, Walk, Walks, branches
 from core.spaces.space import Space
 from core.types import QueryScores
-from core.ui.pictures import TITLES
+from core.ui.shared.projection_form import TITLES
 from core.ui.stage import tokens
 
 SECONDS_A_WORD = 0.45

@@ -33,13 +33,13 @@ from core.pipeline.trajectories.shapes import (
     has_shape,
     shape,
 )
-from core.ui.prose import plain
-from core.ui.ready import submitted, watch
-from core.ui.saving import save_button
-from core.ui.segments import segments
 from core.ui.shape_words import RIVAL_HELP, not_proven, verdict
+from core.ui.shared.downloads import save_button
+from core.ui.shared.jobs import submitted, watch
+from core.ui.shared.markdown import plain
+from core.ui.shared.segments import segments
+from core.ui.shared.state import bench, remember, widget
 from core.ui.stage import mount, tokens
-from core.ui.state import bench, remember, widget
 from core.ui.tables import safe_csv
 
 SHAPES = {

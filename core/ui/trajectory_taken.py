@@ -4,8 +4,8 @@ import pandas as pd
 import streamlit as st
 
 from core.pipeline.trajectories.trajectory import FIRST
-from core.ui.pictures import TITLES
-from core.ui.saving import as_page, save_page_and_table
+from core.ui.shared.downloads import as_page, save_page_and_table
+from core.ui.shared.projection_form import TITLES
 from core.ui.trajectory_scene import Drawn, scene_of
 from core.ui.trajectory_writer import Wish
 

@@ -25,8 +25,8 @@ from core.pipeline.trajectories.trajectory import (
     shuffled,
     write_walks,
 )
-from core.ui.state import person
-from core.ui.turns import LINE, LOOK_SECONDS, kept_or_made, taken
+from core.ui.shared.state import person
+from core.ui.shared.turns import LINE, LOOK_SECONDS, kept_or_made, taken
 from core.watching import watching
 
 LOADING, WRITING, LOOKING = "Loading the model", "Writing", "Looking at the words it did not choose"

@@ -16,12 +16,12 @@ from core.projection.base import Spec
 from core.projection.placement import place
 from core.spaces.space import Space
 from core.ui.journey import Journey
-from core.ui.layers import details
-from core.ui.pictures import TITLES, changed_parameters, picture_form, spec_of
-from core.ui.prose import plain
-from core.ui.segments import segments
+from core.ui.shared.colouring import details
+from core.ui.shared.markdown import plain
+from core.ui.shared.projection_form import TITLES, changed_parameters, picture_form, spec_of
+from core.ui.shared.segments import segments
+from core.ui.shared.state import bench, widget
 from core.ui.stage import mount, neighbor_list, tokens
-from core.ui.state import bench, widget
 
 WHY_CENTRED = (
     "Most spaces sit in a narrow cone: every cosine is high, and words near the middle of the "

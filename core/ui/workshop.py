@@ -18,10 +18,10 @@ from core.students import registry
 from core.students.base import Family
 from core.students.registry import family
 from core.teachers.base import WithModel
-from core.ui.prose import plain
-from core.ui.ready import NOT_YOURS, job_words
+from core.ui.shared.jobs import NOT_YOURS, job_words
+from core.ui.shared.markdown import plain
+from core.ui.shared.state import bench, may_stop, person, runner, widget
 from core.ui.stage import mount, tokens
-from core.ui.state import bench, may_stop, person, runner, widget
 from core.ui.student_words import budgets, nearest_budget
 
 RECIPE = "distill"

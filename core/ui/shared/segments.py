@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.ui.state import widget
+from core.ui.shared.state import widget
 
 
 def segments(

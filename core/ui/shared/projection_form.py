@@ -8,8 +8,8 @@ import streamlit as st
 from core.errors import InvalidSpecification
 from core.permalink import Parameters
 from core.projection.base import SPECS, Spec, spec_from_dict
-from core.ui.prose import plain
-from core.ui.state import widget
+from core.ui.shared.markdown import plain
+from core.ui.shared.state import widget
 
 TITLES = {"umap": "UMAP", "tsne": "t-SNE", "pca": "PCA"}
 KNOWN_ELSEWHERE = ("dims", "seed")

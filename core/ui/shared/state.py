@@ -30,7 +30,7 @@ from core.permalink import (
 from core.pipeline import Bench
 from core.store.disk import default_workspace
 from core.ui.entry import person_of
-from core.ui.prose import plain
+from core.ui.shared.markdown import plain
 
 V = TypeVar("V", bound=View)
 READ_BY_A_MODEL = LayersView | TextsView | TrajectoriesView  # views that are of no one space

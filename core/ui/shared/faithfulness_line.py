@@ -5,7 +5,7 @@ import streamlit as st
 from core.projection.base import PcaSpec, Spec
 from core.projection.faithfulness import Faithfulness
 from core.spaces.space import Space
-from core.ui.state import bench
+from core.ui.shared.state import bench
 
 NOUNS = {"word": "word", "piece": "word", "sentence": "sentence", "token": "token"}
 HELP = """

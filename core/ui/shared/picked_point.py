@@ -30,10 +30,10 @@ from core.projection.placement import place
 from core.spaces.space import Space
 from core.teachers.smollm2 import COMMAND, SMOLLM2
 from core.types import Coords, Vector
-from core.ui.prose import plain
-from core.ui.ready import asked_for, follow_job, submitted, watch
+from core.ui.shared.jobs import asked_for, follow_job, submitted, watch
+from core.ui.shared.markdown import plain
+from core.ui.shared.state import bench, remember, widget
 from core.ui.stage import neighbor_list, tokens
-from core.ui.state import bench, remember, widget
 
 NEAR = 10
 REACH = 8  # pixels from an item within which a click means the item, where the ground answers too

@@ -13,8 +13,8 @@ from core.jobs.job import Job, Status
 from core.pipeline import picture_key
 from core.projection.base import PcaSpec, Spec
 from core.spaces.space import Space
-from core.ui.prose import plain
-from core.ui.state import bench, may_stop, person, runner, visitor
+from core.ui.shared.markdown import plain
+from core.ui.shared.state import bench, may_stop, person, runner, visitor
 
 Kind = Literal["primary", "secondary"]  # of a button
 POLL_SECONDS = 0.4

@@ -8,8 +8,8 @@ from core.errors import MeaningSpaceError
 from core.pipeline.models import MINILM, identity
 from core.pipeline.speaking import SMOLLM2, installed
 from core.pipeline.student_catalogue import PREFIX
-from core.ui.prose import plain
-from core.ui.state import bench, widget
+from core.ui.shared.markdown import plain
+from core.ui.shared.state import bench, widget
 
 READS_LAYERS = ("contextual",)  # families of students that have layers to look at
 

@@ -8,9 +8,9 @@ from core.pipeline import StudentCard, teachers
 from core.teachers.base import TeacherInfo
 from core.teachers.model_folder.device import description
 from core.teachers.registry import PATTERNS
-from core.ui.prose import plain
+from core.ui.shared.markdown import plain
+from core.ui.shared.state import bench
 from core.ui.stage import preload
-from core.ui.state import bench
 
 SHORT = {
     "minilm:tokens": "MiniLM tokens",

@@ -13,7 +13,7 @@ import streamlit as st
 
 from core.cache import Kept
 from core.jobs.line import Line, Place, place_words
-from core.ui.state import person, visitor
+from core.ui.shared.state import person, visitor
 
 T = TypeVar("T")
 POLITE_SECONDS = 0.3  # a wait that need not be told

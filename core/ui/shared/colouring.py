@@ -24,8 +24,8 @@ from core.projection.base import Spec
 from core.spaces.columns import OWN, own_columns, own_name
 from core.spaces.join import occurrences
 from core.spaces.space import Space
+from core.ui.shared.state import bench
 from core.ui.stage import dark, tokens
-from core.ui.state import bench
 
 MOST_OWN = 40  # columns of a file that are offered as colours
 OF_THE_PICTURE = ("cluster", "faithfulness")  # layers that differ from picture to picture

@@ -1,0 +1,1 @@
+"""What several pages use: state, jobs, downloads, colours, choices, the faithfulness line."""
