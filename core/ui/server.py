@@ -22,11 +22,11 @@ from uvicorn import Config, Server
 from core.errors import InvalidSpecification, MeaningSpaceError
 from core.reach import close_paths
 from core.resources import leave_a_core, plotly_path, site_root
-from core.ui.binding import HERE, address_of, is_loopback, listen, outward_address, url_of
-from core.ui.entry import TOKEN, Entry, invite
-from core.ui.gate import Gate, own_names
-from core.ui.offline import ask_nobody
-from core.ui.sessions import closing_sessions, raise_descriptor_limit
+from core.ui.serving.binding import HERE, address_of, is_loopback, listen, outward_address, url_of
+from core.ui.serving.entry import TOKEN, Entry, invite
+from core.ui.serving.gate import Gate, own_names
+from core.ui.serving.offline import ask_nobody
+from core.ui.serving.sessions import closing_sessions, raise_descriptor_limit
 from core.ui.shared import blobs
 
 FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}

@@ -19,8 +19,8 @@ from core.pipeline.models import identity
 from core.reach import close_paths, require_open
 from core.teachers.causal import causal_source
 from core.teachers.registry import resolve
-from core.ui import entry
-from core.ui.entry import MOST_TABS, MOST_UPLOADED, Entry, cookie_name, invite, person_of
+from core.ui.serving import entry
+from core.ui.serving.entry import MOST_TABS, MOST_UPLOADED, Entry, cookie_name, invite, person_of
 
 
 @pytest.fixture(scope="module")

@@ -22,10 +22,10 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from core.errors import InvalidSpecification
-from core.ui.binding import address_of, listen
-from core.ui.gate import own_names, refused
-from core.ui.offline import ask_nobody
-from core.ui.sessions import ClosingStorage
+from core.ui.serving.binding import address_of, listen
+from core.ui.serving.gate import own_names, refused
+from core.ui.serving.offline import ask_nobody
+from core.ui.serving.sessions import ClosingStorage
 
 WATCHED = """
 import os, resource, sys

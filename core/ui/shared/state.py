@@ -29,7 +29,7 @@ from core.permalink import (
 )
 from core.pipeline import Bench
 from core.store.disk import default_workspace
-from core.ui.entry import person_of
+from core.ui.serving.entry import person_of
 from core.ui.shared.markdown import plain
 
 V = TypeVar("V", bound=View)

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from starlette.requests import cookie_parser
 
-from core.ui.gate import Asgi, Receive, Refusal, Scope, Send, refuse, values
+from core.ui.serving.gate import Asgi, Receive, Refusal, Scope, Send, refuse, values
 
 HEALTH = "/_stcore/health"  # tells nothing but that the server is there
 UPLOADS = "/_stcore/upload_file/"
