@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.permalink import AxesView, MapView, PathView, View, encode
 from core.projection.base import UmapSpec
-from core.ui.atlas import atlas
+from core.ui.map.view import atlas
 from core.ui.shared.faithfulness_line import truth_line
 from core.ui.shared.jobs import follow, space_or_wait, to_show
 from core.ui.shared.state import remember, view

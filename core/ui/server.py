@@ -96,7 +96,7 @@ def _prepare() -> None:
     """
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-    import core.ui.atlas  # noqa: F401 - what the first page needs
+    import core.ui.map.view  # noqa: F401 - what the first page needs
     from core.permalink import TEACHER
     from core.projection.base import PcaSpec
     from core.ui.shared import state
