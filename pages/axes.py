@@ -5,7 +5,7 @@ from dataclasses import replace
 import streamlit as st
 
 from core.permalink import AxesView
-from core.ui.compass import axes_controls, draw_axes
+from core.ui.axes.view import axes_controls, draw_axes
 from core.ui.shared.jobs import space_or_wait
 from core.ui.shared.state import remember, view
 
