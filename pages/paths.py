@@ -5,12 +5,12 @@ from dataclasses import replace
 import streamlit as st
 
 from core.permalink import PathView
-from core.ui.between import between_view
-from core.ui.islands import islands_view
+from core.ui.paths.concept_plane import islands_view
+from core.ui.paths.interpolation import between_view
+from core.ui.paths.layer_choice import choose_speaker
+from core.ui.paths.view import way_view
 from core.ui.shared.segments import segments
 from core.ui.shared.state import remember, view
-from core.ui.speaking_controls import choose_speaker
-from core.ui.way import way_view
 
 VIEWS = {"way": way_view, "between": between_view, "islands": islands_view}
 NAMES = {"way": "Way", "between": "Between", "islands": "Islands"}

@@ -12,7 +12,7 @@ from core.pipeline import Bench
 from core.pipeline.paths.concept_plane import _write, islands, islands_key, kept_islands
 from core.pipeline.paths.interpolation import kept_between
 from core.pipeline.paths.layer_suggestion import kept_named
-from core.ui import islands as view
+from core.ui.paths import concept_plane as view
 
 pytestmark = pytest.mark.usefixtures("pages")
 PAIR, THREE = ("cat", "river"), ("cat", "dog", "river")

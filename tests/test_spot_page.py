@@ -14,7 +14,7 @@ from core.pipeline.points.description import Told
 from core.projection.base import PcaSpec, UmapSpec
 from core.projection.inverse import ground
 from core.teachers.smollm2 import COMMAND
-from core.ui import spoken_way
+from core.ui.paths import sentences as paths_sentences
 from core.ui.shared import jobs, picked_point, state
 from core.ui.shared.picked_point import Lost, sheet_of, spot_of
 
@@ -173,7 +173,7 @@ def test_what_the_model_wrote_is_shown_as_it_is(
     """A way and a place in words: texts of a model are no Markdown and no HTML."""
     wrote = "# A ![dog](http://example.invalid/x) <b>at</b> the *table*."
     made = Written(wrote, 0.71, -2.0)
-    for module in (spoken_way, picked_point):
+    for module in (paths_sentences, picked_point):
         monkeypatch.setattr(module, "crosses", lambda _: True)
         monkeypatch.setattr(module, "has_told", lambda *_: True)
         monkeypatch.setattr(module, "tell_point", lambda *_: Told(("*dog*",), made, made))
@@ -181,7 +181,7 @@ def test_what_the_model_wrote_is_shown_as_it_is(
         monkeypatch.setattr(picked_point, name, lambda *_: True)
     link = {"teacher": small, "projector": "pca", "waypoints": "dog,table"}
     app = healthy(open_page("paths", **link, spot=f"0.1,0.1@{picture}"))
-    assert said(app).count(wrote) == 1 + spoken_way.PLACES
+    assert said(app).count(wrote) == 1 + paths_sentences.PLACES
     assert "cosine 0.71 to this place" in said(app)
     shown = "\n".join(str(it.value) for it in app.markdown)
     assert "![dog]" not in shown

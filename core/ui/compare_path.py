@@ -20,7 +20,7 @@ from core.spaces.join import in_both
 from core.spaces.linalg import paired_cosines, row_lengths
 from core.types import QueryScores
 from core.ui.compare_ready import Pair
-from core.ui.journey import Journey
+from core.ui.paths.scene import Journey
 from core.ui.shared.markdown import plain
 from core.ui.shared.projection_form import TITLES
 from core.ui.shared.state import bench, widget

@@ -28,12 +28,12 @@ from core.pipeline.paths.interpolation import (
     require_asked,
 )
 from core.teachers.causal import depth_of
+from core.ui.paths.layer_choice import layer_slider, measure_layers, naming, pieces_said
 from core.ui.shared.downloads import as_page, file_name, save_page_and_table
 from core.ui.shared.jobs import submitted, watch
 from core.ui.shared.markdown import plain
 from core.ui.shared.segments import segments
 from core.ui.shared.state import bench, widget
-from core.ui.speaking_controls import layer_slider, measure_layers, naming, pieces_said
 from core.ui.stage import mount, tokens
 
 ENDS = ("ocean", "justice")

@@ -15,7 +15,7 @@ from core.pipeline import KINDS, Solution, path, solve
 from core.projection.base import Spec
 from core.projection.placement import place
 from core.spaces.space import Space
-from core.ui.journey import Journey
+from core.ui.paths.scene import Journey
 from core.ui.shared.colouring import details
 from core.ui.shared.markdown import plain
 from core.ui.shared.projection_form import TITLES, changed_parameters, picture_form, spec_of

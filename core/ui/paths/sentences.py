@@ -6,7 +6,7 @@ import streamlit as st
 from core.pipeline.points.bridge import crosses
 from core.pipeline.points.description import has_told, tell_point
 from core.types import Queries
-from core.ui.journey import Journey
+from core.ui.paths.scene import Journey
 from core.ui.shared.jobs import submitted, watch
 from core.ui.shared.markdown import plain
 from core.ui.shared.picked_point import may_write

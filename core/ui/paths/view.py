@@ -5,14 +5,14 @@ from dataclasses import replace
 import streamlit as st
 
 from core.permalink import PathView
-from core.ui.journey import explain, show, take_away
+from core.ui.paths.controls import journey_of, path_controls, solution, what_was_asked
+from core.ui.paths.scene import explain, show, take_away
+from core.ui.paths.sentences import way_in_sentences
 from core.ui.shared.faithfulness_line import truth_line
 from core.ui.shared.jobs import follow, space_or_wait, to_show
 from core.ui.shared.picked_point import sheet_of, spot_of, spot_panel
 from core.ui.shared.projection_form import changed_parameters, spec_of
 from core.ui.shared.state import bench
-from core.ui.spoken_way import way_in_sentences
-from core.ui.wayfinding import journey_of, path_controls, solution, what_was_asked
 
 
 def way_view(seen: PathView) -> PathView:

@@ -1,0 +1,1 @@
+"""The Paths page: through a space, between two concepts, among three."""
