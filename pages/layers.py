@@ -3,11 +3,11 @@
 import streamlit as st
 
 from core.permalink import LayersView
-from core.ui.layer_choice import choose_model, choose_view
-from core.ui.layer_measures import measures_view
-from core.ui.layer_probes import probes_view
-from core.ui.layer_senses import senses_view
-from core.ui.layer_sentence import sentence_view
+from core.ui.layers.controls import choose_model, choose_view
+from core.ui.layers.measures import measures_view
+from core.ui.layers.probes import probes_view
+from core.ui.layers.senses import senses_view
+from core.ui.layers.sentences import sentence_view
 from core.ui.shared.state import remember, view
 
 VIEWS = {

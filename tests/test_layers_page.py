@@ -13,7 +13,7 @@ from core.pipeline import Bench
 from core.pipeline.layers import pictures as layers_pictures
 from core.pipeline.layers.pictures import draw_layers
 from core.projection.base import PcaSpec, UmapSpec
-from core.ui.layer_sentence import SETS
+from core.ui.layers.sentences import SETS
 
 pytestmark = pytest.mark.usefixtures("pages")
 SENTENCES = ("the cat sleeps under a table", "a big dog runs over the small table")

@@ -27,7 +27,7 @@ OWN = f"text,label,thing\n{ROWS}".encode()
 def _view() -> None:
     """The page's part that this file tests, with the view in the address bar as everywhere."""
     from core.permalink import LayersView
-    from core.ui.layer_probes import probes_view
+    from core.ui.layers.probes import probes_view
     from core.ui.shared.state import remember, view
 
     seen = view("layers", LayersView)
@@ -38,8 +38,8 @@ def _token() -> None:
     from core.permalink import LayersView
     from core.pipeline.models import reader
     from core.signatures.documents import document_states
-    from core.ui.layer_attention import attention_lines
-    from core.ui.layer_became import became_panel
+    from core.ui.layers.attention import attention_lines
+    from core.ui.layers.nearest_states import became_panel
     from core.ui.shared.state import view
 
     seen = view("layers", LayersView)
@@ -104,7 +104,7 @@ class TestKept:
 
     @pytest.mark.parametrize("task", ["nix", "sense:nix", "![x](http://x)"])
     def test_a_link_to_no_task_falls_back(self, task, workspace, monkeypatch):
-        monkeypatch.setattr("core.ui.layer_probes._follow", lambda seen: None)
+        monkeypatch.setattr("core.ui.layers.probes._follow", lambda seen: None)
         app = healthy(see(_view, show="probes", task=task))
         assert app.selectbox[0].value in ("category", "sense")
 

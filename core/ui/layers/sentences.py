@@ -31,9 +31,9 @@ from core.signatures.hidden import FULL, hidden_states
 from core.signatures.states import States
 from core.spaces.linalg import unit_rows
 from core.spaces.words import folded, is_word, lines_of
-from core.ui.layer_attention import attention_lines
-from core.ui.layer_became import became_panel
-from core.ui.layer_drift import drift_panel
+from core.ui.layers.attention import attention_lines
+from core.ui.layers.drift import drift_panel
+from core.ui.layers.nearest_states import became_panel
 from core.ui.shared.downloads import as_page
 from core.ui.shared.faithfulness_line import truth_line
 from core.ui.shared.jobs import submitted, watch

@@ -11,7 +11,7 @@ from core.figures.scene import Picture, Scene
 from core.figures.tokens import OKABE_ITO
 from core.permalink import LayersView
 from core.pipeline.layers.measures import grid, has_grid, has_measures, measures, parted
-from core.ui.layer_sentence import SETS, states_or_stop, surface
+from core.ui.layers.sentences import SETS, states_or_stop, surface
 from core.ui.shared.jobs import submitted, watch
 from core.ui.shared.markdown import plain
 from core.ui.shared.model_choice import model_name, models

@@ -29,7 +29,7 @@ from core.pipeline.layers.labelled_texts import (
 )
 from core.pipeline.layers.probes import OWN, Probing, has_probing, kept_probing
 from core.pipeline.layers.senses import prepared_senses
-from core.ui.probe_words import (
+from core.ui.layers.probe_wording import (
     ASKED,
     NO_CONTROL,
     NOT_USED,
