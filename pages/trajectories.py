@@ -4,12 +4,12 @@ import streamlit as st
 
 from core.permalink import TrajectoriesView
 from core.ui.shared.state import remember, view
+from core.ui.trajectories.lens import lens_view
+from core.ui.trajectories.path import path_view
+from core.ui.trajectories.shapes import shapes_view
+from core.ui.trajectories.statistics import laws_view
+from core.ui.trajectories.steering import steer_view
 from core.ui.trajectory_choice import choose_speaker, choose_view
-from core.ui.trajectory_laws import laws_view
-from core.ui.trajectory_lens import lens_view
-from core.ui.trajectory_path import path_view
-from core.ui.trajectory_shapes import shapes_view
-from core.ui.trajectory_steer import steer_view
 
 VIEWS = {
     "path": (

@@ -14,8 +14,8 @@ from core.pipeline.trajectories import statistics as laws_module
 from core.pipeline.trajectories.preregistration import locked
 from core.pipeline.trajectories.samples import KINDS, TEXTS
 from core.pipeline.trajectories.statistics import laws
-from core.ui import trajectory_laws
 from core.ui.shared import state
+from core.ui.trajectories import statistics
 
 pytestmark = pytest.mark.usefixtures("pages")
 LAYER = 2  # the middle one, which is shown first
@@ -35,8 +35,8 @@ def measured(model, workspace: Path, monkeypatch) -> str:
     found = type(made)(model, LAYER, "explored", made.table, made.turns, paths, 0.3, words, 0, 1.0)
     monkeypatch.setattr(laws_module, "_measured", lambda *_: found)
     laws(Bench(workspace), model, LAYER)
-    monkeypatch.setattr(trajectory_laws, "corpus_places", lambda *_: paths[0, 0])
-    trajectory_laws._places.clear()
+    monkeypatch.setattr(statistics, "corpus_places", lambda *_: paths[0, 0])
+    statistics._places.clear()
     return model
 
 

@@ -19,7 +19,7 @@ from core.pipeline.trajectories import statistics as laws_module
 from core.pipeline.trajectories.lenses import fitted_lens
 from core.pipeline.trajectories.preregistration import locked
 from core.pipeline.trajectories.statistics import laws
-from core.ui import trajectory_lens
+from core.ui.trajectories import lens
 
 pytestmark = pytest.mark.usefixtures("pages")
 TEXT = "the cat sat on the mat"
@@ -102,9 +102,9 @@ class TestLensView:
             assert found[name]["pictures"][0]["tag"] == "read by a lens"
 
     def test_a_lens_that_was_fitted_anew_is_read_anew(self, model, monkeypatch):
-        before = [trajectory_lens._stamp(model, kind) for kind in ("logit", "fitted")]
+        before = [lens._stamp(model, kind) for kind in ("logit", "fitted")]
         monkeypatch.setattr(lenses, "CHECKED", 5)
-        after = [trajectory_lens._stamp(model, kind) for kind in ("logit", "fitted")]
+        after = [lens._stamp(model, kind) for kind in ("logit", "fitted")]
         assert before[0] == after[0]
         assert before[1] != after[1]
 

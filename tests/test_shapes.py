@@ -53,7 +53,7 @@ from core.pipeline.trajectories.shapes import (
     shape_key,
     word_states,
 )
-from core.ui.shape_words import not_proven, verdict
+from core.ui.trajectories.shape_wording import not_proven, verdict
 
 
 def planted_ring(n: int, dim: int = 20, noise: float = 0.05, seed: int = 0):

@@ -43,7 +43,7 @@ from core.pipeline.trajectories.steering import (
 )
 from core.pipeline.trajectories.steering_layers import scan
 from core.teachers.minilm import MinilmSentences
-from core.ui.steer_words import headline, marked, verdict
+from core.ui.trajectories.steering_wording import headline, marked, verdict
 
 PROMPT = "the cat sat on"
 PLUS, MINUS = ("the red moon is red",), ("the blue river is blue",)

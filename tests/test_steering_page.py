@@ -14,8 +14,8 @@ from core.pipeline import Bench
 from core.pipeline.trajectories.shapes import ShapeSpec, shape
 from core.pipeline.trajectories.steering import steer
 from core.pipeline.trajectories.steering_layers import scan
-from core.ui import trajectory_steer
-from core.ui.trajectory_steer import spec_of
+from core.ui.trajectories import steering
+from core.ui.trajectories.steering import spec_of
 
 pytestmark = pytest.mark.usefixtures("pages")
 PROMPT, PLUS, MINUS = "the cat sat on", ("the red moon",), ("the blue river",)
@@ -25,7 +25,7 @@ PROMPT, PLUS, MINUS = "the cat sat on", ("the red moon",), ("the blue river",)
 def _few_strengths() -> Iterator[None]:
     """So that no test waits for hundreds of texts."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trajectory_steer, "SWEEP", (-0.3, 0.6))
+        patch.setattr(steering, "SWEEP", (-0.3, 0.6))
         yield
 
 

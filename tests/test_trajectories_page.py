@@ -16,9 +16,9 @@ from core.errors import NotEnoughMemory
 from core.pipeline import make_map
 from core.projection.base import PcaSpec
 from core.teachers import layer_states
-from core.ui import trajectory_writer
 from core.ui.shared.turns import LINE
-from core.ui.trajectory_scene import percent, place_words
+from core.ui.trajectories import generation
+from core.ui.trajectories.scene import percent, place_words
 
 pytestmark = pytest.mark.usefixtures("pages")
 PROMPT = "the cat sat on the mat"
@@ -106,9 +106,9 @@ class TestPath:
     def test_temperature_weighs_anew_without_the_model(self, model, monkeypatch):
         app = at_path(model)
         warm = [row["value"] for row in scenes(app)["trajectory next"]["rows"]]
-        monkeypatch.setattr(trajectory_writer, "said_next", None)
-        monkeypatch.setattr(trajectory_writer, "spreads", None)
-        monkeypatch.setattr(trajectory_writer, "read_walks", None)
+        monkeypatch.setattr(generation, "said_next", None)
+        monkeypatch.setattr(generation, "spreads", None)
+        monkeypatch.setattr(generation, "read_walks", None)
         app.select_slider(key="trajectories:heat").set_value(0.0).run()
         cold = [row["value"] for row in scenes(healthy(app))["trajectory next"]["rows"]]
         assert cold[0] == "100%"
@@ -126,7 +126,7 @@ class TestPath:
 
     def test_the_same_wish_is_not_written_again(self, model, monkeypatch):
         first = at_path(model)
-        monkeypatch.setattr(trajectory_writer, "write_walks", None)
+        monkeypatch.setattr(generation, "write_walks", None)
         again = at_path(model)
         strips = [stage(app, "trajectory")["player"]["strips"] for app in (first, again)]
         assert strips[0] == strips[1]
@@ -207,7 +207,7 @@ class TestBadInput:
             raise NotEnoughMemory("found no room; expected some: close something")
 
         for name in ("spreads", "shuffled"):
-            monkeypatch.setattr(trajectory_writer, name, fails)
+            monkeypatch.setattr(generation, name, fails)
         app = at_path(model, seed="77", shuffled="1")
         until(app, lambda app: _name(app) == "trajectory whole")
         assert len([it for it in app.error if "close something" in it.value]) == 2
@@ -250,14 +250,14 @@ class TestBadInput:
 class TestWriter:
     """A thread for each person's text."""
 
-    def wish(self, model: str, **changed: object) -> trajectory_writer.Wish:
+    def wish(self, model: str, **changed: object) -> generation.Wish:
         from core.decode.sampling import Sampling
 
         sampling = Sampling(1.0, seed=int(str(changed.get("seed", 11))), steps=60)
-        return trajectory_writer.Wish(model, model, PROMPT, sampling, 1)
+        return generation.Wish(model, model, PROMPT, sampling, 1)
 
     def test_stopped_it_keeps_what_was_written(self, model, monkeypatch):
-        write = trajectory_writer.write_walks
+        write = generation.write_walks
 
         def slowly(lm, ids, sampling, layer, samples, keep_on):
             def waits(walks):
@@ -266,9 +266,9 @@ class TestWriter:
 
             return write(lm, ids, sampling, layer, samples, waits)
 
-        monkeypatch.setattr(trajectory_writer, "write_walks", slowly)
-        run = trajectory_writer.run_of("one", self.wish(model, seed=21), DEPTH)
-        other = trajectory_writer.run_of("two", self.wish(model, seed=22), DEPTH)
+        monkeypatch.setattr(generation, "write_walks", slowly)
+        run = generation.run_of("one", self.wish(model, seed=21), DEPTH)
+        other = generation.run_of("two", self.wish(model, seed=22), DEPTH)
         while run.written < 2:
             time.sleep(0.01)
         run.stop()
@@ -278,26 +278,26 @@ class TestWriter:
         assert 2 <= run.written < 60
         other.join(60.0)
         assert not other.stopped  # nobody else is disturbed
-        assert trajectory_writer.run_of("one", run.wish, DEPTH) is run
-        assert trajectory_writer.run_of("one", run.wish, DEPTH, afresh=True) is not run
+        assert generation.run_of("one", run.wish, DEPTH) is run
+        assert generation.run_of("one", run.wish, DEPTH, afresh=True) is not run
 
     def test_another_wish_ends_the_first(self, model):
-        first = trajectory_writer.run_of("three", self.wish(model, seed=31), DEPTH)
-        second = trajectory_writer.run_of("three", self.wish(model, seed=32), DEPTH)
+        first = generation.run_of("three", self.wish(model, seed=31), DEPTH)
+        second = generation.run_of("three", self.wish(model, seed=32), DEPTH)
         first.join(60.0)
         second.join(60.0)
         assert second is not first
         assert not second.stopped
 
     def test_what_nobody_watches_is_given_up(self, model, monkeypatch):
-        monkeypatch.setattr(trajectory_writer, "UNWATCHED", -1.0)
-        run = trajectory_writer.run_of("four", self.wish(model, seed=41), DEPTH)
+        monkeypatch.setattr(generation, "UNWATCHED", -1.0)
+        run = generation.run_of("four", self.wish(model, seed=41), DEPTH)
         run.join(60.0)
         assert run.stopped
 
     def test_once_all_is_written_there_is_nothing_to_stop(self, model, monkeypatch):
         looking, done = threading.Event(), threading.Event()
-        spreads = trajectory_writer.spreads
+        spreads = generation.spreads
 
         def slowly(*given: Any) -> list[Any]:
             if threading.current_thread() is not run._thread:
@@ -306,8 +306,8 @@ class TestWriter:
             done.wait(60.0)
             return []
 
-        monkeypatch.setattr(trajectory_writer, "spreads", slowly)
-        run = trajectory_writer.Run("six", self.wish(model, seed=61), DEPTH)
+        monkeypatch.setattr(generation, "spreads", slowly)
+        run = generation.Run("six", self.wish(model, seed=61), DEPTH)
         assert run.can_stop
         run.start()
         assert looking.wait(60.0)
@@ -325,17 +325,15 @@ class TestWriter:
         model = save_tiny(tmp_path, "gpt2", seed=8)
         lm = speaker(model)
         [walk] = read_walks(lm, [(lm.ids("the cat ") * 100)[: lm.window]], 2)
-        monkeypatch.setattr(trajectory_writer, "MOST_FANS", 500)
-        found = trajectory_writer.fans_along(self.wish(model), walk, 2, k=2)
+        monkeypatch.setattr(generation, "MOST_FANS", 500)
+        found = generation.fans_along(self.wish(model), walk, 2, k=2)
         assert [it.position for it in found] == list(range(1, lm.window - 1))
 
     def test_one_after_the_other_and_who_leaves_the_line_wrote_nothing(self, model):
         with LINE.join("somebody", "write") as ahead:
             assert ahead.wait(60.0)
             runs = [
-                trajectory_writer.run_of(
-                    f"seven {number}", self.wish(model, seed=70 + number), DEPTH
-                )
+                generation.run_of(f"seven {number}", self.wish(model, seed=70 + number), DEPTH)
                 for number in range(3)
             ]
             stands(lambda: [run.waiting[:1] for run in runs] == ["1", "2", "3"])
@@ -352,11 +350,11 @@ class TestWriter:
 
     def test_many_tabs_are_one_person(self, model, monkeypatch):
         people = iter(["ann", "ann", "bob"])
-        monkeypatch.setattr(trajectory_writer, "person", lambda: next(people))
+        monkeypatch.setattr(generation, "person", lambda: next(people))
         with LINE.join("somebody", "write") as ahead:
             assert ahead.wait(60.0)
             runs = [
-                trajectory_writer.run_of(f"tab {number}", self.wish(model, seed=75 + number), DEPTH)
+                generation.run_of(f"tab {number}", self.wish(model, seed=75 + number), DEPTH)
                 for number in range(3)
             ]
             stands(lambda: [run.waiting[:1] for run in runs] == ["1", "3", "2"])
@@ -368,15 +366,15 @@ class TestWriter:
         with LINE.join("somebody", "write") as ahead:
             assert ahead.wait(60.0)
             one, other = (
-                trajectory_writer.run_of(f"eight {number}", self.wish(model, seed=81), DEPTH)
+                generation.run_of(f"eight {number}", self.wish(model, seed=81), DEPTH)
                 for number in range(2)
             )
             assert one is not other
             stands(lambda: other.waiting.startswith("2 ahead"))
             written = []
-            write = trajectory_writer.write_walks
+            write = generation.write_walks
             monkeypatch.setattr(
-                trajectory_writer,
+                generation,
                 "write_walks",
                 lambda *given: written.append(given) or write(*given),
             )
@@ -408,8 +406,8 @@ class TestWriter:
         assert "lens stage" in scenes(app)
 
     def test_a_fault_is_told(self, model, monkeypatch):
-        monkeypatch.setattr(trajectory_writer, "write_walks", None)
-        run = trajectory_writer.run_of("five", self.wish(model, seed=51), DEPTH)
+        monkeypatch.setattr(generation, "write_walks", None)
+        run = generation.run_of("five", self.wish(model, seed=51), DEPTH)
         run.join(60.0)
         assert "found TypeError" in str(run.error)
 
@@ -428,15 +426,15 @@ def test_the_page_that_is_saved_plays_by_itself(model, workspace):
     from core.pipeline.speaking import speaker
     from core.pipeline.trajectories.corpus_picture import backdrop
     from core.pipeline.trajectories.trajectory import read_walks
-    from core.ui.trajectory_scene import Drawn, tracks_of
-    from core.ui.trajectory_taken import _page
+    from core.ui.trajectories.downloads import _page
+    from core.ui.trajectories.scene import Drawn, tracks_of
 
     prompt = "the cat </script><b>sat</b>"
     lm = speaker(model)
     walks = read_walks(lm, [lm.ids(prompt)], DEPTH)
     behind = backdrop(Bench(workspace), model, DEPTH, PcaSpec())
     drawn = Drawn(TrajectoriesView(), DEPTH, behind, walks, tracks=tracks_of(walks, behind))
-    wish = trajectory_writer.Wish(model, model, prompt, Sampling(), 1)
+    wish = generation.Wish(model, model, prompt, Sampling(), 1)
     page = _page(drawn, wish).decode()
     assert "<b>sat" not in page
     assert "mountStage" in page

@@ -16,10 +16,10 @@ from core.pipeline.trajectories.preregistration import (
 )
 from core.pipeline.trajectories.samples import KINDS
 from core.pipeline.trajectories.statistics import DOCUMENTS, LOCAL, QUANTITIES, has_laws, laws
-from core.ui.laws_measured import ask, offer
 from core.ui.shared.markdown import plain
 from core.ui.shared.segments import segments
 from core.ui.shared.state import bench, widget
+from core.ui.trajectories.statistics_job import ask, offer
 
 FORMS = {"kinds": "Two kinds of text", "quantities": "Two quantities"}
 HELP = f"""

@@ -21,8 +21,8 @@ from core.ui.shared.markdown import plain
 from core.ui.shared.state import remember, widget
 from core.ui.stage import mount, tokens
 from core.ui.tables import safe_csv
-from core.ui.trajectory_scene import Drawn, percent, place_words
-from core.ui.trajectory_writer import Wish
+from core.ui.trajectories.generation import Wish
+from core.ui.trajectories.scene import Drawn, percent, place_words
 
 LISTED = 9  # words beside the picture
 HEATS = (0.0, 0.3, 0.5, 0.7, 0.85, 1.0, 1.2, 1.5, 2.0, 3.0, 5.0, 10.0, 100.0)

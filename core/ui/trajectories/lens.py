@@ -31,7 +31,7 @@ from core.ui.shared.state import bench, remember, widget
 from core.ui.shared.turns import kept_or_made
 from core.ui.stage import dark, mount, tokens
 from core.ui.tables import safe_csv
-from core.ui.trajectory_rise import rise
+from core.ui.trajectories.token_layers import rise
 
 DEFAULT = "The Eiffel Tower stands in the city of"
 MOST = 48  # tokens in the grid: more have no room for words

@@ -21,11 +21,9 @@ from core.ui.shared.markdown import plain
 from core.ui.shared.state import bench, remember, visitor, widget
 from core.ui.shared.turns import turn
 from core.ui.stage import mount
-from core.ui.trajectory_controls import PROMPT, picture_row, prompt_box, second_of
-from core.ui.trajectory_fan import fan_panel, fan_row, nearest_heat
-from core.ui.trajectory_scene import Beside, Drawn, scene_of, tracks_of
-from core.ui.trajectory_taken import take_away
-from core.ui.trajectory_writer import (
+from core.ui.trajectories.controls import PROMPT, picture_row, prompt_box, second_of
+from core.ui.trajectories.downloads import take_away
+from core.ui.trajectories.generation import (
     Run,
     Wish,
     fans_along,
@@ -38,6 +36,8 @@ from core.ui.trajectory_writer import (
     texts_of,
     walks_in,
 )
+from core.ui.trajectories.next_tokens import fan_panel, fan_row, nearest_heat
+from core.ui.trajectories.scene import Beside, Drawn, scene_of, tracks_of
 
 T = TypeVar("T")
 POLL_SECONDS = 0.5

@@ -6,8 +6,8 @@ import streamlit as st
 from core.pipeline.trajectories.trajectory import FIRST
 from core.ui.shared.downloads import as_page, save_page_and_table
 from core.ui.shared.projection_form import TITLES
-from core.ui.trajectory_scene import Drawn, scene_of
-from core.ui.trajectory_writer import Wish
+from core.ui.trajectories.generation import Wish
+from core.ui.trajectories.scene import Drawn, scene_of
 
 
 def take_away(drawn: Drawn, wish: Wish) -> None:

@@ -35,8 +35,15 @@ from core.ui.shared.markdown import plain
 from core.ui.shared.segments import segments
 from core.ui.shared.state import bench, remember, widget
 from core.ui.stage import mount, tokens
-from core.ui.steer_words import HELP_MADE, HELP_SCORE, NOT_PROVEN, READING, marked, verdict
 from core.ui.tables import safe_csv
+from core.ui.trajectories.steering_wording import (
+    HELP_MADE,
+    HELP_SCORE,
+    NOT_PROVEN,
+    READING,
+    marked,
+    verdict,
+)
 
 PROMPT = "The food in the restaurant was"
 PLUS = ("I love this, it is wonderful", "What a beautiful and happy day")

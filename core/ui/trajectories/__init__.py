@@ -1,0 +1,1 @@
+"""The Trajectories page: path, lens, statistics, steering, shapes."""
