@@ -4,10 +4,10 @@ import streamlit as st
 
 from core.permalink import TextsView
 from core.ui.shared.state import remember, view
-from core.ui.text_controls import choose_model, choose_view
-from core.ui.text_documents import documents_view
-from core.ui.text_pairs import more_than_tokens_panel
-from core.ui.text_sentences import sentences_view
+from core.ui.texts.controls import choose_model, choose_view
+from core.ui.texts.documents import documents_view
+from core.ui.texts.pairs import more_than_tokens_panel
+from core.ui.texts.sentences import sentences_view
 
 seen = view("texts", TextsView)
 heading, switch = st.columns([0.72, 0.28], vertical_alignment="bottom")

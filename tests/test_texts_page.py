@@ -23,9 +23,9 @@ from core.spaces.linalg import unit_rows
 from core.spaces.space import Provenance, Space
 from core.teachers.corpus import corpus_documents
 from core.ui.shared import state
-from core.ui.text_map import Walk, _player
-from core.ui.text_pairs import verdict
-from core.ui.text_ready import DOCUMENTS, WORDS
+from core.ui.texts.library_job import DOCUMENTS, WORDS
+from core.ui.texts.pairs import verdict
+from core.ui.texts.scene import Walk, _player
 
 pytestmark = [pytest.mark.usefixtures("pages"), pytest.mark.models]
 

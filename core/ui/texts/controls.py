@@ -10,7 +10,7 @@ from core.pipeline.texts.topics import Topic
 from core.ui.shared.model_choice import model_box
 from core.ui.shared.segments import segments
 from core.ui.shared.state import widget
-from core.ui.text_regions import region_box
+from core.ui.texts.regions import region_box
 
 VIEWS = {"documents": "Documents", "sentences": "Sentences"}
 COLOURS = {"source": "Where from", "region": "Region", "plain": "One colour"}

@@ -37,11 +37,11 @@ from core.ui.shared.picked_point import (
 from core.ui.shared.projection_form import TITLES
 from core.ui.shared.state import bench, remember
 from core.ui.stage import dark, mount, tokens
-from core.ui.text_controls import colour_box
-from core.ui.text_map import cluster_of, topic_labels
-from core.ui.text_panel import leave_search
-from core.ui.text_ready import sentence_topics
-from core.ui.text_regions import region_box, region_facts, regions_table
+from core.ui.texts.controls import colour_box
+from core.ui.texts.library_job import sentence_topics
+from core.ui.texts.panel import leave_search
+from core.ui.texts.regions import region_box, region_facts, regions_table
+from core.ui.texts.scene import cluster_of, topic_labels
 
 REFERENCE = "minilm:sentences"
 KEY, LIST = "texts stage", "texts near sentences"

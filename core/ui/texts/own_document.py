@@ -26,7 +26,7 @@ from core.ui.shared.jobs import submitted, watch
 from core.ui.shared.markdown import plain
 from core.ui.shared.state import bench, remember, widget
 from core.ui.tables import safe_csv
-from core.ui.text_map import Walk
+from core.ui.texts.scene import Walk
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile

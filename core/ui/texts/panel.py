@@ -17,7 +17,7 @@ from core.ui.shared.bars import Bar, bars
 from core.ui.shared.markdown import plain
 from core.ui.shared.state import remember
 from core.ui.stage import neighbor_list
-from core.ui.text_map import Asked, Walk, choose_item
+from core.ui.texts.scene import Asked, Walk, choose_item
 
 NEAR = 8
 WORTH_SAYING = 0.005  # of the tokens: so many unknown ones

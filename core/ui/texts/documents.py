@@ -6,12 +6,12 @@ from core.permalink import TextsView
 from core.ui.map.view import lasso_table
 from core.ui.shared.faithfulness_line import truth_line
 from core.ui.shared.state import remember
-from core.ui.text_controls import text_controls
-from core.ui.text_map import asked, cluster_of, library_walk, own_walk, show_texts, texts_scene
-from core.ui.text_own import drop_box, own_controls, own_document
-from core.ui.text_panel import asked_panel, document_panel, nothing_chosen, own_panel
-from core.ui.text_ready import follow_library, known_topics, library_or_offer, shown_spec
-from core.ui.text_regions import region_facts, regions_table
+from core.ui.texts.controls import text_controls
+from core.ui.texts.library_job import follow_library, known_topics, library_or_offer, shown_spec
+from core.ui.texts.own_document import drop_box, own_controls, own_document
+from core.ui.texts.panel import asked_panel, document_panel, nothing_chosen, own_panel
+from core.ui.texts.regions import region_facts, regions_table
+from core.ui.texts.scene import asked, cluster_of, library_walk, own_walk, show_texts, texts_scene
 
 SAID = 320  # characters of a text in the middle of a region
 
