@@ -8,14 +8,14 @@ from core.permalink import StudentView
 from core.pipeline.students.answers import measured_pareto, student_points
 from core.ui.shared.jobs import space_or_wait
 from core.ui.shared.state import bench, remember, view
-from core.ui.student_ask import ask
-from core.ui.student_away import can_it_be_smaller, take_away
-from core.ui.student_controls import measure_controls, rivals_job, unmeasured_job
-from core.ui.student_curve import default_key
-from core.ui.student_errors import errors
-from core.ui.student_layers import layer_fidelity
-from core.ui.student_live import observe, panel
-from core.ui.workshop import ended, families, just_made, running, train_form, unfinished
+from core.ui.students.ask import ask
+from core.ui.students.controls import measure_controls, rivals_job, unmeasured_job
+from core.ui.students.curve import default_key
+from core.ui.students.errors import errors
+from core.ui.students.layers import layer_fidelity
+from core.ui.students.live import observe, panel
+from core.ui.students.summary import can_it_be_smaller, take_away
+from core.ui.students.training import ended, families, just_made, running, train_form, unfinished
 
 seen = view("student", StudentView)
 space = space_or_wait(seen.teacher)

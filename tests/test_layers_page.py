@@ -185,7 +185,7 @@ def _panel_of_a_student() -> None:
     from pathlib import Path
 
     from core.pipeline import StudentCard
-    from core.ui.student_layers import layer_fidelity
+    from core.ui.students.layers import layer_fidelity
 
     layers = [
         {"layer": 0, "cosine": 0.99, "unexplained": 0.02, "sentence_cosine": 0.98,

@@ -21,9 +21,9 @@ from core.figures.students.pareto import OUT_OF_REACH
 from core.pipeline import Bench, distill, evaluate_kept, specification, student_key
 from core.pipeline.answer import answered
 from core.students.checkpoint import Keeper
-from core.ui import student_away
 from core.ui.shared import state
-from core.ui.student_words import (
+from core.ui.students import summary as students_summary
+from core.ui.students.wording import (
     Rival,
     best_rival,
     budgets,
@@ -329,12 +329,12 @@ class TestWords:
         found = answered(file)
         assert found is not None
         assert found.points == (("Uses", "search"),)
-        monkeypatch.setattr(student_away, "answered", lambda: found)
+        monkeypatch.setattr(students_summary, "answered", lambda: found)
         app = AppTest.from_function(_only_the_answer).run()
         assert healthy(app).expander[0].label == "Can it be smaller?"
 
 
 def _only_the_answer() -> None:
-    from core.ui.student_away import can_it_be_smaller
+    from core.ui.students.summary import can_it_be_smaller
 
     can_it_be_smaller()

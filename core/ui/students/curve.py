@@ -22,7 +22,7 @@ from core.ui.shared.colouring import details
 from core.ui.shared.faithfulness_line import noun
 from core.ui.shared.state import remember
 from core.ui.stage import mount, tokens
-from core.ui.student_words import detail, number
+from core.ui.students.wording import detail, number
 
 KEY = "student stage"
 

@@ -22,7 +22,7 @@ from core.ui.shared.jobs import NOT_YOURS, job_words
 from core.ui.shared.markdown import plain
 from core.ui.shared.state import bench, may_stop, person, runner, widget
 from core.ui.stage import mount, tokens
-from core.ui.student_words import budgets, nearest_budget
+from core.ui.students.wording import budgets, nearest_budget
 
 RECIPE = "distill"
 READ_A_MODEL = ("encoder", "contextual")  # they start from a transformers model

@@ -10,9 +10,9 @@ from core.permalink import StudentView
 from core.pipeline import ParetoPoint, StudentCard, Training
 from core.spaces.space import Space
 from core.ui.shared.state import bench
-from core.ui.student_curve import Forming, draw_curve
-from core.ui.student_panel import nothing_yet, student_menu, student_panel
-from core.ui.workshop import live_panel, running
+from core.ui.students.curve import Forming, draw_curve
+from core.ui.students.panel import nothing_yet, student_menu, student_panel
+from core.ui.students.training import live_panel, running
 
 POLL_SECONDS = 1.0
 MOST_DRAWN = 2_000  # items of a training: each second all of them travel

@@ -12,7 +12,7 @@ from core.ui.shared.bars import Bar, bars
 from core.ui.shared.colouring import in_words
 from core.ui.shared.markdown import plain
 from core.ui.shared.state import bench
-from core.ui.student_words import SLICES, number
+from core.ui.students.wording import SLICES, number
 
 WORST = 14
 NAMED = 4

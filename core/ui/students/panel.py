@@ -11,8 +11,8 @@ from core.students.registry import family
 from core.ui.shared.bars import Bar, bars
 from core.ui.shared.markdown import plain
 from core.ui.shared.state import bench
-from core.ui.student_curve import limit_at
-from core.ui.student_words import PARTS, best_rival, number, per_item, small, verdict
+from core.ui.students.curve import limit_at
+from core.ui.students.wording import PARTS, best_rival, number, per_item, small, verdict
 
 
 def nothing_yet() -> None:
