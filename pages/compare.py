@@ -4,11 +4,9 @@ import streamlit as st
 
 from core.permalink import CompareView
 from core.projection.base import PcaSpec, UmapSpec
-from core.ui.compare import compare_controls, maps, sheets_of
-from core.ui.compare_facts import drift_panel, moved_table, summary_row, take_away
-from core.ui.compare_panel import chosen_in_both
-from core.ui.compare_path import same_way, way_box
-from core.ui.compare_ready import (
+from core.ui.compare.facts import drift_panel, moved_table, summary_row, take_away
+from core.ui.compare.maps import compare_controls, maps, sheets_of
+from core.ui.compare.pair import (
     choose_second,
     comparison_or_sketch,
     follow_comparison,
@@ -16,6 +14,8 @@ from core.ui.compare_ready import (
     paired,
     say_what_is_left_out,
 )
+from core.ui.compare.panel import chosen_in_both
+from core.ui.compare.path import same_way, way_box
 from core.ui.shared.faithfulness_line import truth_line
 from core.ui.shared.jobs import space_or_wait
 from core.ui.shared.picked_point import sheet_asked, spot_of, spot_panel

@@ -28,7 +28,7 @@ from core.pipeline import Bench
 from core.pipeline.compare.comparison import compare
 from core.pipeline.compare.joint_picture import counterpart
 from core.projection.base import PcaSpec
-from core.ui.compare_words import (
+from core.ui.compare.wording import (
     alike_in_spelling,
     drift_in_words,
     figures,

@@ -19,8 +19,8 @@ from core.pipeline.compare.comparison import compare
 from core.pipeline.compare.joint_picture import draw_over
 from core.projection.base import PcaSpec
 from core.types import silent
-from core.ui.compare import sheets_of
-from core.ui.compare_ready import paired
+from core.ui.compare.maps import sheets_of
+from core.ui.compare.pair import paired
 from core.ui.shared import state
 from core.ui.shared.picked_point import spot_of
 

@@ -11,9 +11,9 @@ from core.figures.scene import Label, Picture, Scene
 from core.permalink import CompareView
 from core.pipeline.compare.comparison import NEAR
 from core.types import Rows
-from core.ui.compare_panel import choose_from
-from core.ui.compare_ready import Pair, categories, second_seed
-from core.ui.compare_words import TOO_FEW, figures, forgiving, in_words, kept_of_ten, tendency
+from core.ui.compare.pair import Pair, categories, second_seed
+from core.ui.compare.panel import choose_from
+from core.ui.compare.wording import TOO_FEW, figures, forgiving, in_words, kept_of_ten, tendency
 from core.ui.shared.downloads import as_page, save_button
 from core.ui.shared.faithfulness_line import noun
 from core.ui.shared.markdown import plain

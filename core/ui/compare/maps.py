@@ -29,8 +29,8 @@ from core.projection.base import PcaSpec
 from core.projection.inverse import Ground
 from core.spaces.space import Space
 from core.types import Coords, Rows
-from core.ui.compare_panel import choose_from, neighbors_in
-from core.ui.compare_ready import Pair
+from core.ui.compare.pair import Pair
+from core.ui.compare.panel import choose_from, neighbors_in
 from core.ui.shared.colouring import details, layer, layer_name, offered
 from core.ui.shared.faithfulness_line import noun
 from core.ui.shared.picked_point import Lost, Sheet, sheet_of, spot_from, with_spot

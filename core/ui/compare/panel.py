@@ -13,8 +13,8 @@ from core.pipeline.compare.comparison import NEAR, compare, has_comparison, sket
 from core.pipeline.compare.joint_picture import drawn_rows
 from core.spaces.neighbors import nearest
 from core.types import Rows
-from core.ui.compare_ready import Pair, categories
-from core.ui.compare_words import drift_in_words, tendency
+from core.ui.compare.pair import Pair, categories
+from core.ui.compare.wording import drift_in_words, tendency
 from core.ui.shared.markdown import plain
 from core.ui.shared.state import bench, remember
 from core.ui.stage import neighbor_list

@@ -19,7 +19,7 @@ from core.pipeline.compare.joint_picture import falls
 from core.spaces.join import in_both
 from core.spaces.linalg import paired_cosines, row_lengths
 from core.types import QueryScores
-from core.ui.compare_ready import Pair
+from core.ui.compare.pair import Pair
 from core.ui.paths.scene import Journey
 from core.ui.shared.markdown import plain
 from core.ui.shared.projection_form import TITLES
