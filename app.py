@@ -3,9 +3,8 @@
 import streamlit as st
 
 from core.resources import site_root
-from core.ui.chrome import chrome
 from core.ui.serving.offline import ask_nobody
-from core.ui.shared.sidebar import kept_or_not, sidebar
+from core.ui.shared.sidebar import chrome, kept_or_not, sidebar
 
 ask_nobody()
 st.set_page_config(

@@ -18,11 +18,12 @@ from benchmarks.common import Stopwatch, record, this_command
 from core.decode.nouns import CUT, NOUNS
 from core.decode.patchscopes import Patchscope, concepts, identity_prompt
 from core.decode.residual_stream import Edit
+from core.pipeline.models import speaker
 from core.pipeline.paths.concept_plane import islands
 from core.pipeline.paths.interpolation import between, usual_layer
 from core.pipeline.paths.layer_suggestion import SHIPPED, Named, naming_key, nouns_named
-from core.pipeline.speaking import SMOLLM2, speaker
 from core.resources import site_root
+from core.teachers.smollm2 import SMOLLM2
 
 THREE = ("cat", "dog", "piano")
 REPEATS = 3

@@ -26,6 +26,7 @@ from core.decode.language_model import LanguageModel
 from core.errors import MeaningSpaceError
 from core.metrics.intervals import interval
 from core.pipeline import Bench
+from core.pipeline.models import speaker
 from core.pipeline.points.bridge import (
     SENTENCES,
     WORDS,
@@ -37,7 +38,6 @@ from core.pipeline.points.bridge import (
 )
 from core.pipeline.points.bridge_data import WORD, split
 from core.pipeline.points.description import tell_point
-from core.pipeline.speaking import speaker
 from core.spaces.linalg import unit_rows
 from core.spaces.space import Space
 from core.store.disk import default_workspace

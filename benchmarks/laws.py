@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.common import record, this_command
-from core.pipeline.speaking import speaker
+from core.pipeline.models import speaker
 from core.pipeline.trajectories.significance import differences, report
 from core.pipeline.trajectories.statistics import laws, middle
 from core.pipeline.workspace import Bench

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.common import Stopwatch, record, this_command
-from core.pipeline.speaking import speaker
+from core.pipeline.models import speaker
 from core.pipeline.trajectories.lenses import fitted_lens, read_layers
 from core.pipeline.workspace import Bench
 

@@ -22,8 +22,7 @@ from core.decode.patchscopes import Patchscope, concepts, identity_prompt
 from core.decode.residual_stream import Edit
 from core.decode.sampling import Sampling
 from core.errors import MeaningSpaceError
-from core.pipeline.models import reader
-from core.pipeline.speaking import speaker
+from core.pipeline.models import reader, speaker
 from core.pipeline.trajectories.trajectory import write_walks
 from core.signatures.hidden import hidden_states
 from core.teachers.encoder import load_encoder

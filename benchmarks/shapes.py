@@ -10,8 +10,9 @@ from typing import Any
 from benchmarks.common import Stopwatch, record, this_command
 from core.metrics.shapes import chance_in_order, kept_by_chance
 from core.pipeline import Bench
-from core.pipeline.speaking import SMOLLM2, speaker
+from core.pipeline.models import speaker
 from core.pipeline.trajectories.shapes import CIRCLE, FORMS, LINE, RIVALS, Shaped, ShapeSpec, shape
+from core.teachers.smollm2 import SMOLLM2
 
 
 def main() -> None:

@@ -11,9 +11,10 @@ from typing import Any
 
 from benchmarks.common import Stopwatch, record, this_command
 from core.pipeline import Bench
-from core.pipeline.speaking import SMOLLM2, speaker
+from core.pipeline.models import speaker
 from core.pipeline.trajectories.steering import Steered, SteerSpec, default_layer, steer
 from core.pipeline.trajectories.steering_layers import scan
+from core.teachers.smollm2 import SMOLLM2
 
 PROMPTS = (
     "The food in the restaurant was",

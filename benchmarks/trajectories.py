@@ -25,7 +25,7 @@ import time
 begun = time.perf_counter()
 import torch, transformers
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM
-from core.pipeline.speaking import speaker
+from core.pipeline.models import speaker
 imported = time.perf_counter()
 speaker("smollm2")
 print(imported - begun, time.perf_counter() - imported)
@@ -36,7 +36,7 @@ def main() -> None:
     """Measure and write benchmarks/results/trajectories.json."""
     ready = [_ready() for _ in range(3)]
     from core.decode.sampling import Sampling
-    from core.pipeline.speaking import speaker
+    from core.pipeline.models import speaker
     from core.pipeline.trajectories.next_tokens import spreads
 
     lm = speaker("smollm2")

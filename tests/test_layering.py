@@ -18,7 +18,15 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 LEVELS = [
     {
-        *("", "errors", "types", "cache", "resources", "progress", "reach"),  # "" is core itself: the version
+        *(
+            "",
+            "errors",
+            "types",
+            "cache",
+            "resources",
+            "progress",
+            "reach",
+        ),  # "" is core itself: the version
         *("regular", "atomic", "integrity", "weights", "watching", "context_length"),
     },
     {"spaces"},

@@ -312,7 +312,7 @@ class TestKept:
 
 @pytest.mark.models
 def test_the_packaged_model_knows_a_capital(workspace):
-    from core.pipeline.speaking import speaker
+    from core.pipeline.models import speaker
 
     grid = read_layers(Bench(workspace), "smollm2", "The capital of France is the city of")
     lm = speaker("smollm2")

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from core.errors import Cancelled, InvalidSpecification, StoreError, UnknownItem, UnreadableFile
 from core.pipeline import Bench
 from core.pipeline.models import reader
-from core.pipeline.pairs_kept import has_pairs, kept_pairs
 from core.pipeline.texts import library as libraries
 from core.pipeline.texts import windows as reading_in_windows
 from core.pipeline.texts.library import (
@@ -34,7 +33,7 @@ from core.pipeline.texts.own_document import (
     placed,
     windows_table,
 )
-from core.pipeline.texts.pairs import apart
+from core.pipeline.texts.pairs import apart, has_pairs, kept_pairs
 from core.pipeline.texts.topics import has_topics, medoid
 from core.pipeline.texts.windows import WINDOW, last_layer, signature, snippet, windowed
 from core.projection.base import PcaSpec

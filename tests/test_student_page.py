@@ -19,10 +19,10 @@ from toy_students import registered
 
 from core.figures.students.pareto import OUT_OF_REACH
 from core.pipeline import Bench, distill, evaluate_kept, specification, student_key
-from core.pipeline.answer import answered
 from core.students.checkpoint import Keeper
 from core.ui.shared import state
 from core.ui.students import summary as students_summary
+from core.ui.students.summary import answered
 from core.ui.students.wording import (
     Rival,
     best_rival,

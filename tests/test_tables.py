@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.ui.tables import safe_csv
+from core.ui.shared.downloads import safe_csv
 
 LETTERS = st.characters(codec="utf-8", exclude_characters="\0")
 ANY_TEXT = st.text(LETTERS | st.sampled_from("=+-@＝－ \t\r\n\x1c\xa0\u200b\ufeff"), max_size=12)

@@ -17,8 +17,7 @@ from core.errors import (
     Unsupported,
 )
 from core.models.word_marks import readings
-from core.pipeline.models import identity
-from core.pipeline.speaking import speaker_identity
+from core.pipeline.models import identity, speaker_identity
 from core.spaces.lexicon import category_of, frequency_rank, part_of_speech
 from core.spaces.space import Provenance, Space
 from core.teachers.base import Teacher

@@ -13,11 +13,10 @@ from test_app import healthy, listed, one, open_page, read_blob, said, scenes, s
 
 from core.metrics.intervals import Interval
 from core.pipeline import Bench, make_map
-from core.pipeline.pairs_kept import kept_pairs
 from core.pipeline.texts import library as libraries
 from core.pipeline.texts.library import Library, draw_library, library
 from core.pipeline.texts.own_document import dropped, has_dropped, keep_text
-from core.pipeline.texts.pairs import Pair, Signed, Told
+from core.pipeline.texts.pairs import Pair, Signed, Told, kept_pairs
 from core.projection.base import UmapSpec
 from core.spaces.linalg import unit_rows
 from core.spaces.space import Provenance, Space

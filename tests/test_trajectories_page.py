@@ -319,7 +319,7 @@ class TestWriter:
 
     def test_no_fan_behind_a_full_window(self, tmp_path, monkeypatch):
         """There is no place for a word behind it; GPT-2 has no position for one."""
-        from core.pipeline.speaking import speaker
+        from core.pipeline.models import speaker
         from core.pipeline.trajectories.trajectory import read_walks
 
         model = save_tiny(tmp_path, "gpt2", seed=8)
@@ -423,7 +423,7 @@ def test_the_page_that_is_saved_plays_by_itself(model, workspace):
     from core.decode.sampling import Sampling
     from core.permalink import TrajectoriesView
     from core.pipeline import Bench
-    from core.pipeline.speaking import speaker
+    from core.pipeline.models import speaker
     from core.pipeline.trajectories.corpus_picture import backdrop
     from core.pipeline.trajectories.trajectory import read_walks
     from core.ui.trajectories.downloads import _page

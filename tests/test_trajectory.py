@@ -14,7 +14,7 @@ from core.decode.sampling import Sampling
 from core.errors import Cancelled, InvalidSpecification, TeacherUnavailable
 from core.metrics.zipf import rank_law, spread_ranks
 from core.pipeline import Bench
-from core.pipeline.speaking import speaker
+from core.pipeline.models import speaker
 from core.pipeline.trajectories.corpus_picture import backdrop, in_space, layer_of
 from core.pipeline.trajectories.divergence import parting, same_vocabulary, surprise, token_ends
 from core.pipeline.trajectories.next_tokens import fan, reweighed, said_next, spreads

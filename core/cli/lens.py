@@ -24,7 +24,7 @@ def add_to(
 
 
 def lens_command(options: argparse.Namespace) -> None:
-    from core.pipeline.speaking import speaker
+    from core.pipeline.models import speaker
     from core.pipeline.trajectories.lenses import read_layers
 
     grid = read_layers(

@@ -40,7 +40,7 @@ def add_to(
 
 def steer_command(options: argparse.Namespace) -> None:
     from core.decode.sampling import Sampling
-    from core.pipeline.speaking import speaker
+    from core.pipeline.models import speaker
     from core.pipeline.trajectories.steering import (
         AXIS,
         PROMPTS,

@@ -14,8 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import InvalidVectors
-from core.types import Coords, Matrix, Vector
+from core.spaces.linalg import unit_rows
+from core.types import Coords, Matrix, Queries, Rows, Vector
 
+HELD_OUT_PAIRS = 20_000  # of held-out items, for the rank correlation of their cosines
 PAIRS = 100_000  # of items; Spearman's standard error is then about 0.003
 FEWEST = 3  # items; any two lie on any other two, turned, moved and scaled
 FEWEST_UNBIASED = 4  # items; below, the unbiased estimate divides by zero
@@ -209,3 +211,29 @@ def _require_same_items(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]) 
             f"found {len(a)} items in one space and {len(b)} in the other; expected the same "
             "items in the same order: take the shared ones first"
         )
+
+
+def pair_spearman(teacher: Queries, student: Queries, seed: int = 0) -> float:
+    """Rank correlation of the cosines of pairs, (m, d) each: how well likeness is ranked.
+
+    All pairs where they are few, else 20,000 drawn with ``seed``; NaN below three items.
+    """
+    from scipy.stats import spearmanr
+
+    m = len(teacher)
+    if m < 3:
+        return float("nan")
+    one, other = np.triu_indices(m, 1) if m <= 200 else _drawn(m, seed)
+    both = [_cosines(vectors, one, other) for vectors in (teacher, student)]
+    return float(spearmanr(*both).statistic)
+
+
+def _drawn(m: int, seed: int) -> tuple[Rows, Rows]:
+    generator = np.random.default_rng(seed)
+    one = generator.integers(0, m, HELD_OUT_PAIRS)
+    return one, (one + generator.integers(1, m, HELD_OUT_PAIRS)) % m
+
+
+def _cosines(vectors: Queries, one: Rows, other: Rows) -> Any:
+    unit = unit_rows(vectors)
+    return np.einsum("pd,pd->p", unit[one], unit[other])

@@ -20,8 +20,14 @@ from core.pipeline.students.answers import Answer
 from core.pipeline.students.baselines import pareto
 from core.pipeline.students.evaluation import evaluate, evaluate_kept
 from core.pipeline.students.pareto import Pareto, ParetoPoint
-from core.pipeline.students.training import Made, distill, quickened, specification, student_key
-from core.pipeline.updating import update
+from core.pipeline.students.training import (
+    Made,
+    distill,
+    quickened,
+    specification,
+    student_key,
+    update,
+)
 from core.pipeline.workspace import Bench, Waypoint, picture_key
 
 __all__ = [

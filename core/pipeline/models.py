@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from core.atomic import new_file
+from core.cache import Kept
+from core.decode.language_model import LanguageModel
 from core.errors import UnknownTeacher, Unsupported
 from core.pipeline.student_catalogue import PREFIX
 from core.pipeline.workspace import Bench
@@ -17,7 +19,7 @@ from core.store.files import write_arrays
 from core.students import registry
 from core.students import storage as student_folder
 from core.students.families.contextual import ContextualStudent
-from core.teachers.causal import load_causal
+from core.teachers.causal import causal_source, load_causal, require_head
 from core.teachers.corpus import Sentence, corpus_sentences
 from core.teachers.encoder import BUDGET
 from core.teachers.hub import source_of
@@ -26,9 +28,10 @@ from core.teachers.minilm import minilm_folder
 from core.teachers.model_folder.device import device
 from core.teachers.model_folder.loading import load_model
 from core.teachers.packages import package_version
-from core.teachers.smollm2 import SMOLLM2, SmolSource
+from core.teachers.smollm2 import SMOLLM2, SmolSource, packaged_file
 
 MINILM = "minilm"
+_speakers: Kept[LanguageModel] = Kept(2)
 
 
 def reader(reference: str) -> Reader:
@@ -125,3 +128,34 @@ def write_tensors(file: Path, tensors: dict[str, npt.NDArray[Any]]) -> None:
     """
     with new_file(file) as stream:
         write_arrays(stream, tensors)
+
+
+def speaker(reference: str = SMOLLM2) -> LanguageModel:
+    """The causal model of ``smollm2``, ``path:DIR`` or ``hub:ORG/NAME``, loaded once.
+
+    Raises UnknownTeacher, TeacherUnavailable (with the command that brings the weights),
+    Unsupported for a model that cannot write.
+    """
+    return _speakers.get(speaker_identity(reference), lambda: _load(reference))
+
+
+def _load(reference: str) -> LanguageModel:
+    source = causal_source(reference)
+    model, tokenizer = load_causal(source.folder(), reference, source.revision)
+    return LanguageModel(model, tokenizer, device(), reference)
+
+
+def speaker_identity(reference: str) -> str:
+    """What tells a model from any other, and from another revision of the same."""
+    return f"{reference} {causal_source(reference).version}"
+
+
+def speaker_or_missing(reference: str) -> None:
+    """Raise what loading would raise, where that can be told without loading: weights that are
+    missing or cut short, a model without a head. One of the hub is fetched."""
+    if reference == SMOLLM2:
+        packaged_file()
+    else:
+        source = causal_source(reference)
+        source.folder()
+        require_head(source.config(), reference)

@@ -15,7 +15,6 @@ from core.pipeline.layers.measures import grid, measures
 from core.pipeline.layers.pictures import draw_layers
 from core.pipeline.layers.probes import kept_probing
 from core.pipeline.layers.state_index import build_index
-from core.pipeline.pairs_kept import kept_pairs
 from core.pipeline.paths.concept_plane import kept_islands
 from core.pipeline.paths.interpolation import kept_between
 from core.pipeline.paths.layer_suggestion import kept_named
@@ -26,6 +25,7 @@ from core.pipeline.students.evaluation import evaluate_kept
 from core.pipeline.students.training import distill, specification, student_key
 from core.pipeline.texts.library import draw_library
 from core.pipeline.texts.own_document import dropped
+from core.pipeline.texts.pairs import kept_pairs
 from core.pipeline.trajectories.lenses import fitted_lens
 from core.pipeline.trajectories.shapes import ShapeSpec, shape
 from core.pipeline.trajectories.statistics import laws

@@ -25,7 +25,7 @@ from core.spaces.words import clusters, folded, inside_word, is_word, lines_of, 
 from core.students.subwords.ngrams import gram_hashes
 from core.teachers.lookup import represent_in_table
 from core.teachers.word_vectors import VectorsFile
-from core.ui.tables import safe_csv
+from core.ui.shared.downloads import safe_csv
 
 NFD = "NFD"
 SENTENCES = {

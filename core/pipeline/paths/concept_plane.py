@@ -24,8 +24,8 @@ from core.decode.patchscopes import (
 )
 from core.errors import InvalidSpecification, StoreError
 from core.paths.plane import Plane, plane_of_path
+from core.pipeline.models import speaker, speaker_identity
 from core.pipeline.paths.interpolation import require_asked, usual_layer
-from core.pipeline.speaking import speaker, speaker_identity
 from core.progress import reach
 from core.store.keys import store_key
 from core.types import Coords, Progress, Queries, QueryCoords, silent, tell

@@ -25,7 +25,7 @@ from core.decode.patchscopes import (
 from core.errors import InvalidSpecification, StoreError
 from core.paths.linear import lerp
 from core.paths.sphere import slerp
-from core.pipeline.speaking import speaker, speaker_identity
+from core.pipeline.models import speaker, speaker_identity
 from core.progress import reach, scaled
 from core.spaces.words import folded
 from core.store.keys import store_key

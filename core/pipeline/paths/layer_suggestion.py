@@ -15,8 +15,8 @@ import numpy as np
 from core.decode.nouns import CUT, NOUNS
 from core.decode.patchscopes import Concept, Patchscope, concepts, identity_prompt, shown
 from core.errors import StoreError
+from core.pipeline.models import speaker, speaker_identity
 from core.pipeline.paths.interpolation import usual_layer
-from core.pipeline.speaking import speaker, speaker_identity
 from core.resources import site_root
 from core.store.keys import store_key
 from core.types import Progress, Queries, silent, tell

@@ -12,10 +12,9 @@ import numpy as np
 from core.atomic import new_file, write_bytes
 from core.decode.soft_prompt import NAMES, Bridge
 from core.errors import StoreError, Unsupported
-from core.pipeline.models import corpus_identity
+from core.pipeline.models import corpus_identity, speaker, speaker_identity, speaker_or_missing
 from core.pipeline.points.bridge_data import LESSONS, lessons, split
 from core.pipeline.points.bridge_training import BEGINNING, PARTS_LEARNT, BridgeSpec, train_bridge
-from core.pipeline.speaking import SMOLLM2, speaker, speaker_identity, speaker_or_missing
 from core.progress import reach, scaled
 from core.regular import read_bytes
 from core.resources import site_root
@@ -25,6 +24,7 @@ from core.store.keys import store_key
 from core.students.checkpoint import Keeper
 from core.teachers.encoder import TextEncoder
 from core.teachers.minilm import MODEL, MinilmSentences
+from core.teachers.smollm2 import SMOLLM2
 from core.types import Progress, silent
 
 if TYPE_CHECKING:

@@ -12,13 +12,14 @@ from core.decode.guided_decoding import Seeking, Written, drawn, sought
 from core.decode.nearest import decode
 from core.errors import InvalidVectors
 from core.paths.off_manifold import knn_percentile, norm_percentile, off_data
+from core.pipeline.models import speaker, speaker_identity
 from core.pipeline.points.bridge import bridge, crosses, encoder, has_bridge
-from core.pipeline.speaking import SMOLLM2, speaker, speaker_identity
 from core.pipeline.workspace import NEAREST, Bench
 from core.progress import scaled
 from core.spaces.linalg import unit_rows
 from core.spaces.space import Space
 from core.store.keys import store_key
+from core.teachers.smollm2 import SMOLLM2
 from core.types import Progress, Queries, Vector, silent
 
 ONLY_SENTENCES = (

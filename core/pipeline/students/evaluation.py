@@ -18,8 +18,7 @@ from core.metrics.fidelity import (
     others,
     sample_rows,
 )
-from core.metrics.pair_ranks import pair_spearman
-from core.metrics.similarity import similarity
+from core.metrics.similarity import pair_spearman, similarity
 from core.metrics.slices import slices
 from core.pipeline.student_teacher import generate_all
 from core.pipeline.students.answers import teacher_of

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.errors import InvalidSpecification, Unsupported
-from core.metrics.pair_ranks import pair_spearman
-from core.metrics.similarity import linear_cka
+from core.metrics.similarity import linear_cka, pair_spearman
 from core.pipeline.layers.probes import probing
 from core.pipeline.layers.senses import prepared_senses, senses
 from core.pipeline.models import reader

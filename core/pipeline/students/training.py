@@ -9,17 +9,29 @@ from dataclasses import dataclass, fields
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, get_args
 
 from core.atomic import write_bytes
-from core.errors import Cancelled, InvalidSpecification, JobFailed, MeaningSpaceError, unwritable
+from core.errors import (
+    Cancelled,
+    InvalidSpecification,
+    InvalidVectors,
+    JobFailed,
+    MeaningSpaceError,
+    Unsupported,
+    unwritable,
+)
 from core.integrity import sealed
 from core.pipeline.student_catalogue import KEY, SHIPPED, TRAINING
+from core.pipeline.students.answers import student_of
 from core.progress import scaled
 from core.regular import at_once
+from core.spaces.io import read_vectors
 from core.students import registry, storage
 from core.students.base import Student, StudentSpec
 from core.students.checkpoint import Keeper
+from core.students.storage import size_bytes
 from core.teachers.base import WithModel, shown
 from core.types import Progress, silent
 
@@ -203,3 +215,49 @@ def _claimed(place: Path) -> Iterator[None]:
                 "one at a time: wait for it, or stop it there"
             ) from None
         yield
+
+
+if TYPE_CHECKING:
+    from core.pipeline.workspace import Bench
+
+ADDS = "add"  # the method of families that can
+
+
+def update(bench: "Bench", key: str, file: Path, out: Path) -> dict[str, Any]:
+    """Add the items of a file of vectors to a student, and save it in ``out``; the figures.
+
+    "seconds" is for adding alone, reading and writing aside. Raises Unsupported for a family that
+    cannot, InvalidVectors for other dimensions, UnreadableFile, InvalidStudent, StoreError.
+    """
+    student = student_of(bench, key)
+    add = getattr(student, ADDS, None)
+    if add is None:
+        raise Unsupported(
+            f"found a {student.family} student, which learns its items together; expected a "
+            "hybrid, which takes new items without learning: train one, or train this one again"
+        )
+    given = read_vectors(file)
+    if given.repeated:
+        raise InvalidVectors(
+            f"found {given.repeated:,} texts more than once in {file.name}; expected each once, "
+            "since a student knows an item by its text: remove the others"
+        )
+    vectors = given.vectors
+    if vectors.shape[1] != student.dim:
+        raise InvalidVectors(
+            f"found vectors of {vectors.shape[-1]} dimensions in {file}; expected {student.dim}, "
+            f"as {student.origin.teacher} has: take them from the same teacher"
+        )
+    before, began = size_bytes(student), perf_counter()
+    made = add(given.texts, vectors)
+    seconds = perf_counter() - began
+    storage.save(made, out)
+    return {
+        "added": len(set(given.texts) - student.known),
+        "replaced": len(set(given.texts) & student.known),
+        "bytes_before": before,
+        "bytes_total": size_bytes(made),
+        "bytes_per_added": (size_bytes(made) - before) / max(len(given.texts), 1),
+        "seconds": seconds,
+        "out": str(out),
+    }

@@ -14,8 +14,7 @@ from core.decode.language_model import LanguageModel
 from core.decode.lens import FittedLens, Judged, LensGrid, fit_lens, judge, lens_grid, summed
 from core.errors import InvalidSpecification
 from core.metrics.intervals import interval
-from core.pipeline.models import corpus_identity
-from core.pipeline.speaking import speaker, speaker_identity
+from core.pipeline.models import corpus_identity, speaker, speaker_identity
 from core.pipeline.trajectories.corpus_split import windows
 from core.progress import scaled
 from core.store.keys import store_key
@@ -79,7 +78,7 @@ def has_lens(bench: "Bench", reference: str) -> bool:
 def fitted_lens(bench: "Bench", reference: str, progress: Progress = silent) -> Lens:
     """The fitted lens of a model, made once and kept.
 
-    Raises what :func:`core.pipeline.speaking.speaker` raises, TeacherUnavailable for the texts,
+    Raises what :func:`core.pipeline.models.speaker` raises, TeacherUnavailable for the texts,
     Cancelled.
     """
     key = lens_key(reference)

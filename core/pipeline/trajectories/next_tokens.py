@@ -9,7 +9,7 @@ import numpy.typing as npt
 from core.decode.language_model import CHUNK, LanguageModel
 from core.decode.sampling import weighed
 from core.errors import InvalidSpecification
-from core.pipeline.speaking import speaker
+from core.pipeline.models import speaker
 from core.pipeline.trajectories.corpus_picture import Backdrop, backdrop, in_space, layer_of
 from core.pipeline.workspace import Bench
 from core.projection.base import PcaSpec, Spec

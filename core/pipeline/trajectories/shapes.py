@@ -30,7 +30,7 @@ from core.metrics.shapes import (
     share_by_chance,
 )
 from core.models.batching import in_batches
-from core.pipeline.speaking import speaker, speaker_identity
+from core.pipeline.models import speaker, speaker_identity
 from core.progress import reach, scaled
 from core.resources import site_root
 from core.store.keys import store_key

@@ -25,8 +25,7 @@ from core.metrics.trajectory_statistics import (
     turning_angles,
 )
 from core.paths.off_manifold import knn_percentile
-from core.pipeline.models import corpus_identity
-from core.pipeline.speaking import speaker, speaker_identity
+from core.pipeline.models import corpus_identity, speaker, speaker_identity
 from core.pipeline.trajectories.corpus_split import windows
 from core.pipeline.trajectories.samples import KINDS, TEXTS, Followed, follow, made_up, tellings
 from core.progress import reach, scaled
@@ -160,7 +159,7 @@ def laws(
     """Measure 48 documents of a part in each kind, in one layer; made once and kept.
 
     Raises InvalidSpecification for another layer or part, and for a model that ends its texts too
-    soon; what :func:`core.pipeline.speaking.speaker` raises; Cancelled.
+    soon; what :func:`core.pipeline.models.speaker` raises; Cancelled.
     """
     key = laws_key(reference, layer, part)
 

@@ -16,7 +16,7 @@ from core.decode.language_model import LanguageModel
 from core.decode.sampling import Sampling
 from core.metrics.trajectory_statistics import step_distances
 from core.paths.off_manifold import knn_percentile
-from core.pipeline.speaking import speaker
+from core.pipeline.models import speaker
 from core.pipeline.trajectories.corpus_picture import Backdrop, backdrop, in_space, layer_of
 from core.pipeline.workspace import Bench
 from core.projection.base import PcaSpec, Spec

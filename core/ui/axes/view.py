@@ -18,10 +18,10 @@ from core.teachers.causal import depth_of
 from core.teachers.registry import LAYER
 from core.types import Rows
 from core.ui.shared.colouring import details, layer, offered
+from core.ui.shared.downloads import safe_csv
 from core.ui.shared.markdown import plain
 from core.ui.shared.state import bench, widget
 from core.ui.stage import mount, tokens
-from core.ui.tables import safe_csv
 
 EXAMPLE = AxesView(
     x_from=("small", "tiny"),

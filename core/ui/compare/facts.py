@@ -14,12 +14,11 @@ from core.types import Rows
 from core.ui.compare.pair import Pair, categories, second_seed
 from core.ui.compare.panel import choose_from
 from core.ui.compare.wording import TOO_FEW, figures, forgiving, in_words, kept_of_ten, tendency
-from core.ui.shared.downloads import as_page, save_button
+from core.ui.shared.downloads import as_page, safe_csv, save_button
 from core.ui.shared.faithfulness_line import noun
 from core.ui.shared.markdown import plain
 from core.ui.shared.state import bench
 from core.ui.stage import component, dark, mount, tokens
-from core.ui.tables import safe_csv
 
 LISTED = 60
 SHOWN = 5  # neighbours of a line of the table

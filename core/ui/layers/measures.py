@@ -12,12 +12,12 @@ from core.figures.tokens import OKABE_ITO
 from core.permalink import LayersView
 from core.pipeline.layers.measures import grid, has_grid, has_measures, measures, parted
 from core.ui.layers.sentences import SETS, states_or_stop, surface
+from core.ui.shared.downloads import safe_csv
 from core.ui.shared.jobs import submitted, watch
 from core.ui.shared.markdown import plain
 from core.ui.shared.model_choice import model_name, models
 from core.ui.shared.state import bench, widget
 from core.ui.stage import dark, mount, tokens
-from core.ui.tables import safe_csv
 
 MOST_SHOWN = 24  # tokens of the sentences on which two models part
 HELP_CONTEXT = """

@@ -39,11 +39,11 @@ from core.ui.layers.probe_wording import (
     figures_of,
     verdict,
 )
+from core.ui.shared.downloads import safe_csv
 from core.ui.shared.jobs import submitted, watch
 from core.ui.shared.markdown import plain
 from core.ui.shared.state import bench, widget
 from core.ui.stage import mount, tokens
-from core.ui.tables import safe_csv
 
 HEIGHT = 360
 NONE = "none"

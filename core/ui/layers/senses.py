@@ -25,11 +25,11 @@ from core.pipeline.layers.senses import Labelled, Senses, grouped_senses, prepar
 from core.pipeline.models import identity
 from core.projection.base import PcaSpec
 from core.spaces.words import lines_of
+from core.ui.shared.downloads import safe_csv
 from core.ui.shared.markdown import plain
 from core.ui.shared.state import bench, remember, widget
 from core.ui.shared.turns import kept_or_made
 from core.ui.stage import mount, tokens
-from core.ui.tables import safe_csv
 
 SENSES = (OKABE_ITO[4], OKABE_ITO[5], OKABE_ITO[2], OKABE_ITO[3], OKABE_ITO[1], OKABE_ITO[0])
 SECONDS = 8.4

@@ -34,7 +34,7 @@ from core.spaces.words import folded, is_word, lines_of
 from core.ui.layers.attention import attention_lines
 from core.ui.layers.drift import drift_panel
 from core.ui.layers.nearest_states import became_panel
-from core.ui.shared.downloads import as_page
+from core.ui.shared.downloads import as_page, safe_csv
 from core.ui.shared.faithfulness_line import truth_line
 from core.ui.shared.jobs import submitted, watch
 from core.ui.shared.markdown import plain
@@ -43,7 +43,6 @@ from core.ui.shared.segments import segments
 from core.ui.shared.state import bench, forget_widgets, remember, widget
 from core.ui.shared.turns import kept_or_made
 from core.ui.stage import dark, mount, tokens
-from core.ui.tables import safe_csv
 
 MOST_SENTENCES = 12
 MOST_DRAWN = 120  # tokens that walk

@@ -19,14 +19,13 @@ from core.spaces.columns import to_take_away
 from core.spaces.space import Space
 from core.types import Coords
 from core.ui.shared.colouring import details, layer
-from core.ui.shared.downloads import save_button
+from core.ui.shared.downloads import safe_csv, save_button
 from core.ui.shared.faithfulness_line import noun
 from core.ui.shared.markdown import plain
 from core.ui.shared.picked_point import Lost, sheet_of, spot_from, with_spot
 from core.ui.shared.projection_form import TITLES
 from core.ui.shared.state import bench, remember
 from core.ui.stage import mount, neighbor_list, tokens
-from core.ui.tables import safe_csv
 
 NEAR_ON_MAP = 12
 NEAR_IN_PANEL = 15

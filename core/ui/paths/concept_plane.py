@@ -20,12 +20,11 @@ from core.pipeline.paths.concept_plane import (
     stored_stride,
 )
 from core.ui.paths.layer_choice import layer_slider, measure_layers, naming, pieces_said
-from core.ui.shared.downloads import as_page, file_name, save_button
+from core.ui.shared.downloads import as_page, file_name, safe_csv, save_button
 from core.ui.shared.jobs import submitted, watch
 from core.ui.shared.markdown import plain
 from core.ui.shared.state import bench, widget
 from core.ui.stage import dark, mount, tokens
-from core.ui.tables import safe_csv
 
 THREE = ("cat", "dog", "piano")
 GRIDS = (13, 21, 31, 41)

@@ -10,8 +10,8 @@ from core.pipeline.paths.layer_suggestion import Named, has_named, kept_named
 from core.teachers.causal import depth_of
 from core.ui.shared.jobs import submitted, watch
 from core.ui.shared.markdown import plain
+from core.ui.shared.model_choice import speaker_box
 from core.ui.shared.state import bench, widget
-from core.ui.speakers import speaker_box
 
 
 def choose_speaker(seen: PathView) -> PathView:

@@ -23,12 +23,11 @@ from core.pipeline.points.description import (
     has_told,
     tell_point,
 )
-from core.pipeline.speaking import installed
 from core.projection.base import Spec
 from core.projection.inverse import Ground, ground
 from core.projection.placement import place
 from core.spaces.space import Space
-from core.teachers.smollm2 import COMMAND, SMOLLM2
+from core.teachers.smollm2 import COMMAND, SMOLLM2, installed
 from core.types import Coords, Vector
 from core.ui.shared.jobs import asked_for, follow_job, submitted, watch
 from core.ui.shared.markdown import plain

@@ -5,6 +5,7 @@ import streamlit as st
 from core.errors import MeaningSpaceError
 from core.permalink import TEACHER
 from core.pipeline import StudentCard, teachers
+from core.resources import site_root
 from core.teachers.base import TeacherInfo
 from core.teachers.model_folder.device import description
 from core.teachers.registry import PATTERNS
@@ -122,3 +123,8 @@ def _about(info: TeacherInfo) -> None:
     if info.note:
         st.caption(info.note)
     st.caption(f"Computing on {description()}")
+
+
+def chrome() -> None:
+    """Put assets/app.css on the page."""
+    st.html(site_root() / "assets" / "app.css")

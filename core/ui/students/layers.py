@@ -10,8 +10,8 @@ from core.figures.scene import Picture, Scene
 from core.permalink import LayersView, encode
 from core.pipeline import StudentCard
 from core.pipeline.student_catalogue import PREFIX
+from core.ui.shared.downloads import safe_csv
 from core.ui.stage import mount, tokens
-from core.ui.tables import safe_csv
 
 HELP = """
 On sentences of documents that it was never taught. **Cosine** of a token's state in the student

@@ -2,15 +2,30 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from core.pipeline import ParetoPoint, StudentCard
-from core.pipeline.answer import Answered, answered
+from core.resources import site_root
+from core.ui.shared.downloads import safe_csv
 from core.ui.shared.markdown import plain
-from core.ui.tables import safe_csv
+
+FILE = "answer.json"
+
+
+@dataclass(frozen=True)
+class Answered:
+    """``points`` are (heading, text); ``table`` one row a dictionary; ``measured`` how it was."""
+
+    question: str
+    sentence: str
+    points: tuple[tuple[str, str], ...]
+    table: tuple[dict[str, Any], ...]
+    measured: str
 
 
 def take_away(teacher: str, points: Sequence[ParetoPoint], card: StudentCard | None) -> None:
@@ -56,3 +71,18 @@ def _answer(found: Answered) -> None:
         st.dataframe(pd.DataFrame(found.table), hide_index=True, width="stretch")
     if found.measured:
         st.caption(plain(found.measured, 600))
+
+
+def answered(file: Path | None = None) -> Answered | None:
+    """The answer; None where the file is absent or not what it should be."""
+    try:
+        said = json.loads((file or site_root() / "assets" / FILE).read_text(encoding="utf-8"))
+        return Answered(
+            str(said["question"]),
+            str(said["sentence"]),
+            tuple((str(it["heading"]), str(it["text"])) for it in said.get("points", [])),
+            tuple(dict(row) for row in said.get("table", [])),
+            str(said.get("measured", "")),
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

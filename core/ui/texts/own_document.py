@@ -22,10 +22,10 @@ from core.pipeline.texts.own_document import (
 from core.pipeline.texts.topics import Topic
 from core.pipeline.texts.windows import PER_SECOND, snippet
 from core.spaces.formats.text_files import read_plain, require_prose
+from core.ui.shared.downloads import safe_csv
 from core.ui.shared.jobs import submitted, watch
 from core.ui.shared.markdown import plain
 from core.ui.shared.state import bench, remember, widget
-from core.ui.tables import safe_csv
 from core.ui.texts.scene import Walk
 
 if TYPE_CHECKING:

@@ -9,8 +9,7 @@ from core.figures.texts import pairs_figure
 from core.metrics.intervals import interval
 from core.permalink import TextsView
 from core.pipeline.models import identity
-from core.pipeline.pairs_kept import has_pairs, kept_pairs
-from core.pipeline.texts.pairs import SAME, Signed, apart
+from core.pipeline.texts.pairs import SAME, Signed, apart, has_pairs, kept_pairs
 from core.ui.shared.jobs import asked_for, follow_job
 from core.ui.shared.markdown import plain
 from core.ui.shared.state import bench, widget

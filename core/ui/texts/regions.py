@@ -9,9 +9,9 @@ import streamlit as st
 from core.pipeline.texts.topics import Topic
 from core.spaces.space import Space
 from core.types import Rows
+from core.ui.shared.downloads import safe_csv
 from core.ui.shared.markdown import plain
 from core.ui.shared.state import widget
-from core.ui.tables import safe_csv
 
 HELP = (
     "Regions are where points crowd in the picture (HDBSCAN). Their keywords are frequent in the "

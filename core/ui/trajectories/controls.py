@@ -9,6 +9,7 @@ from core.errors import MeaningSpaceError
 from core.permalink import MAX_TEXT, TrajectoriesView
 from core.teachers.causal import depth_of
 from core.ui.shared.markdown import plain
+from core.ui.shared.model_choice import speaker_box
 from core.ui.shared.projection_form import TITLES
 from core.ui.shared.segments import segments
 from core.ui.shared.state import widget
@@ -16,6 +17,13 @@ from core.ui.shared.state import widget
 PROMPT = "The best thing about AI is its ability to"  # Wolfram's, February 2023
 FANS = {"step": "Here", "along": "All", "off": "None"}
 NOTHING = "nothing"
+VIEWS = {
+    "path": "Path",
+    "lens": "Layers",
+    "laws": "Laws",
+    "steer": "Steer",
+    "shapes": "Shapes",
+}
 
 
 def prompt_box(seen: TrajectoriesView) -> tuple[TrajectoriesView, bool]:
@@ -189,3 +197,15 @@ def second_of(seen: TrajectoriesView, layer: int, quiet: bool = False) -> tuple[
             st.info(there if own == layer else none)
         return None
     return seen.model, own
+
+
+def choose_view(seen: TrajectoriesView) -> TrajectoriesView:
+    """The questions of the page; a layer and a step mean something else in each."""
+    show = segments("trajectories", "show", "Question", VIEWS, seen.show, labelled=False)
+    return seen if show == seen.show else replace(seen, show=show, layer=None, step=None)
+
+
+def choose_speaker(seen: TrajectoriesView) -> TrajectoriesView:
+    """The model that writes; another one has its own layers."""
+    model = speaker_box("trajectories", seen.model)
+    return seen if model == seen.model else replace(seen, model=model, layer=None, step=None)

@@ -15,7 +15,7 @@ from core.cache import Kept
 from core.decode.sampling import Sampling
 from core.errors import JobFailed, MeaningSpaceError, reason_of
 from core.jobs.line import Place, place_words
-from core.pipeline.speaking import speaker, speaker_identity
+from core.pipeline.models import speaker, speaker_identity
 from core.pipeline.trajectories.next_tokens import Said, Spread, said_next, spreads
 from core.pipeline.trajectories.trajectory import (
     FIRST,

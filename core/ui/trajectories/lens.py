@@ -13,7 +13,7 @@ from core.figures.layers.states import Curve, curve_legend, layer_curves, layer_
 from core.figures.scene import Items, Picture, Scene
 from core.figures.trajectories.lens import Shade, grid_height, lens_figure, visible
 from core.permalink import MAX_TEXT, TrajectoriesView
-from core.pipeline.speaking import speaker, speaker_identity
+from core.pipeline.models import speaker, speaker_identity
 from core.pipeline.trajectories.lenses import (
     Gaps,
     Lens,
@@ -24,13 +24,13 @@ from core.pipeline.trajectories.lenses import (
     lens_key,
     read_layers,
 )
+from core.ui.shared.downloads import safe_csv
 from core.ui.shared.jobs import submitted, watch
 from core.ui.shared.markdown import plain
 from core.ui.shared.segments import segments
 from core.ui.shared.state import bench, remember, widget
 from core.ui.shared.turns import kept_or_made
 from core.ui.stage import dark, mount, tokens
-from core.ui.tables import safe_csv
 from core.ui.trajectories.token_layers import rise
 
 DEFAULT = "The Eiffel Tower stands in the city of"

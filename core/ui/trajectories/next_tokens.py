@@ -12,15 +12,14 @@ from core.figures.trajectories.next_tokens import rank_figure
 from core.figures.trajectories.trajectory import shown
 from core.metrics.zipf import rank_law
 from core.permalink import TrajectoriesView
-from core.pipeline.speaking import speaker
+from core.pipeline.models import speaker
 from core.pipeline.trajectories.next_tokens import Said, reweighed
 from core.pipeline.trajectories.trajectory import FIRST
 from core.ui.shared.bars import Bar, bars
-from core.ui.shared.downloads import save_button
+from core.ui.shared.downloads import safe_csv, save_button
 from core.ui.shared.markdown import plain
 from core.ui.shared.state import remember, widget
 from core.ui.stage import mount, tokens
-from core.ui.tables import safe_csv
 from core.ui.trajectories.generation import Wish
 from core.ui.trajectories.scene import Drawn, percent, place_words
 

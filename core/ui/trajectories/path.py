@@ -10,7 +10,7 @@ import streamlit as st
 from core.decode.sampling import Sampling
 from core.errors import MeaningSpaceError
 from core.permalink import TrajectoriesView
-from core.pipeline.speaking import speaker, speaker_identity
+from core.pipeline.models import speaker, speaker_identity
 from core.pipeline.trajectories.corpus_picture import Backdrop, backdrop, layer_of, space_name
 from core.pipeline.trajectories.divergence import parting, same_vocabulary, surprise, token_ends
 from core.pipeline.trajectories.trajectory import FIRST, far_from_corpus, mean_step

@@ -33,13 +33,12 @@ from core.pipeline.trajectories.shapes import (
     has_shape,
     shape,
 )
-from core.ui.shared.downloads import save_button
+from core.ui.shared.downloads import safe_csv, save_button
 from core.ui.shared.jobs import submitted, watch
 from core.ui.shared.markdown import plain
 from core.ui.shared.segments import segments
 from core.ui.shared.state import bench, remember, widget
 from core.ui.stage import mount, tokens
-from core.ui.tables import safe_csv
 from core.ui.trajectories.shape_wording import RIVAL_HELP, not_proven, verdict
 
 SHAPES = {

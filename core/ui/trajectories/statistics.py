@@ -32,10 +32,10 @@ from core.pipeline.trajectories.statistics import (
 )
 from core.teachers.causal import depth_of
 from core.types import Coords
+from core.ui.shared.downloads import safe_csv
 from core.ui.shared.markdown import plain
 from core.ui.shared.state import bench, remember, widget
 from core.ui.stage import mount, tokens
-from core.ui.tables import safe_csv
 from core.ui.trajectories.preregistration import guess_form, guesses_scored
 from core.ui.trajectories.statistics_job import offer
 

@@ -29,13 +29,12 @@ from core.pipeline.trajectories.steering import (
 from core.pipeline.trajectories.steering_layers import has_scan, scan
 from core.spaces.words import lines_of
 from core.teachers.causal import depth_of
-from core.ui.shared.downloads import save_button
+from core.ui.shared.downloads import safe_csv, save_button
 from core.ui.shared.jobs import submitted, watch
 from core.ui.shared.markdown import plain
 from core.ui.shared.segments import segments
 from core.ui.shared.state import bench, remember, widget
 from core.ui.stage import mount, tokens
-from core.ui.tables import safe_csv
 from core.ui.trajectories.steering_wording import (
     HELP_MADE,
     HELP_SCORE,
