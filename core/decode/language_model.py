@@ -1,7 +1,7 @@
 """A causal language model that writes, and can be read and written into at every layer.
 
-Its layers are those of its residual stream (stream.py): 0 is what enters the first block, the last
-is what leaves the last block, before the final norm.
+Its layers are those of its residual stream (residual_stream.py): 0 is what enters the first block,
+the last is what leaves the last block, before the final norm.
 """
 
 import inspect
