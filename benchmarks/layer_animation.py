@@ -17,8 +17,9 @@ from urllib.parse import urlencode
 from benchmarks.common import record, this_command
 from benchmarks.processes import PROGRAM, chromium, environment, free_port, server, spread, table
 from core.permalink import join_words
-from core.pipeline.models import reader, some_sentences
+from core.pipeline.models import reader
 from core.signatures.hidden import hidden_states
+from core.teachers.corpus import some_sentences
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

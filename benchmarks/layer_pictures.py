@@ -21,10 +21,11 @@ from core.pipeline.layers.pictures import (
     layer_picture,
     second_picture,
 )
-from core.pipeline.models import reader, some_sentences
+from core.pipeline.models import reader
 from core.pipeline.workspace import Bench
 from core.projection.base import PcaSpec, Spec, UmapSpec
 from core.signatures.hidden import hidden_states
+from core.teachers.corpus import some_sentences
 
 MODEL = "minilm"
 WALKERS = 60  # sentences

@@ -6,7 +6,8 @@ import streamlit as st
 
 from core.permalink import MapView
 from core.ui.map.controls import map_controls
-from core.ui.map.view import atlas, chosen_panel, lasso_table
+from core.ui.map.view import atlas, chosen_panel
+from core.ui.shared.downloads import lasso_table
 from core.ui.shared.faithfulness_line import truth_line
 from core.ui.shared.jobs import follow, space_or_wait, to_show
 from core.ui.shared.picked_point import middle_box, sheet_of, spot_of, spot_panel

@@ -14,10 +14,11 @@ from core.errors import InvalidSpecification, UnknownItem, UnknownTeacher
 from core.pipeline.layers.layer_similarity import layer_likeness
 from core.pipeline.layers.probes import probing
 from core.pipeline.layers.senses import Labelled, Senses, prepared_senses, senses
-from core.pipeline.models import reader, write_tensors
+from core.pipeline.models import reader
 from core.pipeline.texts.pairs import Pair, _mean_rows, more_than_tokens, prepared_pairs
 from core.signatures.hidden import hidden_states
 from core.signatures.pooling import Pooling, pool
+from core.store.files import write_tensors
 
 WORDS = "bank crane spring light bass cell mouse plant"
 TEXTS = ["The bank of the river was steep.", "She works at a bank in Oslo.", "Nobody knows why."]

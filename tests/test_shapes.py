@@ -20,14 +20,8 @@ from core.figures.trajectories.shapes import (
     polygon_figure,
     read_figure,
 )
-from core.metrics.ridge_readout import (
-    EARTH_KM,
-    in_degrees,
-    kilometres,
-    mapped,
-    on_globe,
-    ridge_held_out,
-)
+from core.metrics.geography import EARTH_KM, in_degrees, kilometres, mapped, on_globe
+from core.metrics.ridge_readout import ridge_held_out
 from core.metrics.shapes import (
     best_by_chance,
     chance_in_layers,

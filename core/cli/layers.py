@@ -26,11 +26,12 @@ def hidden_command(options: argparse.Namespace) -> None:
     """Every layer's states, one tensor a layer, and what each row is."""
     from tempfile import TemporaryDirectory
 
-    from core.pipeline.models import reader, write_tensors
+    from core.pipeline.models import reader
     from core.signatures.attention import received
     from core.signatures.documents import document_states
     from core.signatures.hidden import ReadSpec
     from core.signatures.pooling import Pooling, pool
+    from core.store.files import write_tensors
 
     require_folder(options.out)
     texts = _texts(options)
@@ -82,11 +83,12 @@ def hidden_command(options: argparse.Namespace) -> None:
 
 def signature_command(options: argparse.Namespace) -> None:
     """A document's signature and those of its windows."""
-    from core.pipeline.models import reader, write_tensors
+    from core.pipeline.models import reader
     from core.signatures.attention import received
     from core.signatures.documents import document_signatures, document_states
     from core.signatures.pooling import Pooling
     from core.spaces.formats.text_files import text_of
+    from core.store.files import write_tensors
 
     require_folder(options.out)
     texts = [text_of(file) for file in options.file]

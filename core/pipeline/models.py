@@ -1,13 +1,8 @@
-"""Models that are read layer by layer, what they are given to read, and the file of states."""
+"""Models that are read layer by layer, and models that write: each loaded once a process."""
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from core.atomic import new_file
 from core.cache import Kept
 from core.decode.language_model import LanguageModel
 from core.errors import UnknownTeacher, Unsupported
@@ -15,12 +10,10 @@ from core.pipeline.student_catalogue import PREFIX
 from core.pipeline.workspace import Bench
 from core.signatures.hidden import Reader
 from core.store.disk import default_workspace
-from core.store.files import write_arrays
 from core.students import registry
 from core.students import storage as student_folder
 from core.students.families.contextual import ContextualStudent
 from core.teachers.causal import causal_source, load_causal, require_head
-from core.teachers.corpus import Sentence, corpus_sentences
 from core.teachers.encoder import BUDGET
 from core.teachers.hub import source_of
 from core.teachers.minilm import MINILM as PACKAGE
@@ -102,32 +95,11 @@ def identity(reference: str) -> str:
     raise _unknown(reference)
 
 
-def corpus_identity() -> str:
-    """What tells the packaged texts from those of another version."""
-    return f"gensim {package_version('gensim')}"
-
-
 def _unknown(reference: str) -> UnknownTeacher:
     return UnknownTeacher(
         f"found the model {reference!r:.80}; expected {MINILM}, {SMOLLM2}, path:DIR, "
         "hub:ORG/NAME or student:KEY"
     )
-
-
-def some_sentences(count: int, seed: int = 0) -> list[Sentence]:
-    """Sentences of the packaged corpus, drawn with a seed. Raises TeacherUnavailable."""
-    corpus = corpus_sentences()
-    rows = np.random.default_rng(seed).permutation(len(corpus))[:count]
-    return [corpus[row] for row in rows]
-
-
-def write_tensors(file: Path, tensors: dict[str, npt.NDArray[Any]]) -> None:
-    """A safetensors file, written block by block: memory-mapped ones are never whole in memory.
-
-    Raises Unwritable.
-    """
-    with new_file(file) as stream:
-        write_arrays(stream, tensors)
 
 
 def speaker(reference: str = SMOLLM2) -> LanguageModel:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from core.atomic import new_file
 from core.errors import StoreError, reason_of
 from core.regular import opened, require_regular
 
@@ -137,3 +138,12 @@ def read_table(source: "Path | io.BytesIO") -> pd.DataFrame:
     except (pa.ArrowException, OSError, LookupError, TypeError, AttributeError) as fault:
         raise ValueError(f"no table ({reason_of(fault)})") from None
     return table
+
+
+def write_tensors(file: Path, tensors: dict[str, npt.NDArray[Any]]) -> None:
+    """A safetensors file, written block by block: memory-mapped ones are never whole in memory.
+
+    Raises Unwritable.
+    """
+    with new_file(file) as stream:
+        write_arrays(stream, tensors)

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
+
 from core.errors import TeacherUnavailable
 from core.spaces.words import lines_of
-from core.teachers.packages import package_folder
+from core.teachers.packages import package_folder, package_version
 
 NEWS = ("lee_background.cor", "lee.cor")
 WIKIPEDIA = "enwiki-latest-pages-articles1.xml-p000000010p000030302-shortened.bz2"
@@ -207,3 +209,15 @@ def _wikipedia() -> Iterator[tuple[str, str, str]]:
         for title, text, _ in wikicorpus.extract_pages(file, filter_namespaces=("0",)):
             if text and not text.lstrip().casefold().startswith("#redirect"):
                 yield "wikipedia", title, plain(text)
+
+
+def corpus_identity() -> str:
+    """What tells the packaged texts from those of another version."""
+    return f"gensim {package_version('gensim')}"
+
+
+def some_sentences(count: int, seed: int = 0) -> list[Sentence]:
+    """Sentences of the packaged corpus, drawn with a seed. Raises TeacherUnavailable."""
+    corpus = corpus_sentences()
+    rows = np.random.default_rng(seed).permutation(len(corpus))[:count]
+    return [corpus[row] for row in rows]

@@ -10,11 +10,12 @@ import numpy.typing as npt
 
 from core.errors import InvalidSpecification
 from core.metrics.similarity import linear_cka
-from core.pipeline.models import reader, some_sentences
+from core.pipeline.models import reader
 from core.progress import scaled
 from core.signatures.documents import document_states
 from core.signatures.pooling import Pooling, each_layer
 from core.signatures.states import States
+from core.teachers.corpus import some_sentences
 from core.types import Matrix, Progress, silent
 
 FEWEST_WORDS = 4  # the debiased measure needs so many

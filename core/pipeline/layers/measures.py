@@ -11,7 +11,7 @@ import pandas as pd
 
 from core.errors import InvalidSpecification
 from core.pipeline.layers.layer_similarity import SENTENCES, Grid, layer_likeness
-from core.pipeline.models import corpus_identity, identity, reader, some_sentences
+from core.pipeline.models import identity, reader
 from core.progress import reach, scaled
 from core.signatures.contextuality import by_layer
 from core.signatures.hidden import hidden_states
@@ -27,6 +27,7 @@ from core.signatures.pooling import Pooling, each_layer
 from core.signatures.states import States
 from core.spaces.linalg import paired_cosines
 from core.store.keys import store_key
+from core.teachers.corpus import corpus_identity, some_sentences
 from core.types import Matrix, Progress, silent
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ import pandas as pd
 from core.errors import InvalidSpecification
 from core.metrics.similarity import Alignment, procrustes
 from core.models.word_marks import WORD, readings
-from core.pipeline.models import corpus_identity, identity, reader, some_sentences
+from core.pipeline.models import identity, reader
 from core.progress import scaled
 from core.projection.base import PcaSpec, Spec
 from core.projection.pca import Plane, principal_plane
@@ -27,6 +27,7 @@ from core.spaces.linalg import paired_cosines, unit_rows
 from core.spaces.space import Provenance, Space
 from core.spaces.subwords import GOES_ON, is_piece
 from core.store.keys import store_key
+from core.teachers.corpus import corpus_identity, some_sentences
 from core.types import Coords, Matrix, Progress, silent
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from core.metrics.intervals import Interval
 from core.metrics.probes import FOLDS, Probed, probe
 from core.pipeline.layers.labelled_texts import Labelled, kept_labelled
 from core.pipeline.layers.senses import PREPARED, prepared_senses
-from core.pipeline.models import corpus_identity, identity, reader, some_sentences
+from core.pipeline.models import identity, reader
 from core.pipeline.workspace import Bench
 from core.progress import scaled
 from core.signatures.documents import document_states
@@ -26,7 +26,7 @@ from core.spaces.lexicon import category_of
 from core.spaces.linalg import Floats
 from core.spaces.words import folded
 from core.store.keys import store_key
-from core.teachers.corpus import Sentence
+from core.teachers.corpus import Sentence, corpus_identity, some_sentences
 from core.types import Matrix, Progress, Scores, silent
 
 SENTENCES = 400

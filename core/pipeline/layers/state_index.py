@@ -32,7 +32,7 @@ from core.integrity import (
     sealed,
     unsealed,
 )
-from core.pipeline.models import corpus_identity, identity, reader, some_sentences
+from core.pipeline.models import identity, reader
 from core.regular import read_bytes
 from core.signatures.documents import document_states
 from core.signatures.hidden import Reader
@@ -40,7 +40,7 @@ from core.signatures.tokens import cut_texts
 from core.spaces.neighbors import top_k
 from core.store.files import map_arrays, read_table, write_arrays
 from core.store.keys import store_key
-from core.teachers.corpus import Sentence
+from core.teachers.corpus import Sentence, corpus_identity, some_sentences
 from core.types import Matrix, Progress, Queries, Rows, Scores, Vector, silent, tell
 
 STATES = 50_000  # the last sentence is read whole, so that there are a few more

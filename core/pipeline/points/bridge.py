@@ -12,7 +12,7 @@ import numpy as np
 from core.atomic import new_file, write_bytes
 from core.decode.soft_prompt import NAMES, Bridge
 from core.errors import StoreError, Unsupported
-from core.pipeline.models import corpus_identity, speaker, speaker_identity, speaker_or_missing
+from core.pipeline.models import speaker, speaker_identity, speaker_or_missing
 from core.pipeline.points.bridge_data import LESSONS, lessons, split
 from core.pipeline.points.bridge_training import BEGINNING, PARTS_LEARNT, BridgeSpec, train_bridge
 from core.progress import reach, scaled
@@ -22,6 +22,7 @@ from core.spaces.linalg import unit_rows
 from core.store.files import map_arrays, write_arrays
 from core.store.keys import store_key
 from core.students.checkpoint import Keeper
+from core.teachers.corpus import corpus_identity
 from core.teachers.encoder import TextEncoder
 from core.teachers.minilm import MODEL, MinilmSentences
 from core.teachers.smollm2 import SMOLLM2

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from core.integrity import digest_of
-from core.pipeline.models import corpus_identity, identity, reader
+from core.pipeline.models import identity, reader
 from core.pipeline.texts.topics import Topic, topics
 from core.pipeline.texts.windows import (
     WINDOW,
@@ -26,7 +26,7 @@ from core.projection.base import PcaSpec, Spec
 from core.spaces.space import Provenance, Space
 from core.spaces.text_index import as_bytes
 from core.store.keys import store_key
-from core.teachers.corpus import Document, corpus_documents
+from core.teachers.corpus import Document, corpus_documents, corpus_identity
 from core.types import Progress, Rows, silent
 
 if TYPE_CHECKING:

@@ -14,10 +14,11 @@ from core.decode.language_model import LanguageModel
 from core.decode.lens import FittedLens, Judged, LensGrid, fit_lens, judge, lens_grid, summed
 from core.errors import InvalidSpecification
 from core.metrics.intervals import interval
-from core.pipeline.models import corpus_identity, speaker, speaker_identity
+from core.pipeline.models import speaker, speaker_identity
 from core.pipeline.trajectories.corpus_split import windows
 from core.progress import scaled
 from core.store.keys import store_key
+from core.teachers.corpus import corpus_identity
 from core.types import Progress, silent
 
 if TYPE_CHECKING:

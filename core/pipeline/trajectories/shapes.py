@@ -18,7 +18,7 @@ import pandas as pd
 
 from core.decode.language_model import LanguageModel
 from core.errors import InvalidSpecification, UnknownItem
-from core.metrics.ridge_readout import Mapped, mapped
+from core.metrics.geography import Mapped, mapped
 from core.metrics.shapes import (
     FEWEST,
     Ring,

@@ -25,13 +25,14 @@ from core.metrics.trajectory_statistics import (
     turning_angles,
 )
 from core.paths.off_manifold import knn_percentile
-from core.pipeline.models import corpus_identity, speaker, speaker_identity
+from core.pipeline.models import speaker, speaker_identity
 from core.pipeline.trajectories.corpus_split import windows
 from core.pipeline.trajectories.samples import KINDS, TEXTS, Followed, follow, made_up, tellings
 from core.progress import reach, scaled
 from core.projection.pca import principal_plane
 from core.spaces.linalg import unit_rows
 from core.store.keys import store_key
+from core.teachers.corpus import corpus_identity
 from core.types import Coords, Matrix, Progress, silent
 
 if TYPE_CHECKING:

@@ -34,10 +34,11 @@ from core.errors import InvalidSpecification
 from core.metrics.intervals import FEWEST_SEEDS, Interval, bootstrap, seeds_interval
 from core.models.prompt import framed
 from core.paths.axes import axis_between
-from core.pipeline.models import corpus_identity, speaker, speaker_identity
+from core.pipeline.models import speaker, speaker_identity
 from core.pipeline.points.queries import axis
 from core.progress import reach, scaled
 from core.store.keys import store_key
+from core.teachers.corpus import corpus_identity
 from core.teachers.layer_states import TOKENS, passages
 from core.teachers.registry import resolve
 from core.types import Progress, Vector, silent

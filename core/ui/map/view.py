@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
 from core.errors import MeaningSpaceError
@@ -15,11 +14,9 @@ from core.pipeline import neighbors
 from core.projection.base import Spec
 from core.projection.inverse import Ground
 from core.projection.placement import place
-from core.spaces.columns import to_take_away
 from core.spaces.space import Space
 from core.types import Coords
 from core.ui.shared.colouring import details, layer
-from core.ui.shared.downloads import safe_csv, save_button
 from core.ui.shared.faithfulness_line import noun
 from core.ui.shared.markdown import plain
 from core.ui.shared.picked_point import Lost, sheet_of, spot_from, with_spot
@@ -29,7 +26,6 @@ from core.ui.stage import mount, neighbor_list, tokens
 
 NEAR_ON_MAP = 12
 NEAR_IN_PANEL = 15
-LARGEST_LASSO = 5000
 
 
 def atlas(
@@ -123,38 +119,6 @@ def chosen_panel(seen: MapView, space: Space) -> None:
                     "waypoints": _link_words(row, space, target),
                 },
             )
-
-
-def lasso_table(space: Space, shown: Spec, rows: list[int]) -> None:
-    """Items inside the lasso, to read and to take away."""
-    rows = [row for row in rows if 0 <= row < len(space)]
-    if not rows:
-        return
-    cut = rows[:LARGEST_LASSO]
-    st.subheader(f"{len(rows):,} in the lasso", anchor=False)
-    st.dataframe(_selection(space, shown, cut), hide_index=True, height=280)
-    if len(cut) < len(rows):
-        st.caption(f"The table shows the first {len(cut):,}; the file has all {len(rows):,}.")
-    save_button(
-        "Save as CSV",
-        lambda: safe_csv(_selection(space, shown, rows)),
-        "selection.csv",
-        f"{len(rows):,} rows",
-        width="content",
-    )
-
-
-def _selection(space: Space, shown: Spec, rows: list[int]) -> pd.DataFrame:
-    """Those items with all that is known about them, a row an item."""
-    table = pd.DataFrame(
-        {"id": [space.ids[row] for row in rows], "text": [space.texts[row] for row in rows]}
-    )
-    about = to_take_away(space.metadata.iloc[rows]).reset_index(drop=True)
-    table = pd.concat([table, about], axis=1)
-    table["vector length"] = space.norms[rows]
-    if bench().has_faithfulness(space, shown) and bench().faithfulness(space, shown).judged:
-        table["neighbours kept"] = bench().faithfulness(space, shown).per_point[rows]
-    return table
 
 
 def _chosen(seen: MapView, space: Space, coords: Coords) -> Chosen | None:

@@ -11,10 +11,15 @@ import streamlit as st
 
 from core.figures.export import standalone
 from core.figures.scene import Scene
+from core.projection.base import Spec
 from core.resources import plotly_path, site_root
+from core.spaces.columns import to_take_away
+from core.spaces.space import Space
 from core.spaces.words import letters_of
+from core.ui.shared.state import bench
 from core.ui.stage import tokens
 
+LARGEST_LASSO = 5000  # rows that the page shows; the file has all
 KINDS = {
     ".html": "text/html",
     ".csv": "text/csv",
@@ -102,3 +107,35 @@ def safe_csv(table: pd.DataFrame) -> bytes:
     shown = table.rename(columns=lambda name: str(safe(str(name))))
     text: str = shown.map(safe).to_csv(index=False, lineterminator="\r\n")
     return text.encode("utf-8-sig")
+
+
+def lasso_table(space: Space, shown: Spec, rows: list[int]) -> None:
+    """Items inside the lasso, to read and to take away."""
+    rows = [row for row in rows if 0 <= row < len(space)]
+    if not rows:
+        return
+    cut = rows[:LARGEST_LASSO]
+    st.subheader(f"{len(rows):,} in the lasso", anchor=False)
+    st.dataframe(_selection(space, shown, cut), hide_index=True, height=280)
+    if len(cut) < len(rows):
+        st.caption(f"The table shows the first {len(cut):,}; the file has all {len(rows):,}.")
+    save_button(
+        "Save as CSV",
+        lambda: safe_csv(_selection(space, shown, rows)),
+        "selection.csv",
+        f"{len(rows):,} rows",
+        width="content",
+    )
+
+
+def _selection(space: Space, shown: Spec, rows: list[int]) -> pd.DataFrame:
+    """Those items with all that is known about them, a row an item."""
+    table = pd.DataFrame(
+        {"id": [space.ids[row] for row in rows], "text": [space.texts[row] for row in rows]}
+    )
+    about = to_take_away(space.metadata.iloc[rows]).reset_index(drop=True)
+    table = pd.concat([table, about], axis=1)
+    table["vector length"] = space.norms[rows]
+    if bench().has_faithfulness(space, shown) and bench().faithfulness(space, shown).judged:
+        table["neighbours kept"] = bench().faithfulness(space, shown).per_point[rows]
+    return table

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.permalink import TextsView
-from core.ui.map.view import lasso_table
+from core.ui.shared.downloads import lasso_table
 from core.ui.shared.faithfulness_line import truth_line
 from core.ui.shared.state import remember
 from core.ui.texts.controls import text_controls

@@ -19,9 +19,9 @@ from core.projection.inverse import Ground
 from core.projection.placement import place
 from core.spaces.space import Space
 from core.types import Coords
-from core.ui.map.view import lasso_table
 from core.ui.shared.bars import Bar, bars
 from core.ui.shared.colouring import details
+from core.ui.shared.downloads import lasso_table
 from core.ui.shared.faithfulness_line import truth_line
 from core.ui.shared.jobs import follow, space_or_wait, to_show
 from core.ui.shared.markdown import plain

@@ -19,7 +19,7 @@ from core.figures.trajectories.shapes import (
     polygon_labels,
     read_figure,
 )
-from core.metrics.ridge_readout import kilometres, on_globe
+from core.metrics.geography import kilometres, on_globe
 from core.metrics.shapes import kept_by_chance
 from core.permalink import MAX_TEXT, TrajectoriesView
 from core.pipeline.trajectories.shapes import (
