@@ -438,6 +438,16 @@ class TestMovingAbout:
             assert app.session_state["teacher"] == small
             assert app.sidebar.selectbox[0].value == small
 
+    def test_a_space_that_is_not_there_is_said_in_the_middle_of_the_page(self):
+        app = open_page("map", teacher="vectors:/dev/null")
+        assert not app.exception
+        assert not app.sidebar.error
+        assert one([element.value for element in app.error]).startswith(
+            "found a device '/dev/null'"
+        )
+        app.sidebar.selectbox[0].set_value("glove:30000").run()
+        assert not healthy(app).error
+
     def test_another_space_is_chosen(self, small):
         app = open_page("map", teacher=small, projector="pca", selected="ocean")
         app.sidebar.selectbox[0].set_value("glove:30000").run()

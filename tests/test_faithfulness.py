@@ -144,8 +144,13 @@ def test_where_no_mark_could_be_bad_none_is_given(vectors: np.ndarray) -> None:
         assert np.isnan(found.per_point).all()
         said = found.to_dict()
         assert [said[name] for name in MARKS] == [None] * 4
-        assert said["note"] == "too few items to judge"
-        assert found.sentence("word") == "too few words to judge how true this picture is"
+        few, alike = "too few items to judge", "all items are alike: none to judge"
+        assert said["note"] == (few if len(space) < 3 else alike)
+        assert found.sentence("word") == (
+            "too few words to judge how true this picture is"
+            if len(space) < 3
+            else "all words have the same direction here: where each one stands is chance"
+        )
 
 
 def test_many_equal_points_are_not_their_own_neighbours() -> None:

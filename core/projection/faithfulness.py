@@ -22,6 +22,7 @@ BLOCK_CELLS = 2**22  # 32 MB of float64
 TIE = 1e-6  # cosines closer than this are the same cosine
 ROUNDING = 1e-6  # of a picture's numbers: a width below it is none
 UNJUDGED = float("nan")
+FEWEST = 3  # items of which a neighbour can be the wrong one
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,13 +60,19 @@ class Faithfulness:
         """Whether all points lie at one place, which tells nothing: all figures are 0."""
         return self.trustworthiness == self.continuity == self.overlap == 0
 
+    @property
+    def _alike(self) -> bool:
+        """Whether nothing is judged though there are items enough: they all have one direction."""
+        return not self.judged and self.sample >= FEWEST
+
     def to_dict(self) -> dict[str, Any]:
         """The figures as JSON without those of each point; None and why where nothing is judged."""
         said = {it.name: getattr(self, it.name) for it in fields(self) if it.name != "per_point"}
         if self.judged:
             return said
         marks = dict.fromkeys(("trustworthiness", "continuity", "overlap", "triplets"))
-        return {**said, **marks, "note": "too few items to judge"}
+        note = "all items are alike: none to judge" if self._alike else "too few items to judge"
+        return {**said, **marks, "note": note}
 
     def sentence(self, noun: str = "item") -> str:
         """The overlap in plain words.
@@ -73,6 +80,8 @@ class Faithfulness:
         >>> Faithfulness(0.8, 0.9, 0.15, 0.6, 15, np.zeros(1, np.float32), 1).sentence("word")
         "of a word's 15 true neighbours, 2.2 are near it in this picture"
         """
+        if self._alike:
+            return f"all {noun}s have the same direction here: where each one stands is chance"
         if not self.judged:
             return f"too few {noun}s to judge how true this picture is"
         if self.blank:

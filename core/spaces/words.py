@@ -135,3 +135,12 @@ def letters_of(text: str) -> str:
     'abनमस्ते1'
     """
     return "".join(_RUNS.findall(text))
+
+
+def counted(number: int, noun: str) -> str:
+    """How many of what, in English.
+
+    >>> counted(1, "word"), counted(2000, "word")
+    ('1 word', '2,000 words')
+    """
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

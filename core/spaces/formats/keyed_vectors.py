@@ -19,6 +19,7 @@ from core.errors import InvalidVectors, UnreadableFile
 from core.regular import opened
 from core.spaces.formats.bounds import as_float32, require_room
 from core.spaces.formats.encodings import BOM, MARKS, hint
+from core.spaces.words import counted
 
 EXPECTED = "word2vec, GloVe or fastText .vec text, word2vec .bin, .npz, .npy or Parquet"
 BLOCK = 1 << 23  # bytes of lines read at once
@@ -312,7 +313,7 @@ def _not_utf8(path: Path, guess: str, where: str = "") -> UnreadableFile:
 
 def _other_count(path: Path, found: int, promised: int, more: str = "") -> UnreadableFile:
     return UnreadableFile(
-        f"found {found:,} {more}words in {path.name}, whose header says {promised:,}; "
+        f"found {counted(found, f'{more}word')} in {path.name}, whose header says {promised:,}; "
         "expected the same: mend the header or get the file again"
     )
 

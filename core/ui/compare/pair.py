@@ -16,6 +16,7 @@ from core.pipeline.students.answers import student_of
 from core.projection.base import PcaSpec, Spec
 from core.spaces.join import Join, join
 from core.spaces.space import Space
+from core.spaces.words import counted
 from core.ui.shared.faithfulness_line import noun
 from core.ui.shared.jobs import submitted, watch
 from core.ui.shared.markdown import plain
@@ -138,7 +139,9 @@ def _nothing_shared(a: Space, b: Space, joined: Join) -> None:
     )
     for side, space in zip(st.columns(2), (a, b), strict=True):
         with side.container(border=True):
-            st.markdown(f"**{plain(space_name(space.name))}** holds {len(space):,} {noun(space)}s")
+            st.markdown(
+                f"**{plain(space_name(space.name))}** holds {counted(len(space), noun(space))}"
+            )
             st.caption(plain("such as " + "; ".join(text[:60] for text in space.texts[:6])))
     st.stop()
 

@@ -15,6 +15,7 @@ from core.projection.base import Spec
 from core.projection.inverse import Ground
 from core.projection.placement import place
 from core.spaces.space import Space
+from core.spaces.words import counted
 from core.types import Coords
 from core.ui.shared.colouring import details, layer
 from core.ui.shared.faithfulness_line import noun
@@ -47,7 +48,7 @@ def atlas(
     labels = map_labels(_region_labels(space, shown), coords, space.texts, chosen)
     if page == "map" and shown.dims == 2:
         with_spot(figure, labels, spot)
-    title = f"{len(space):,} {noun(space)}s, {TITLES[shown.kind]}"
+    title = f"{counted(len(space), noun(space))}, {TITLES[shown.kind]}"
     scene = Scene(
         name=f"map {shown.kind}",
         pictures=[

@@ -53,11 +53,13 @@ def sidebar(page: str) -> str:
             help="Choose one, or type a reference:\n\n"
             + "\n".join(f"- `{pattern}`: {what}" for pattern, what in PATTERNS.items()),
         )
-        try:
-            info = bench().teacher(current).info
-        except MeaningSpaceError as error:
-            st.error(plain(error), icon=":material/error:")
-            st.stop()
+    try:
+        info = bench().teacher(current).info
+    except MeaningSpaceError as error:
+        st.error(plain(error), icon=":material/error:")
+        st.caption("Choose another space on the left; everything else goes on as before.")
+        st.stop()
+    with st.sidebar:
         _about(info)
     return current
 

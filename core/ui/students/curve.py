@@ -17,6 +17,7 @@ from core.pipeline.students.baselines import limit_cosine
 from core.pipeline.students.pareto import RIVAL, ParetoPoint
 from core.spaces.linalg import paired_cosines
 from core.spaces.space import Space
+from core.spaces.words import counted
 from core.types import Queries, Rows, Vector
 from core.ui.shared.colouring import details
 from core.ui.shared.faithfulness_line import noun
@@ -165,7 +166,7 @@ def _forming_picture(space: Space, forming: Forming, fill: int) -> Picture:
     revision = f"{space.digest} {forming.key}"
     return Picture(
         forming_figure(there, here.astype(np.float32), tokens(), revision),
-        title=f"{len(there):,} {noun(space)}s: amber the student, grey its teacher",
+        title=f"{counted(len(there), noun(space))}: amber the student, grey its teacher",
         tag="projected",
         alt=f"Where the student has {len(there):,} items at step {forming.step}.",
         height=320,
