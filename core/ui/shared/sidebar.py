@@ -49,6 +49,7 @@ def sidebar(page: str) -> str:
             format_func=lambda reference: {**SHORT, **students}.get(reference, reference),
             key="space choice",
             on_change=_choose,
+            args=(page,),
             accept_new_options=True,
             help="Choose one, or type a reference:\n\n"
             + "\n".join(f"- `{pattern}`: {what}" for pattern, what in PATTERNS.items()),
@@ -96,7 +97,7 @@ def _model_page() -> None:
 def _adopt_link(page: str) -> None:
     """A link that names a space wins over the one chosen before."""
     params = st.query_params.to_dict()
-    named = params.get("a" if page == "compare" else "teacher")
+    named = params.get(_name_in_link(page))
     if named and params != st.session_state.get(f"{page} link"):
         st.session_state["teacher"] = named
 
@@ -107,10 +108,19 @@ def _titled(card: StudentCard) -> str:
     return f"Student: {card.family}, {card.bytes_per_item:.3g} B, of {taught_by}"
 
 
-def _choose() -> None:
-    chosen = st.session_state["space choice"]
-    if chosen:
-        st.session_state["teacher"] = chosen.strip()
+def _name_in_link(page: str) -> str:
+    return "a" if page == "compare" else "teacher"
+
+
+def _choose(page: str) -> None:
+    """Take over what was chosen; also in a link whose own space was refused, and never drawn."""
+    chosen = (st.session_state["space choice"] or "").strip()
+    if not chosen:
+        return
+    st.session_state["teacher"] = chosen
+    params = st.query_params.to_dict()
+    if _name_in_link(page) in params and params != st.session_state.get(f"{page} link"):
+        st.query_params[_name_in_link(page)] = chosen
 
 
 def _about(info: TeacherInfo) -> None:
