@@ -1,13 +1,14 @@
 """Who may import whom, read off the source: imports inside functions count like any other.
 
-errors, types, watching, site, kept, regular, atomic, integrity, weights, context_length <- spaces
-<- models <- {teachers, signatures, students, projection, paths, decode, metrics, store} <- pipeline
-<- {jobs, figures, permalink} <- {ui, cli} <- pages <- app
+errors, types, watching, cache, resources, progress, regular, atomic, integrity, weights,
+context_length <- spaces <- models <- {teachers, signatures, students, projection, paths, decode,
+metrics, store} <- {pipeline, figures, permalink} <- jobs <- {ui, cli} <- pages <- app
 """
 
 import ast
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -35,8 +36,8 @@ LEVELS = [
         *("teachers", "signatures", "students", "projection"),
         *("paths", "decode", "metrics", "store"),
     },
-    {"pipeline"},
-    {"jobs", "figures", "permalink"},
+    {"pipeline", "figures", "permalink"},
+    {"jobs"},
     {"ui", "cli"},
     {"pages"},
     {"app"},
@@ -164,6 +165,33 @@ def test_the_check_for_circles_itself():
     sources = {"core.a": a, "core.b": late, "core.c": types, "core.d": a}
     assert set(circle(sources)) == {"core.a", "core.b", "core.c"}
     assert circle({**sources, "core.c": ""}) == []
+
+
+MOST_MODULES = 15  # of a folder, so that it can be read at a glance
+ALGEBRA = ("numpy.linalg", "scipy", "sklearn")
+LEFT = {  # names of our own where the field has a word: these are not to come back
+    *("kept", "bench", "looks", "became", "parting", "wanderings", "guesses", "nudged", "compass"),
+    *("spot", "seeking", "ways", "journey", "wayfinding"),
+}
+
+
+def test_no_folder_holds_more_than_a_glance():
+    counted = Counter(path.parent for path in files() if path.name != "__init__.py")
+    crowded = [folder for folder, modules in counted.items() if modules > MOST_MODULES]
+    assert crowded == []
+
+
+def test_no_numerics_on_the_pages():
+    for path in files():
+        if room_of(module_of(path)) in WITH_STREAMLIT:
+            source = path.read_text(encoding="utf-8")
+            wanted = [each.module for each in imports(ast.parse(source))]
+            assert not [module for module in wanted if module.startswith(ALGEBRA)], path
+            assert "np.linalg" not in source, path
+
+
+def test_modules_have_the_names_of_the_field():
+    assert [path for path in files() if path.stem in LEFT] == []
 
 
 def test_there_is_something_to_check():

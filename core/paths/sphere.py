@@ -17,6 +17,16 @@ def angle(u: Double, v: Double) -> float:
     return float(2 * np.arctan2(np.linalg.norm(u - v), np.linalg.norm(u + v)))
 
 
+def turned(stops: Double) -> float:
+    """Degrees from each of the points (s, d) to the next, summed; none of them may be zero.
+
+    >>> round(turned(np.array([[1.0, 0], [0, 2], [-3, 0]])), 6)
+    180.0
+    """
+    directions = stops / np.linalg.norm(stops, axis=1, keepdims=True)
+    return float(np.degrees(sum(map(angle, directions[:-1], directions[1:]))))
+
+
 def slerp(start: Double, end: Double, shares: Double) -> Double:
     """Points (s, d) at the given shares of the arc from start (d,) to end (d,).
 

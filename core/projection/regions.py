@@ -16,7 +16,7 @@ from core.errors import InvalidVectors
 from core.spaces.space import frozen
 from core.spaces.subwords import is_piece
 from core.spaces.words import folded
-from core.types import Coords, Matrix, Vector
+from core.types import Coords, Matrix, QueryCoords, Rows, Vector
 
 SHARES = (60, 200, 700)  # a region of each level holds at least one item in so many
 SMALLEST = 5  # items in a region
@@ -132,3 +132,10 @@ def _label(
     place = [float(value) for value in np.median(coords[rows], axis=0)]
     z = place[2] if len(place) > 2 else None
     return RegionLabel(texts[row], place[0], place[1], len(rows), row, level, z)
+
+
+def nearest_drawn(coords: Coords, places: QueryCoords) -> Rows:
+    """(m,) the row of the point (n, p) that is drawn nearest to each place (m, p) of a picture."""
+    from scipy.spatial import cKDTree
+
+    return np.asarray(cKDTree(coords).query(places)[1], np.int64)

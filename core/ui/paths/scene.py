@@ -11,6 +11,7 @@ import streamlit as st
 from core.figures.paths.path import NAMES, Way, color_of, path_on_map, path_on_plane, way_labels
 from core.figures.scene import Items, Picture, Player, Scene, Strip
 from core.paths.plane import plane_of_path
+from core.paths.sphere import turned
 from core.permalink import PathView
 from core.pipeline import PathReport, place_path
 from core.projection.base import Spec
@@ -252,9 +253,7 @@ def _turned(space: Space, report: PathReport) -> float:
     stops = np.stack([point.vector for point in report.waypoints]).astype(np.float64)
     if report.centred:
         stops -= space.mean
-    stops /= np.linalg.norm(stops, axis=1, keepdims=True)
-    cosines = (stops[1:] * stops[:-1]).sum(axis=1)
-    return float(np.degrees(np.arccos(np.clip(cosines, -1, 1))).sum())
+    return turned(stops)
 
 
 def explain(seen: PathView, journey: Journey) -> None:

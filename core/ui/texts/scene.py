@@ -19,6 +19,7 @@ from core.pipeline.texts.own_document import Dropped, near_documents, near_windo
 from core.pipeline.texts.topics import Topic
 from core.pipeline.texts.windows import SNIPPET, signature, snippet
 from core.projection.base import PcaSpec, Spec
+from core.projection.regions import nearest_drawn
 from core.spaces.space import Space
 from core.types import Coords, QueryCoords, Rows, Vector
 from core.ui.shared.markdown import plain
@@ -125,10 +126,8 @@ def cluster_of(space: Space, spec: Spec) -> Rows:
 
 def _region_of(made: Library, spec: Spec, places: QueryCoords) -> Rows:
     """The region of the item that stands nearest to each place of the picture."""
-    from scipy.spatial import cKDTree
-
-    _, nearest = cKDTree(bench().projection(made.space, spec).coords).query(places)
-    return cluster_of(made.space, spec)[np.asarray(nearest, np.int64)]
+    coords = bench().projection(made.space, spec).coords
+    return cluster_of(made.space, spec)[nearest_drawn(coords, places)]
 
 
 def texts_scene(
