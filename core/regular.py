@@ -40,13 +40,17 @@ def opened(path: Path) -> Iterator[BufferedReader]:
 
 def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
     """The content of a regular file of at most so many bytes. Raises OSError for any other."""
-    content = bytearray()
     with opened(path) as stream:
-        while len(content) <= most and (block := stream.read(BLOCK)):
-            content += block
+        size = min(os.fstat(stream.fileno()).st_size, most)
+        content = stream.read(size + 1)
+        if len(content) > size:  # it grows, or tells no size, as those of /proc
+            more = bytearray(content)
+            while len(more) <= most and (block := stream.read(BLOCK)):
+                more += block
+            content = bytes(more)
     if len(content) > most:
         raise OSError(errno.EFBIG, f"more than {most:,} bytes", str(path))
-    return bytes(content)
+    return content
 
 
 def require_regular(path: Path) -> None:
