@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # tests run side by side, so each one takes one core:
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # threads that fight for them are slower
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from core.spaces.space import Space
 
 ROOT = Path(__file__).resolve().parent.parent
+collect_ignore = ["helpers"]  # toy_recipes.py knows the toy families from its import on
 BROWSER_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 BROWSER_FLAGS = [
     "--no-sandbox",
@@ -297,3 +299,24 @@ def _address(server: "subprocess.Popen[bytes]", log: Path) -> str:
         f"the app did not answer within {STARTUP_SECONDS} s; it said:\n"
         + log.read_text(errors="replace")
     )
+
+
+@pytest.fixture(scope="module")
+def small(workspace: Path, words_reference: str) -> str:
+    """The small space with its PCA picture and all figures, so that no page has to wait."""
+    from core.pipeline import make_map
+    from core.projection.base import PcaSpec
+
+    make_map(workspace, {"reference": words_reference, "spec": PcaSpec().to_dict()})
+    return words_reference
+
+
+@pytest.fixture(scope="module")
+def address(app_server: str, words_reference: str) -> Any:
+    """The address of a page with a view of the small space."""
+
+    def at(name: str, **view: str) -> str:
+        link = {"teacher": words_reference, "projector": "pca", **view}
+        return f"{app_server}/{name}?{urlencode(link)}"
+
+    return at

@@ -181,6 +181,12 @@ def test_no_folder_holds_more_than_a_glance():
     assert crowded == []
 
 
+def test_tests_lie_in_the_rooms_that_they_test():
+    rooms = {path.relative_to(ROOT / "core") for path in (ROOT / "core").rglob("*")}
+    tested = {path.parent.relative_to(ROOT / "tests") for path in ROOT.glob("tests/*/**/test_*.py")}
+    assert {room for room in tested if room.parts[0] not in ("browser", "faults")} <= rooms
+
+
 def test_no_numerics_on_the_pages():
     for path in files():
         if room_of(module_of(path)) in WITH_STREAMLIT:

@@ -3,59 +3,18 @@
 All on the small space except the last test; links name it, and PCA where UMAP is not the point.
 """
 
-import json
 import re
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 import numpy as np
 import pytest
+from browsing import LATER, SOON, heading, ready, see, settled, words_listed
 from playwright.sync_api import Browser, Page, expect
 from small_words import IMAGE, small_words
 
 pytestmark = pytest.mark.browser
-SOON = 15_000  # milliseconds for what the page does at once, on a slow machine
-LATER = 150_000  # for what the worker does, also behind work that an earlier test left it
 WIDTHS = (1280, 1920)
-ITEMS = """() => {
-    const { x, y } = document.querySelector('.ms-plot').data[0];
-    return [Array.from(x), Array.from(y)];
-}"""
-
-
-@pytest.fixture(scope="module")
-def address(app_server: str, words_reference: str) -> Any:
-    """The address of a page with a view of the small space."""
-
-    def at(name: str, **view: str) -> str:
-        link = {"teacher": words_reference, "projector": "pca", **view}
-        return f"{app_server}/{name}?{urlencode(link)}"
-
-    return at
-
-
-def ready(page: Page, scene: str, wait: int = LATER) -> None:
-    """Wait until the stage has painted that scene."""
-    page.wait_for_selector(
-        f".ms-stage[data-ready={json.dumps(scene, ensure_ascii=False)}]", timeout=wait
-    )
-
-
-def settled(page: Page) -> list[list[float]]:
-    """x and y of all items, once they have stopped moving."""
-    now: Any = None
-    for _ in range(100):
-        before, now = now, page.evaluate(ITEMS)
-        if now == before and now[0]:
-            return list(now)
-        page.wait_for_timeout(300)
-    raise AssertionError(f"the points never came to rest; there are {len(now[0])} of them")
-
-
-def see(page: Page, url: str, scene: str) -> None:
-    page.goto(url)
-    ready(page, scene)
 
 
 def neighbors_of(word: str, count: int = 15) -> list[str]:
@@ -63,15 +22,6 @@ def neighbors_of(word: str, count: int = 15) -> list[str]:
     unit = vectors.astype(np.float64) / np.linalg.norm(vectors, axis=1, keepdims=True)
     order = np.argsort(-(unit @ unit[words.index(word)]), kind="stable")
     return [words[row] for row in order if words[row] != word][:count]
-
-
-def heading(page: Page) -> Any:
-    """The name of what is chosen, in the panel beside the map."""
-    return page.locator("h3")
-
-
-def words_listed(page: Page) -> Any:
-    return page.locator(".ms-neighbors button span:first-child")
 
 
 class TestMap:

@@ -6,9 +6,9 @@ from urllib.parse import urlencode
 
 import numpy as np
 import pytest
+from browsing import LATER, SOON, ready, words_listed
 from compared_words import ASTRAY, write_second
 from playwright.sync_api import Page, expect
-from test_browser import LATER, SOON, ready, words_listed
 
 pytestmark = pytest.mark.browser
 PLACES = """(k) => {

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
-from test_encoder import save_model
+from tiny_encoder import save_model
 
 pytestmark = pytest.mark.browser
 SOON = 20_000  # milliseconds, for what the page does at once

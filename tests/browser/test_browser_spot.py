@@ -4,11 +4,10 @@ import re
 from typing import Any
 
 import pytest
+from browsing import LATER, SOON, heading, see, settled
 from playwright.sync_api import Page, expect
-from test_browser import LATER, SOON, address, heading, see, settled
 
 pytestmark = pytest.mark.browser
-__all__ = ["address"]
 WHERE = """(role) => {
     const plot = document.querySelector('.ms-plot');
     const { xaxis, yaxis, _size: size } = plot._fullLayout;

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from urllib.parse import urlencode
 
 import pytest
+from browsing import LATER, SOON, ready
 from conftest import served
 from few_texts import few_documents
 from playwright.sync_api import Page, expect
-from test_browser import LATER, SOON, ready
 
 from core.pipeline import Bench
 from core.pipeline.texts import library as libraries

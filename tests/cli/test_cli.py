@@ -21,7 +21,7 @@ from small_words import glove, small_words
 from core.cli import main
 from core.cli.shared import say
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PAIR = {"text", "cosine"}
 
 

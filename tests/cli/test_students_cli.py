@@ -19,7 +19,7 @@ from core.cli import EXIT_INTERRUPTED, main
 from core.pipeline import Bench, distill
 from core.students import registry, storage
 
-HERE = Path(__file__).resolve().parent
+HELPERS = Path(__file__).resolve().parents[1] / "helpers"
 STABLE = {
     *("bytes_total", "bytes_per_item", "parameters", "relative_error", "cosine"),
     *("cosine_centred", "recall", "held_out", "seconds"),
@@ -129,7 +129,7 @@ class TestDistill:
         code = "import toy_recipes, sys; from core.cli import main; sys.exit(main(sys.argv[1:]))"
         first = subprocess.Popen(
             [sys.executable, "-c", code, *command],
-            env={**os.environ, "PYTHONPATH": f"{HERE.parent}{os.pathsep}{HERE}"},
+            env={**os.environ, "PYTHONPATH": f"{HELPERS.parents[1]}{os.pathsep}{HELPERS}"},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         )

@@ -34,7 +34,7 @@ from core.figures.paths.path import TRAIL, Way, path_on_map, path_on_plane, way_
 from core.figures.scene import Items, Label, Picture, Player, Scene, Strip, to_json
 from core.figures.tokens import DARK, LIGHT, theme
 
-ASSETS = Path(__file__).resolve().parent.parent / "assets"
+ASSETS = Path(__file__).resolve().parents[2] / "assets"
 STEPS = 12
 FLOATS = {"f4": np.float32, "f8": np.float64, "i4": np.int32, "i2": np.int16, "i1": np.int8}
 

@@ -21,7 +21,7 @@ TIMEOUT = 30.0
 
 @pytest.fixture
 def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runner]:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[1] / "helpers"))
     with_tests = Runner(tmp_path, recipes="job_recipes:RECIPES", grace_seconds=0.3)
     yield with_tests
     with_tests.close()
@@ -340,7 +340,7 @@ def test_old_jobs_are_forgotten(runner: Runner) -> None:
 def test_where_the_log_cannot_be_written_the_work_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[1] / "helpers"))
     (tmp_path / "file").write_text("in the way")
     runner = Runner(tmp_path / "file" / "workspace", recipes="job_recipes:RECIPES")
     try:

@@ -33,7 +33,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def runner(workspace: Path) -> Iterator[Runner]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(Path(__file__).parent))
+        patch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[1] / "helpers"))
         made = Runner(workspace, recipes="toy_recipes:RECIPES", grace_seconds=2.0)
         yield made
         made.close()

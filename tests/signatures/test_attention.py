@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_signatures import KINDS, LONG, TEXTS, tiny
+from tiny_states import KINDS, LONG, TEXTS, tiny
 
 from core.errors import Cancelled, InvalidSpecification, UnknownItem, Unsupported
 from core.signatures.attention import attention, received, rollout

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from test_students_encoder import ODD, WORDS, save_teacher, texts
+from tiny_teacher import ODD, WORDS, save_teacher, texts
 
 from core.errors import Cancelled, InvalidSpecification, InvalidStudent, Unsupported
 from core.spaces.space import Provenance, Space

@@ -73,7 +73,7 @@ def test_hashes_are_the_same_in_another_process() -> None:
         "from core.students.subwords.ngrams import gram_hashes as g;"
         "print(g(['wálk','😀'])[0].tolist())"
     )
-    root = Path(__file__).parents[1]
+    root = Path(__file__).resolve().parents[2]
     told = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True, text=True, check=True, cwd=root, env={"PYTHONHASHSEED": "7"},

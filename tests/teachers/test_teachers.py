@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_encoder import WORDS, save_model
+from tiny_encoder import WORDS, save_model
 
 from core.errors import (
     InvalidVectors,
@@ -74,7 +74,7 @@ def test_tokens_need_no_torch():
         "t.space(); t.represent('embeddings'); resolve('glove:1000').space();"
         "sys.exit(any(m in sys.modules for m in ('torch', 'transformers', 'gensim')))"
     )
-    root = Path(__file__).resolve().parents[1]
+    root = Path(__file__).resolve().parents[2]
     assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0
 
 

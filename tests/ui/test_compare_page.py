@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from app_pages import healthy, listed, one, open_page, read_blob, said, scenes, stage, until
 from compared_words import ASTRAY, write_second, write_strange
 from small_words import IMAGE, small_words
 from streamlit.testing.v1 import AppTest
-from test_app import healthy, listed, one, open_page, read_blob, said, scenes, stage, until
 from toy_students import ToySpec, registered
 
 from core.permalink import CompareView

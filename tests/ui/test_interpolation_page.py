@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
+from app_pages import healthy, open_page, said, scenes, stage, until
 from small_words import HOSTILE
-from test_app import healthy, open_page, said, scenes, stage, until
 from tiny_causal import DEPTH, save_tiny
 
 from core.permalink import join_words

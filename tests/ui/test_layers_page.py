@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from app_pages import healthy, open_page, said, scenes, stage, until
 from small_words import HOSTILE
-from test_app import healthy, open_page, said, scenes, stage, until
-from test_encoder import save_model
+from tiny_encoder import save_model
 
 from core.permalink import join_words
 from core.pipeline import Bench

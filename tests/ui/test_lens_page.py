@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from app_pages import healthy, open_page, said, scenes, until
 from small_words import HOSTILE
-from test_app import healthy, open_page, said, scenes, until
 from tiny_causal import DEPTH, save_tiny
 
 from core.figures.tokens import LIGHT

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_app import healthy, listed, open_page, said, scenes, small, stage, until
+from app_pages import healthy, listed, open_page, said, scenes, stage, until
 
 from core.decode.guided_decoding import Written
 from core.permalink import MapView
@@ -19,7 +19,6 @@ from core.ui.shared import jobs, picked_point, state
 from core.ui.shared.picked_point import Lost, sheet_of, spot_of
 
 pytestmark = pytest.mark.usefixtures("pages")
-__all__ = ["small"]
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ The view is drawn alone, as the layers page calls it; the model and the worker a
 from typing import Any
 
 import pytest
+from app_pages import healthy, one, said, scenes, until
 from streamlit.testing.v1 import AppTest
-from test_app import healthy, one, said, scenes, until
 
 from core.pipeline import Bench
 from core.pipeline.layers.probes import has_probing, kept_probing

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_app import healthy, open_page, said, scenes
-from test_laws import planted
+from app_pages import healthy, open_page, said, scenes
+from planted_laws import planted
 from tiny_causal import save_tiny
 
 from core.pipeline import Bench

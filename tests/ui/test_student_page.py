@@ -1,7 +1,7 @@
 """The students page through Streamlit's own test driver: choosing, training, asking, errors.
 
-Two small families of tests/toy_students.py stand in for those that take long: what surrounds a
-student is meant here, not the student.
+Two small families of tests/helpers/toy_students.py stand in for those that take long: what
+surrounds a student is meant here, not the student.
 """
 
 import json
@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from app_pages import healthy, listed, one, open_page, said, scenes, stage, until
 from hypothesis import given
 from hypothesis import strategies as st
 from small_words import HOSTILE, IMAGE, small_words
 from streamlit.testing.v1 import AppTest
-from test_app import healthy, listed, one, open_page, said, scenes, stage, until
 from toy_students import registered
 
 from core.figures.students.pareto import OUT_OF_REACH

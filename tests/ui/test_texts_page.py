@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from app_pages import healthy, listed, one, open_page, read_blob, said, scenes, stage, until
 from few_texts import few_documents
 from small_words import HOSTILE, IMAGE
 from streamlit.testing.v1 import AppTest
-from test_app import healthy, listed, one, open_page, read_blob, said, scenes, stage, until
 
 from core.metrics.intervals import Interval
 from core.pipeline import Bench, make_map

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from app_pages import healthy, open_page, said, scenes, stage, until
 from small_words import HOSTILE
 from streamlit.testing.v1 import AppTest
-from test_app import healthy, open_page, said, scenes, stage, until
 from tiny_causal import DEPTH, save_tiny
 
 from core.errors import NotEnoughMemory

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_encoder import save_model
 from tiny_causal import save_tiny
+from tiny_encoder import save_model
 
 from core.errors import InvalidSpecification, UnknownItem
 from core.figures.layers.states import (

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import load_file
-from test_signatures import stop_at
+from tiny_states import stop_at
 
 from core.cli import main
 from core.errors import Cancelled, InvalidSpecification, UnreadableFile

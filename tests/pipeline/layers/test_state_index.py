@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from test_signatures import tiny
+from tiny_states import tiny
 
 from core.errors import Cancelled, InvalidSpecification, StoreError
 from core.pipeline.layers import nearest_states as became_module
