@@ -71,6 +71,16 @@ def is_file(path: Path) -> bool:
     return what_is(path) == "a file"
 
 
+def is_within(place: Path, folder: Path) -> bool:
+    """Whether a place is a folder or lies below it; what cannot be a path (a zero byte, a ring of
+    links, a name that no disk takes) does not."""
+    try:
+        place.exists()  # raises for a name that is too long
+        return place.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError):
+        return False
+
+
 def at_once(path: str, flags: int) -> int:
     """An opener for :func:`open` that waits for nobody at the other end of a pipe: it fails."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0), 0o666)

@@ -172,13 +172,15 @@ def _unbiased(x: Wide, y: Wide) -> float:
     return (trace + sums - crossed) / (n * (n - 3))
 
 
-def _pairs(n: int, seed: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    if n * (n - 1) // 2 <= PAIRS:
+def _pairs(n: int, seed: int, most: int = PAIRS) -> tuple[Rows, Rows]:
+    """(p,) and (p,) rows of pairs among n items: all where they are no more than ``most``, else so
+    many drawn with the seed."""
+    if n * (n - 1) // 2 <= most:
         one, other = np.triu_indices(n, 1)
         return one, other
     generator = np.random.default_rng(seed)
-    one = generator.integers(0, n, PAIRS)
-    return one, (one + generator.integers(1, n, PAIRS)) % n
+    one = generator.integers(0, n, most)
+    return one, (one + generator.integers(1, n, most)) % n
 
 
 def _distances(
@@ -223,15 +225,9 @@ def pair_spearman(teacher: Queries, student: Queries, seed: int = 0) -> float:
     m = len(teacher)
     if m < 3:
         return float("nan")
-    one, other = np.triu_indices(m, 1) if m <= 200 else _drawn(m, seed)
+    one, other = _pairs(m, seed, HELD_OUT_PAIRS)
     both = [_cosines(vectors, one, other) for vectors in (teacher, student)]
     return float(spearmanr(*both).statistic)
-
-
-def _drawn(m: int, seed: int) -> tuple[Rows, Rows]:
-    generator = np.random.default_rng(seed)
-    one = generator.integers(0, m, HELD_OUT_PAIRS)
-    return one, (one + generator.integers(1, m, HELD_OUT_PAIRS)) % m
 
 
 def _cosines(vectors: Queries, one: Rows, other: Rows) -> Any:

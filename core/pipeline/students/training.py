@@ -38,6 +38,7 @@ from core.types import Progress, silent
 if TYPE_CHECKING:
     from core.pipeline.workspace import Bench
 
+ADDS = "add"  # the method of families that take new items without learning
 LOCK = ".lock"
 MINILM, SENTENCES = "minilm", "minilm:sentences"
 
@@ -215,12 +216,6 @@ def _claimed(place: Path) -> Iterator[None]:
                 "one at a time: wait for it, or stop it there"
             ) from None
         yield
-
-
-if TYPE_CHECKING:
-    from core.pipeline.workspace import Bench
-
-ADDS = "add"  # the method of families that can
 
 
 def update(bench: "Bench", key: str, file: Path, out: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from core.context_length import UNLIMITED
 from core.errors import Unsupported
-from core.regular import is_file
+from core.regular import is_file, is_within
 from core.teachers.model_folder.sentence_layers import AfterPooling, read_layer
 from core.weights import read_list, read_object
 
@@ -160,21 +160,11 @@ def _modules(folder: Path) -> tuple[list[str], list[Path]]:
     modules = read_list(folder / "modules.json", folder.name)
     kinds = [str(it.get("type", "")).rpartition(".")[2] for it in modules]
     places = [folder / str(it.get("path", "")) for it in modules]
-    if not all(_within(folder, place) for place in places):
+    if not all(is_within(place, folder) for place in places):
         raise Unsupported(
             f"found a layer of {folder.name} outside its folder; expected all within: {HELP}"
         )
     return kinds, places
-
-
-def _within(folder: Path, place: Path) -> bool:
-    """Whether a place is the folder or below it; what cannot be a path (a zero byte, a ring of
-    links, a name that no disk takes) is not."""
-    try:
-        place.exists()  # raises for a name that is too long
-        return place.resolve().is_relative_to(folder.resolve())
-    except (OSError, RuntimeError, ValueError):
-        return False
 
 
 def _modes(config: Mapping[str, Any], name: str) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from core.errors import TeacherUnavailable
-from core.regular import opened
+from core.regular import is_within, opened
 from core.weights import LONGEST_HEADER, PREFIX, read_list
 
 WHOLE = 1 << 27  # bytes; a file up to this is digested whole, 0.1 s
@@ -46,18 +46,10 @@ def _read_files(folder: Path) -> list[Path]:
     if (folder / "modules.json").is_file():
         for module in read_list(folder / "modules.json", folder.name):
             place = folder / str(module.get("path", ""))
-            if _is_inside(place, folder):
+            if is_within(place, folder) and place.is_dir() and not place.samefile(folder):
                 inside += [it for it in place.rglob("*") if it.is_file()]
     read = {it for it in inside if it.suffix not in UNREAD and not it.name.startswith(".")}
     return sorted(read)
-
-
-def _is_inside(place: Path, folder: Path) -> bool:
-    """Whether a place is a folder below another; no name that a disk refuses is one."""
-    try:
-        return place.is_dir() and folder.resolve() in place.resolve().parents
-    except (OSError, ValueError, RuntimeError):  # too long, a zero byte, links that go round
-        return False
 
 
 @lru_cache(maxsize=512)
