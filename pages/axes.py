@@ -7,15 +7,15 @@ import streamlit as st
 from core.permalink import AxesView
 from core.ui.axes.view import axes_controls, draw_axes
 from core.ui.shared.jobs import space_or_wait
-from core.ui.shared.state import remember, view
+from core.ui.shared.state import remember, view_of
 
-seen = view("axes", AxesView)
-space = space_or_wait(seen.teacher)
+view = view_of("axes", AxesView)
+space = space_or_wait(view.teacher)
 st.title("Axes of meaning")
 st.caption(
     "Two lists of words make a direction. Two directions make a picture that is exact, "
     "though much is left out."
 )
-seen = axes_controls(seen)
-draw_axes(seen, space)
-remember("axes", replace(seen, revision=space.digest[:12]))
+view = axes_controls(view)
+draw_axes(view, space)
+remember("axes", replace(view, revision=space.digest[:12]))

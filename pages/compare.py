@@ -19,9 +19,9 @@ from core.ui.compare.path import same_way, way_box
 from core.ui.shared.faithfulness_line import truth_line
 from core.ui.shared.jobs import space_or_wait
 from core.ui.shared.picked_point import sheet_asked, spot_of, spot_panel
-from core.ui.shared.state import remember, view
+from core.ui.shared.state import remember, view_of
 
-seen = view("compare", CompareView)
+view = view_of("compare", CompareView)
 heading, second = st.columns([0.62, 0.38], vertical_alignment="bottom")
 with heading:
     st.title("Two spaces, one picture")
@@ -29,53 +29,53 @@ with heading:
         "The same words in two models: which of them mean the same, which moved, and where to?"
     )
 with second:
-    seen = choose_second(seen)
-remember("compare", seen)
-space = space_or_wait(seen.a)
-if seen.a == seen.b:
+    view = choose_second(view)
+remember("compare", view)
+space = space_or_wait(view.a)
+if view.a == view.b:
     st.info(
         f"Both are the same space, so nothing moves: the drift of all {len(space):,} items is 0. "
         "Choose another space to compare it with.",
         icon=":material/equal:",
     )
     st.stop()
-other = space_or_wait(seen.b)
-comparison = comparison_or_sketch(seen, space, other)
+other = space_or_wait(view.b)
+comparison = comparison_or_sketch(view, space, other)
 sketched = comparison.overlap is None
-say_what_is_left_out(seen, comparison.join)
+say_what_is_left_out(view, comparison.join)
 
 picture, panel = st.columns([0.8, 0.2], gap="small")
 with picture:
     stage, controls, line, progress = st.container(), st.container(), st.container(), st.container()
 with controls:
-    seen = compare_controls(seen, comparison)
-spec = PcaSpec() if sketched or seen.picture == "pca" else UmapSpec()
-pair = paired(seen, comparison, other, spec)
-sheets = sheets_of(seen, pair) if seen.layout == "side" else []
-sheet = sheet_asked(seen.spot, sheets) if sheets else None
-spot = None if sheet is None else spot_of(seen.spot, sheet, spec)
+    view = compare_controls(view, comparison)
+spec = PcaSpec() if sketched or view.picture == "pca" else UmapSpec()
+pair = paired(view, comparison, other, spec)
+sheets = sheets_of(view, pair) if view.layout == "side" else []
+sheet = sheet_asked(view.spot, sheets) if sheets else None
+spot = None if sheet is None else spot_of(view.spot, sheet, spec)
 with stage:
-    scene, lasso = maps(seen, pair, sheets, spot, 0 if sheet is None else sheet.picture)
+    scene, lasso = maps(view, pair, sheets, spot, 0 if sheet is None else sheet.picture)
 with line:
     truth_line(space, pair.shown.spec)
 with panel:
     if spot is not None and sheet is not None:
         spot_panel(spot, sheet, "compare")
     else:
-        chosen_in_both(seen, pair)
+        chosen_in_both(view, pair)
 if sketched:
     with progress:
-        follow_comparison(seen, comparison)
+        follow_comparison(view, comparison)
     st.stop()
 summary_row(pair)
 drift, table = st.columns([0.36, 0.64], gap="medium")
 with drift:
-    drift_panel(seen, pair)
+    drift_panel(view, pair)
 with table:
-    moved_table(seen, pair, lasso)
-take_away(seen, pair, scene)
-seen = way_box(seen, pair)
-same_way(seen, pair)
+    moved_table(view, pair, lasso)
+take_away(view, pair, scene)
+view = way_box(view, pair)
+same_way(view, pair)
 with progress:
-    follow_picture(seen, pair, spec)
-remember("compare", seen)
+    follow_picture(view, pair, spec)
+remember("compare", view)

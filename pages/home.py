@@ -9,13 +9,13 @@ from core.projection.base import UmapSpec
 from core.ui.map.view import atlas
 from core.ui.shared.faithfulness_line import truth_line
 from core.ui.shared.jobs import follow, space_or_wait, to_show
-from core.ui.shared.state import remember, view
+from core.ui.shared.state import remember, view_of
 
-seen = view("home", MapView)
-if seen.selected is not None:  # clicked on the map below
-    remember("home", replace(seen, selected=None))
-    st.switch_page("pages/map.py", query_params=encode(seen))
-teacher = seen.teacher
+view = view_of("home", MapView)
+if view.selected is not None:  # clicked on the map below
+    remember("home", replace(view, selected=None))
+    st.switch_page("pages/map.py", query_params=encode(view))
+teacher = view.teacher
 STARTS: tuple[tuple[str, str, str, str, View], ...] = (
     (
         "Watch dog become table",
@@ -63,8 +63,8 @@ stage, progress = st.container(), st.container()
 spec = UmapSpec()
 shown = to_show(space, spec)
 with stage:
-    atlas(seen, space, shown, fill=400, page="home")
+    atlas(view, space, shown, fill=400, page="home")
 with progress:
     follow(space, teacher, spec)
 truth_line(space, shown)
-remember("home", seen)
+remember("home", view)

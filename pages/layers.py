@@ -8,7 +8,7 @@ from core.ui.layers.measures import measures_view
 from core.ui.layers.probes import probes_view
 from core.ui.layers.senses import senses_view
 from core.ui.layers.sentences import sentence_view
-from core.ui.shared.state import remember, view
+from core.ui.shared.state import remember, view_of
 
 VIEWS = {
     "sentence": sentence_view,
@@ -16,7 +16,7 @@ VIEWS = {
     "measures": measures_view,
     "probes": probes_view,
 }
-seen = view("layers", LayersView)
+view = view_of("layers", LayersView)
 heading, choice = st.columns([0.64, 0.36], vertical_alignment="bottom")
 with heading:
     st.title("Through the layers")
@@ -25,9 +25,9 @@ with heading:
         "sentence means by it."
     )
 with choice.container(horizontal_alignment="right"):
-    seen = choose_view(seen)
-remember("layers", seen)  # before the model is judged: where it is not there, another can be chosen
-seen = choose_model(seen)
-remember("layers", seen)
-seen = VIEWS[seen.show](seen)
-remember("layers", seen)
+    view = choose_view(view)
+remember("layers", view)  # before the model is judged: where it is not there, another can be chosen
+view = choose_model(view)
+remember("layers", view)
+view = VIEWS[view.show](view)
+remember("layers", view)

@@ -12,10 +12,10 @@ from core.ui.shared.faithfulness_line import truth_line
 from core.ui.shared.jobs import follow, space_or_wait, to_show
 from core.ui.shared.picked_point import middle_box, sheet_of, spot_of, spot_panel
 from core.ui.shared.projection_form import changed_parameters, spec_of
-from core.ui.shared.state import remember, view
+from core.ui.shared.state import remember, view_of
 
-seen = view("map", MapView)
-space = space_or_wait(seen.teacher)
+view = view_of("map", MapView)
+space = space_or_wait(view.teacher)
 st.title("Map of meaning")
 st.caption(
     "Each point is one item of the space. Find one, or click it, to see its true neighbours; click "
@@ -26,26 +26,26 @@ picture, panel = st.columns([0.83, 0.17], gap="small")
 with picture:
     stage, controls, line, progress = st.container(), st.container(), st.container(), st.container()
 with controls:
-    seen = map_controls(seen, space)
-spec = spec_of(seen.projector, seen.parameters, seen.seed, seen.dims)
+    view = map_controls(view, space)
+spec = spec_of(view.projector, view.parameters, view.seed, view.dims)
 shown = to_show(space, spec)
-sheet = sheet_of(seen.teacher, space, shown)
-spot = spot_of(seen.spot, sheet, spec)
+sheet = sheet_of(view.teacher, space, shown)
+spot = spot_of(view.spot, sheet, spec)
 with stage:
-    lasso = atlas(seen, space, shown, spot=spot)
+    lasso = atlas(view, space, shown, spot=spot)
 with line:
     truth_line(space, shown)
 with panel:
     if spot is None:
-        chosen_panel(seen, space)
+        chosen_panel(view, space)
     else:
         spot_panel(spot, sheet, "map")
-    if seen.dims == 2:
-        middle_box("map", seen.spot)
+    if view.dims == 2:
+        middle_box("map", view.spot)
 lasso_table(space, shown, lasso)
 with progress:
-    follow(space, seen.teacher, spec)
+    follow(space, view.teacher, spec)
 remember(
     "map",
-    replace(seen, revision=space.digest[:12], parameters=changed_parameters(spec)),
+    replace(view, revision=space.digest[:12], parameters=changed_parameters(spec)),
 )

@@ -10,7 +10,7 @@ from core.ui.paths.interpolation import between_view
 from core.ui.paths.layer_choice import choose_speaker
 from core.ui.paths.view import way_view
 from core.ui.shared.segments import segments
-from core.ui.shared.state import remember, view
+from core.ui.shared.state import remember, view_of
 
 VIEWS = {"way": way_view, "between": between_view, "islands": islands_view}
 NAMES = {"way": "Way", "between": "Between", "islands": "Islands"}
@@ -22,17 +22,17 @@ TOLD = {
     "islands": "Three concepts span a plane through a language model's states. At every place of "
     "it the model says a word: islands of what it knows, in a sea of what it does not.",
 }
-seen = view("paths", PathView)
+view = view_of("paths", PathView)
 heading, choice = st.columns([0.72, 0.28], vertical_alignment="bottom")
 with choice.container(horizontal_alignment="right"):
-    show = segments("paths", "show", "Question", NAMES, seen.show, labelled=False)
-if show != seen.show:
-    seen = replace(seen, show=show)
+    show = segments("paths", "show", "Question", NAMES, view.show, labelled=False)
+if show != view.show:
+    view = replace(view, show=show)
 with heading:
     st.title("Paths through meaning")
-    st.caption(TOLD[seen.show])
-if seen.show != "way":
-    remember("paths", seen)  # before the model is judged, so that another can be chosen
-    seen = choose_speaker(seen)
-seen = VIEWS[seen.show](seen)
-remember("paths", seen)
+    st.caption(TOLD[view.show])
+if view.show != "way":
+    remember("paths", view)  # before the model is judged, so that another can be chosen
+    view = choose_speaker(view)
+view = VIEWS[view.show](view)
+remember("paths", view)

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.permalink import TrajectoriesView
-from core.ui.shared.state import remember, view
+from core.ui.shared.state import remember, view_of
 from core.ui.trajectories.controls import choose_speaker, choose_view
 from core.ui.trajectories.lens import lens_view
 from core.ui.trajectories.path import path_view
@@ -42,16 +42,16 @@ VIEWS = {
         "for?",
     ),
 }
-seen = view("trajectories", TrajectoriesView)
+view = view_of("trajectories", TrajectoriesView)
 heading, choice = st.columns([0.6, 0.4], vertical_alignment="bottom")
 with choice.container(horizontal_alignment="right"):
-    seen = choose_view(seen)
-draw, title, about = VIEWS[seen.show]
+    view = choose_view(view)
+draw, title, about = VIEWS[view.show]
 with heading:
     st.title(title)
     st.caption(about)
-remember("trajectories", seen)  # before the model is judged, so that another can be chosen
-seen = choose_speaker(seen)
-remember("trajectories", seen)
-seen = draw(seen)
-remember("trajectories", seen)
+remember("trajectories", view)  # before the model is judged, so that another can be chosen
+view = choose_speaker(view)
+remember("trajectories", view)
+view = draw(view)
+remember("trajectories", view)

@@ -28,10 +28,10 @@ def _view() -> None:
     """The page's part that this file tests, with the view in the address bar as everywhere."""
     from core.permalink import LayersView
     from core.ui.layers.probes import probes_view
-    from core.ui.shared.state import remember, view
+    from core.ui.shared.state import remember, view_of
 
-    seen = view("layers", LayersView)
-    remember("layers", probes_view(seen))
+    view = view_of("layers", LayersView)
+    remember("layers", probes_view(view))
 
 
 def _token() -> None:
@@ -40,12 +40,12 @@ def _token() -> None:
     from core.signatures.documents import document_states
     from core.ui.layers.attention import attention_lines
     from core.ui.layers.nearest_states import became_panel
-    from core.ui.shared.state import view
+    from core.ui.shared.state import view_of
 
-    seen = view("layers", LayersView)
-    states = document_states(list(seen.sentences), reader(seen.model))
-    attention_lines(seen, states, seen.token or 0)
-    became_panel(seen, states, seen.token or 0)
+    view = view_of("layers", LayersView)
+    states = document_states(list(view.sentences), reader(view.model))
+    attention_lines(view, states, view.token or 0)
+    became_panel(view, states, view.token or 0)
 
 
 def see(what: Any, **link: str) -> AppTest:
@@ -104,7 +104,7 @@ class TestKept:
 
     @pytest.mark.parametrize("task", ["nix", "sense:nix", "![x](http://x)"])
     def test_a_link_to_no_task_falls_back(self, task, workspace, monkeypatch):
-        monkeypatch.setattr("core.ui.layers.probes._follow", lambda seen: None)
+        monkeypatch.setattr("core.ui.layers.probes._follow", lambda view: None)
         app = healthy(see(_view, show="probes", task=task))
         assert app.selectbox[0].value in ("category", "sense")
 

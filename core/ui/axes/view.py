@@ -32,18 +32,18 @@ EXAMPLE = AxesView(
 )
 
 
-def axes_controls(seen: AxesView) -> AxesView:
+def axes_controls(view: AxesView) -> AxesView:
     """Five boxes of words; the view as the person has set it."""
-    if not any((seen.x_from, seen.x_to, seen.y_from, seen.y_to)):
-        seen = replace(EXAMPLE, teacher=seen.teacher)
+    if not any((view.x_from, view.x_to, view.y_from, view.y_to)):
+        view = replace(EXAMPLE, teacher=view.teacher)
     across, up, shown = st.columns(3, gap="medium")
     with across:
-        x_from, x_to = _pair("Across, from", "to", seen.x_from, seen.x_to, "x")
+        x_from, x_to = _pair("Across, from", "to", view.x_from, view.x_to, "x")
     with up:
-        y_from, y_to = _pair("Up, from", "to", seen.y_from, seen.y_to, "y")
+        y_from, y_to = _pair("Up, from", "to", view.y_from, view.y_to, "y")
     with shown:
-        highlight = _words("Point out", seen.highlight, "highlight")
-    return replace(seen, x_from=x_from, x_to=x_to, y_from=y_from, y_to=y_to, highlight=highlight)
+        highlight = _words("Point out", view.highlight, "highlight")
+    return replace(view, x_from=x_from, x_to=x_to, y_from=y_from, y_to=y_to, highlight=highlight)
 
 
 def _pair(
@@ -68,17 +68,17 @@ def _words(label: str, words: tuple[str, ...], key: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, (word.strip() for word in typed.split(",")))))
 
 
-def draw_axes(seen: AxesView, space: Space) -> None:
+def draw_axes(view: AxesView, space: Space) -> None:
     """The scatter of all items, or what is missing for it."""
     try:
-        x = axis(bench(), seen.teacher, seen.x_from, seen.x_to)
-        y = axis(bench(), seen.teacher, seen.y_from, seen.y_to)
+        x = axis(bench(), view.teacher, view.x_from, view.x_to)
+        y = axis(bench(), view.teacher, view.y_from, view.y_to)
         found = scatter(space, x, y)
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/straighten:")
         return
-    rows = _rows(space, seen)
-    _scene(seen, space, found, rows)
+    rows = _rows(space, view)
+    _scene(view, space, found, rows)
     right = abs(90 - found.angle)
     st.caption(
         f"These two axes show {1 - found.unshown:.1%} of how the {len(space):,} items differ; "
@@ -87,14 +87,14 @@ def draw_axes(seen: AxesView, space: Space) -> None:
         + (", though they are drawn at right angles." if right > 3 else ".")
         + " On each, −1 is the mean of the first list and +1 the mean of the second."
     )
-    _steer_link(seen)
+    _steer_link(view)
     _table(space, found, rows, x, y)
 
 
-def _steer_link(seen: AxesView) -> None:
+def _steer_link(view: AxesView) -> None:
     """A layer of a model that writes can be pushed along the first axis; one behind the final norm
     cannot."""
-    layer = LAYER.fullmatch(seen.teacher)
+    layer = LAYER.fullmatch(view.teacher)
     if layer is None or int(layer[2]) == depth_of(layer[1]):
         return
     steered = TrajectoriesView(
@@ -102,8 +102,8 @@ def _steer_link(seen: AxesView) -> None:
         show="steer",
         layer=int(layer[2]),
         made="axis",
-        plus=seen.x_to,
-        minus=seen.x_from,
+        plus=view.x_to,
+        minus=view.x_from,
     )
     st.page_link(
         "pages/trajectories.py",
@@ -114,10 +114,10 @@ def _steer_link(seen: AxesView) -> None:
     )
 
 
-def _rows(space: Space, seen: AxesView) -> Rows:
+def _rows(space: Space, view: AxesView) -> Rows:
     """The highlighted items; what is not in the space is said."""
     rows, missing = [], []
-    for text in seen.highlight:
+    for text in view.highlight:
         row = space.find(text)
         if row is None:
             missing.append(text)
@@ -128,11 +128,11 @@ def _rows(space: Space, seen: AxesView) -> Rows:
     return np.array(sorted(set(rows)), dtype=np.int64)
 
 
-def _scene(seen: AxesView, space: Space, found: Scatter, rows: Rows) -> None:
+def _scene(view: AxesView, space: Space, found: Scatter, rows: Rows) -> None:
     colours = layer(offered(space)[0], space, PcaSpec())
-    x = AxisName(", ".join(seen.x_from)[:40], ", ".join(seen.x_to)[:40])
-    y = AxisName(", ".join(seen.y_from)[:40], ", ".join(seen.y_to)[:40])
-    revision = f"{space.digest} {seen.x_from}{seen.x_to}{seen.y_from}{seen.y_to}"
+    x = AxisName(", ".join(view.x_from)[:40], ", ".join(view.x_to)[:40])
+    y = AxisName(", ".join(view.y_from)[:40], ", ".join(view.y_to)[:40])
+    revision = f"{space.digest} {view.x_from}{view.x_to}{view.y_from}{view.y_to}"
     scene = Scene(
         name="axes",
         pictures=[

@@ -43,11 +43,11 @@ def summary_row(pair: Pair) -> None:
     st.caption(forgiving(comparison.summary) + padding)
 
 
-def drift_panel(seen: CompareView, pair: Pair) -> None:
+def drift_panel(view: CompareView, pair: Pair) -> None:
     """The drift of all items, in the map's colours, beside what chance alone does."""
     comparison = pair.comparison
     null = comparison.null_drift if _says_something(comparison.null_drift) else None
-    row = comparison.a.find(seen.item) if seen.item else None
+    row = comparison.a.find(view.item) if view.item else None
     mark = None if row is None else float(comparison.drift[row])
     figure = drift_histogram(comparison.drift, null, dark(), tokens(), pair.digest, mark)
     labels = (
@@ -76,7 +76,7 @@ def drift_panel(seen: CompareView, pair: Pair) -> None:
         note = comparison.null_note
         st.caption(f"No outline of chance: {plain(note)}." if note else "No outline of chance.")
         if comparison.null_drift is None:
-            second_seed(seen)
+            second_seed(view)
         return
     beyond = float(np.mean(comparison.drift > np.percentile(null, 95)))
     st.caption(
@@ -102,7 +102,7 @@ def _legend(null: bool) -> dict[str, Any] | None:
     return {"title": "", "entries": entries}
 
 
-def moved_table(seen: CompareView, pair: Pair, lasso: Rows) -> None:
+def moved_table(view: CompareView, pair: Pair, lasso: Rows) -> None:
     """What moved most, of all items or of those in the lasso, with what that means in words.
 
     A line that is clicked becomes the chosen item.
@@ -120,10 +120,10 @@ def moved_table(seen: CompareView, pair: Pair, lasso: Rows) -> None:
             "show. Both spaces are the same, up to a turn of the whole."
         )
         return
-    _listed(seen, pair, drift_table(pair, order[:LISTED]), order[:LISTED])
+    _listed(view, pair, drift_table(pair, order[:LISTED]), order[:LISTED])
 
 
-def _listed(seen: CompareView, pair: Pair, table: pd.DataFrame, rows: Rows) -> None:
+def _listed(view: CompareView, pair: Pair, table: pd.DataFrame, rows: Rows) -> None:
     comparison = pair.comparison
     furthest = max(1.0, float(comparison.drift.max(initial=0)))
     shown = [
@@ -141,7 +141,7 @@ def _listed(seen: CompareView, pair: Pair, table: pd.DataFrame, rows: Rows) -> N
             rows.tolist(), *(table[name].tolist() for name in COLUMNS), strict=True
         )
     ]
-    chosen = comparison.a.find(seen.item) if seen.item else None
+    chosen = comparison.a.find(view.item) if view.item else None
     component("meaning_space_moves", "moves.js", "moves.css")(
         data={
             "rows": shown,
@@ -185,7 +185,7 @@ def drift_table(pair: Pair, rows: Rows) -> pd.DataFrame:
     return table
 
 
-def take_away(seen: CompareView, pair: Pair, scene: Scene) -> None:
+def take_away(view: CompareView, pair: Pair, scene: Scene) -> None:
     """The whole table and the maps, to keep."""
     comparison = pair.comparison
     csv, page, _ = st.columns([1.1, 1.3, 2.6])
@@ -201,7 +201,7 @@ def take_away(seen: CompareView, pair: Pair, scene: Scene) -> None:
     with page:
         save_button(
             "Save the maps as a page",
-            lambda: _page(seen, pair, scene),
+            lambda: _page(view, pair, scene),
             "compared.html",
             help_text="One HTML file that works offline: pointing, zooming and the morph. "
             "For a PNG use the camera in a picture's corner.",
@@ -214,10 +214,10 @@ def _flat(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(**joined)
 
 
-def _page(seen: CompareView, pair: Pair, scene: Scene) -> bytes:
+def _page(view: CompareView, pair: Pair, scene: Scene) -> bytes:
     comparison = pair.comparison
     caption = (
-        f"{pair.names[0]} ({seen.a}) and {pair.names[1]} ({seen.b}): {comparison.shared:,} shared "
+        f"{pair.names[0]} ({view.a}) and {pair.names[1]} ({view.b}): {comparison.shared:,} shared "
         f"items, the second laid on the first by Procrustes and placed in its picture; mean drift "
         f"{comparison.summary['drift_mean']:.3f}, neighbours kept "
         f"{kept_of_ten(comparison.summary) or TOO_FEW}. Made with Meaning Space."

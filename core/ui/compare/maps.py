@@ -47,7 +47,7 @@ REGIONS = 14
 MOST_NAMED = 12  # of what moved most, where nothing is chosen
 
 
-def compare_controls(seen: CompareView, comparison: Comparison) -> CompareView:
+def compare_controls(view: CompareView, comparison: Comparison) -> CompareView:
     """The row under the maps; the view as the person has set it."""
     words = [name for name in offered(comparison.a) if name not in ("cluster", "faithfulness")]
     options = ["drift", *(["kept"] if comparison.kept is not None else []), *words]
@@ -56,29 +56,29 @@ def compare_controls(seen: CompareView, comparison: Comparison) -> CompareView:
         chosen = st.selectbox(
             "Colour by",
             options,
-            index=options.index(seen.colour) if seen.colour in options else 0,
+            index=options.index(view.colour) if view.colour in options else 0,
             format_func=lambda name: COLOURS.get(name) or layer_name(name),
             key=widget("compare", "colour"),
         )
     with layout:
-        laid = segments("compare", "layout", "Two maps, or one that moves", LAYOUTS, seen.layout)
+        laid = segments("compare", "layout", "Two maps, or one that moves", LAYOUTS, view.layout)
     with picture:
-        drawn = segments("compare", "picture", "Picture", PICTURES, seen.picture)
-    return replace(seen, colour=chosen, layout=laid, picture=drawn)
+        drawn = segments("compare", "picture", "Picture", PICTURES, view.picture)
+    return replace(view, colour=chosen, layout=laid, picture=drawn)
 
 
-def sheets_of(seen: CompareView, pair: Pair) -> list[Sheet]:
+def sheets_of(view: CompareView, pair: Pair) -> list[Sheet]:
     """Both maps as pictures whose ground can be clicked. The first is that of the whole first
     space; in the second, a place is judged by the second space's items that are drawn there."""
     shown = pair.shown
-    join, space = pair.comparison.join, bench().space(seen.a)
+    join, space = pair.comparison.join, bench().space(view.a)
     named = _named_by(space, pair.comparison.a, join.a)
-    first = replace(sheet_of(seen.a, space, shown.spec), address=named)
+    first = replace(sheet_of(view.a, space, shown.spec), address=named)
     origin = blake2b(pair.digest.encode(), digest_size=16).hexdigest()
     drawn = _drawn(pair.digest, pair)
-    whole = bench().space(seen.b)
+    whole = bench().space(view.b)
     named = _named_by(whole, pair.comparison.a, join.b)
-    second = Sheet(seen.b, whole, shown.spec, shown.b, drawn, origin, False, 1, named)
+    second = Sheet(view.b, whole, shown.spec, shown.b, drawn, origin, False, 1, named)
     return [first, second]
 
 
@@ -98,11 +98,11 @@ def _drawn(key: str, _pair: Pair) -> Space:  # noqa: ARG001 - the key
 
 
 def maps(
-    seen: CompareView, pair: Pair, sheets: Sequence[Sheet], spot: Ground | Lost | None, on: int
+    view: CompareView, pair: Pair, sheets: Sequence[Sheet], spot: Ground | Lost | None, on: int
 ) -> tuple[Scene, Rows]:
     """Draw both; the scene, for whoever saves it, and the shared items in the lasso. ``spot`` is
     marked on the map of that number."""
-    scene = maps_scene(seen, pair, spot, on)
+    scene = maps_scene(view, pair, spot, on)
     ground = spot_from("compare stage", "compare", *sheets)
     rows = mount(scene, "compare stage", choose_from("compare stage"), on_ground=ground)
     drawn = pair.shown.rows
@@ -111,15 +111,15 @@ def maps(
 
 
 def maps_scene(
-    seen: CompareView, pair: Pair, spot: Ground | Lost | None = None, on: int = 0
+    view: CompareView, pair: Pair, spot: Ground | Lost | None = None, on: int = 0
 ) -> Scene:
     """Both maps as data, ``spot`` marked on the one of that number."""
     comparison, shown = pair.comparison, pair.shown
     rows = shown.rows
     texts = [comparison.a.texts[row] for row in rows]
-    pick = pick_of(seen, pair)
-    colours = _colours(seen.colour, pair)
-    revision = f"{pair.digest} {seen.layout}"
+    pick = pick_of(view, pair)
+    colours = _colours(view.colour, pair)
+    revision = f"{pair.digest} {view.layout}"
     common = {"height": 380, "fill": 352, "space": f"{pair.digest[:65]} compare"}
     focus = _focus(shown.a, shown.b, pick)
     moved = most_moved(comparison.drift, MOST_NAMED)
@@ -128,7 +128,7 @@ def maps_scene(
     kind = TITLES[shown.spec.kind]
     chosen = f" Chosen: {pick.text}." if pick else ""
     alt = f"{len(texts):,} shared items of {pair.names[0]} and {pair.names[1]} ({kind}).{chosen}"
-    if seen.layout == "morph":
+    if view.layout == "morph":
         trails = _places(pair, most_moved(comparison.drift))
         ends = [pair_labels(texts, at, pick, ("a", "b"), named) for at in (shown.a, shown.b)]
         morph = other_end(pair.names, shown.b, [*ends[1], *regions], tokens())
@@ -169,7 +169,7 @@ def maps_scene(
                 )
             )
     return Scene(
-        name=f"compare {seen.layout} {shown.spec.kind}",
+        name=f"compare {view.layout} {shown.spec.kind}",
         pictures=pictures,
         items=Items(texts, _details(f"{pair.digest} {comparison.overlap is None}", pair)),
         legend=None if colours is None else colours.legend,
@@ -192,9 +192,9 @@ def _sides(pair: Pair, kind: str) -> list[tuple[Coords, Coords, Side, str, str]]
     ]
 
 
-def pick_of(seen: CompareView, pair: Pair) -> Pick | None:
+def pick_of(view: CompareView, pair: Pair) -> Pick | None:
     """What is chosen, among the drawn items; None where nothing is or it is not drawn."""
-    row = pair.comparison.a.find(seen.item) if seen.item else None
+    row = pair.comparison.a.find(view.item) if view.item else None
     if row is None:
         return None
     place = _places(pair, np.array([row]))

@@ -62,14 +62,14 @@ def short_name(reference: str) -> str:
     return space_name(reference).partition(", of ")[0]
 
 
-def choose_second(seen: CompareView) -> CompareView:
+def choose_second(view: CompareView) -> CompareView:
     """The box of the second space; the view with what was chosen, or the likeliest one."""
     students = bench().studio.students()
-    own = [PREFIX + card.key for card in students if card.teacher == seen.a]
-    others = [PREFIX + card.key for card in students if card.teacher != seen.a]
-    tables = [info.reference for info in teachers() if info.reference != seen.a]
-    usual = own[0] if own else next(name for name in FALLBACKS if name != seen.a)
-    current = seen.b or usual
+    own = [PREFIX + card.key for card in students if card.teacher == view.a]
+    others = [PREFIX + card.key for card in students if card.teacher != view.a]
+    tables = [info.reference for info in teachers() if info.reference != view.a]
+    usual = own[0] if own else next(name for name in FALLBACKS if name != view.a)
+    current = view.b or usual
     options = list(dict.fromkeys([current, *own, *tables, *others]))
     options.sort(key=[*own, *tables, *others, current].index)
     chosen = st.selectbox(
@@ -77,25 +77,25 @@ def choose_second(seen: CompareView) -> CompareView:
         options,
         index=options.index(current),
         format_func=space_name,
-        key=widget("compare", f"second of {seen.a}"),
+        key=widget("compare", f"second of {view.a}"),
         accept_new_options=True,
         help="Students of this space come first, then teachers, then other students. You may type "
         "a reference, such as `glove:10000`, `vectors:FILE` or `student:FOLDER`.",
     )
     second = (chosen or current).strip()
-    return replace(seen, b=second, item=seen.item)
+    return replace(view, b=second, item=view.item)
 
 
-def comparison_or_sketch(seen: CompareView, a: Space, b: Space) -> Comparison:
+def comparison_or_sketch(view: CompareView, a: Space, b: Space) -> Comparison:
     """The comparison where it is kept; until then what can be said without neighbours."""
     try:
-        if has_comparison(bench(), seen.a, seen.b):
+        if has_comparison(bench(), view.a, view.b):
             with st.spinner("Reading the comparison"):
-                return compare(bench(), seen.a, seen.b)
+                return compare(bench(), view.a, view.b)
         joined = join(a, b)
         if len(joined.a) < FEWEST:
             _nothing_shared(a, b, joined)
-        return _sketched(f"{a.digest} {b.digest}", seen.a, seen.b)
+        return _sketched(f"{a.digest} {b.digest}", view.a, view.b)
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/error:")
         st.stop()
@@ -106,22 +106,22 @@ def _sketched(key: str, a: str, b: str) -> Comparison:  # noqa: ARG001 - part of
     return sketch(bench(), a, b)
 
 
-def follow_comparison(seen: CompareView, comparison: Comparison) -> None:
+def follow_comparison(view: CompareView, comparison: Comparison) -> None:
     """Have the worker measure what the sketch leaves out, and say so."""
     st.caption(
         f"The two share {comparison.shared:,} {noun(comparison.a)}s and are laid on each other. "
         "Now their neighbours are found in both, to say what each item lost and gained; that "
         "takes some seconds, and is kept."
     )
-    name = f"compare {seen.a} {seen.b}"
-    job_id = submitted("compare", {"a": seen.a, "b": seen.b}, name)
+    name = f"compare {view.a} {view.b}"
+    job_id = submitted("compare", {"a": view.a, "b": view.b}, name)
     if job_id is not None:
-        watch(job_id, "Compare these two", lambda: has_comparison(bench(), seen.a, seen.b))
+        watch(job_id, "Compare these two", lambda: has_comparison(bench(), view.a, view.b))
 
 
-def say_what_is_left_out(seen: CompareView, joined: Join) -> None:
+def say_what_is_left_out(view: CompareView, joined: Join) -> None:
     """How the items of both were joined; first of all, where more than a tenth is left out."""
-    said = plain(joined.sentence((short_name(seen.a), short_name(seen.b))), 300)
+    said = plain(joined.sentence((short_name(view.a), short_name(view.b))), 300)
     if joined.much:
         st.warning(f"{said} All below is about the shared ones alone.", icon=":material/rule:")
     elif any(joined.left_out) or joined.renamed:
@@ -146,10 +146,10 @@ def _nothing_shared(a: Space, b: Space, joined: Join) -> None:
     st.stop()
 
 
-def paired(seen: CompareView, comparison: Comparison, b: Space, spec: Spec) -> Pair:
+def paired(view: CompareView, comparison: Comparison, b: Space, spec: Spec) -> Pair:
     """Both spaces in the picture ``spec`` where it is there, in PCA until then."""
     shown = spec if has_counterpart(bench(), comparison, spec) else PcaSpec()
-    names = (short_name(seen.a), short_name(seen.b))
+    names = (short_name(view.a), short_name(view.b))
     key = f"{comparison.a.digest} {comparison.b.digest} {shown.digest} {len(comparison.moved)}"
     return Pair(comparison, _drawn(key, comparison, shown), _theirs(key, comparison, b), names)
 
@@ -172,15 +172,15 @@ def categories(pair: Pair) -> dict[str, str]:
     return dict(zip(pair.comparison.a.texts, table["category"].fillna("").astype(str), strict=True))
 
 
-def follow_picture(seen: CompareView, pair: Pair, spec: Spec) -> None:
+def follow_picture(view: CompareView, pair: Pair, spec: Spec) -> None:
     """Have the worker draw what is missing: the picture, B's places, the graphs for ways."""
-    a, b = bench().space(seen.a), bench().space(seen.b)
+    a, b = bench().space(view.a), bench().space(view.b)
     drawn = pair.shown.spec == spec
     known = bench().has_graph(a) and bench().has_graph(b)
     measured = bench().has_faithfulness(a, spec) and bench().has_faithfulness(a, PcaSpec())
     if drawn and known and measured:
         return
-    arguments = {"a": seen.a, "b": seen.b, "spec": spec.to_dict()}
+    arguments = {"a": view.a, "b": view.b, "spec": spec.to_dict()}
     job_id = submitted("counterpart", arguments, f"counterpart {pair.digest} {spec.digest}")
     if job_id is None:
         return
@@ -192,9 +192,9 @@ def follow_picture(seen: CompareView, pair: Pair, spec: Spec) -> None:
     watch(job_id, "Draw both in this picture", ready)
 
 
-def second_seed(seen: CompareView) -> None:
+def second_seed(view: CompareView) -> None:
     """Where a side is a student without a twin: a button that trains one, and its progress."""
-    reference = next((each for each in (seen.b, seen.a) if each.startswith(PREFIX)), None)
+    reference = next((each for each in (view.b, view.a) if each.startswith(PREFIX)), None)
     if reference is None:
         return
     student = student_of(bench(), reference.removeprefix(PREFIX))

@@ -27,10 +27,10 @@ def neighbors_in(pair: Pair, side: Side, row: int) -> tuple[Rows, npt.NDArray[np
     return rows[0].astype(np.int64), cosines[0]
 
 
-def chosen_in_both(seen: CompareView, pair: Pair) -> None:
+def chosen_in_both(view: CompareView, pair: Pair) -> None:
     """What is chosen: how far it moved, and its neighbours kept, lost and gained."""
     comparison = pair.comparison
-    if not seen.item:
+    if not view.item:
         st.markdown("##### Nothing chosen yet")
         st.caption(
             "Point at a word in one map, and it is ringed in the other. Click it to see which "
@@ -38,10 +38,10 @@ def chosen_in_both(seen: CompareView, pair: Pair) -> None:
             "is, or anywhere with Alt held, to read what lies there."
         )
         return
-    row = comparison.a.find(seen.item)
+    row = comparison.a.find(view.item)
     if row is None:
         st.markdown("##### Not in both")
-        st.caption(f"“{plain(seen.item, 60)}” is not among the items that both spaces hold.")
+        st.caption(f"“{plain(view.item, 60)}” is not among the items that both spaces hold.")
         return
     st.subheader(plain(comparison.a.texts[row], 60), anchor=False)
     if comparison.a.ids[row] != comparison.a.texts[row]:

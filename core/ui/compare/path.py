@@ -39,19 +39,19 @@ class TwoWays:
     degrees: QueryScores
 
 
-def way_box(seen: CompareView, pair: Pair) -> CompareView:
+def way_box(view: CompareView, pair: Pair) -> CompareView:
     """The heading and the box; the view with what was typed."""
     st.markdown("##### The same way in both")
-    usual = seen.waypoints if len(seen.waypoints) > 1 else _usual(pair)
+    usual = view.waypoints if len(view.waypoints) > 1 else _usual(pair)
     typed = st.text_input(
         "Way",
         box_text(usual),
         placeholder="dog > table",
-        key=widget("compare", f"way {seen.a} {seen.b}"),
+        key=widget("compare", f"way {view.a} {view.b}"),
         max_chars=5000,
         label_visibility="collapsed",
     )
-    return replace(seen, waypoints=waypoints_of(typed))
+    return replace(view, waypoints=waypoints_of(typed))
 
 
 def _usual(pair: Pair) -> tuple[str, ...]:
@@ -64,10 +64,10 @@ def _usual(pair: Pair) -> tuple[str, ...]:
     return texts[0], texts[len(texts) // 2]
 
 
-def same_way(seen: CompareView, pair: Pair) -> None:
+def same_way(view: CompareView, pair: Pair) -> None:
     """Both ways on both maps, their words, and the angle between them; or why there are none."""
-    spaces = [bench().space(reference) for reference in (seen.a, seen.b)]
-    if len(seen.waypoints) < 2:
+    spaces = [bench().space(reference) for reference in (view.a, view.b)]
+    if len(view.waypoints) < 2:
         st.info("Write two words, such as `dog > table`.")
         return
     if not all(bench().has_graph(space) for space in spaces):
@@ -75,7 +75,7 @@ def same_way(seen: CompareView, pair: Pair) -> None:
         return
     theme = "dark" if dark() else "light"
     try:
-        scene, told = _walked(f"{pair.digest} {theme} {seen.waypoints}", pair, seen.waypoints)
+        scene, told = _walked(f"{pair.digest} {theme} {view.waypoints}", pair, view.waypoints)
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/wrong_location:")
         return

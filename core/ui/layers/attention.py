@@ -20,7 +20,7 @@ WHAT_IT_IS = (
 )
 
 
-def attention_lines(seen: LayersView, states: States, row: int) -> None:
+def attention_lines(view: LayersView, states: States, row: int) -> None:
     """The sentence of the token in ``row`` of ``states``, with its shares after the chosen layer.
 
     Without a chosen layer the last one is shown.
@@ -29,12 +29,12 @@ def attention_lines(seen: LayersView, states: States, row: int) -> None:
     text = states.texts[int(token["text"])]
     st.markdown("##### Where it could have drawn from")
     try:
-        found = _looks(seen.model, identity(seen.model), text)
+        found = _looks(view.model, identity(view.model), text)
     except MeaningSpaceError as error:
         st.info(plain(error), icon=":material/info:")
         return
     last = len(found.shares) - 1
-    layer = last if seen.layer is None else min(seen.layer, last)
+    layer = last if view.layer is None else min(view.layer, last)
     place = int(token["position"])
     shares = found.of(place, layer)
     component("meaning_space_rollout", "rollout.js", "rollout.css")(

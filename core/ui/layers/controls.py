@@ -14,15 +14,15 @@ VIEWS = {
 }
 
 
-def choose_view(seen: LayersView) -> LayersView:
+def choose_view(view: LayersView) -> LayersView:
     """The four questions of the page."""
-    show = segments("layers", "show", "Question", VIEWS, seen.show, labelled=False)
-    if show == seen.show:
-        return seen
-    return replace(seen, show=show, token=None, layer=None)  # they mean other things there
+    show = segments("layers", "show", "Question", VIEWS, view.show, labelled=False)
+    if show == view.show:
+        return view
+    return replace(view, show=show, token=None, layer=None)  # they mean other things there
 
 
-def choose_model(seen: LayersView) -> LayersView:
+def choose_model(view: LayersView) -> LayersView:
     """The model that reads; another one chooses its own layer and counts its own tokens."""
-    model = model_box("layers", seen.model, "Every layer of it is read.")
-    return seen if model == seen.model else replace(seen, model=model, layer=None, token=None)
+    model = model_box("layers", view.model, "Every layer of it is read.")
+    return view if model == view.model else replace(view, model=model, layer=None, token=None)

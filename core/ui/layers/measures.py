@@ -39,43 +39,43 @@ does not mean the same numbers.
 """
 
 
-def measures_view(seen: LayersView) -> LayersView:
+def measures_view(view: LayersView) -> LayersView:
     """Context's share, the narrow cone and its remedies, and layer against layer."""
-    seen = _second_model(seen)
-    _context(seen)
-    if _likeness(seen) and seen.second:
-        _where_they_part(seen)
-    return seen
+    view = _second_model(view)
+    _context(view)
+    if _likeness(view) and view.second:
+        _where_they_part(view)
+    return view
 
 
-def _second_model(seen: LayersView) -> LayersView:
-    options = ["", *dict.fromkeys([*(it for it in models() if it != seen.model), seen.second])]
+def _second_model(view: LayersView) -> LayersView:
+    options = ["", *dict.fromkeys([*(it for it in models() if it != view.model), view.second])]
     options = list(dict.fromkeys(options))
     with st.sidebar:
         chosen = st.selectbox(
             "Compared with",
             options,
-            index=options.index(seen.second),
+            index=options.index(view.second),
             format_func=lambda it: model_name(it) if it else "its own layers",
-            key=widget("layers", f"second of {seen.model}"),
+            key=widget("layers", f"second of {view.model}"),
             accept_new_options=True,
             help="A second model, such as a contextual student: every layer of one against every "
             "layer of the other.",
         )
-    return replace(seen, second=(chosen or "").strip())
+    return replace(view, second=(chosen or "").strip())
 
 
-def _context(seen: LayersView) -> None:
-    if not has_measures(bench(), seen.model):
+def _context(view: LayersView) -> None:
+    if not has_measures(bench(), view.model):
         st.caption(
             "600 sentences are read by the model and measured in every layer, once; that takes "
             "about a minute or two."
         )
-        job_id = submitted("measures", {"model": seen.model}, f"measures {seen.model}")
+        job_id = submitted("measures", {"model": view.model}, f"measures {view.model}")
         if job_id is not None:
-            watch(job_id, "Measure the layers", lambda: has_measures(bench(), seen.model))
+            watch(job_id, "Measure the layers", lambda: has_measures(bench(), view.model))
         return
-    found, theme = measures(bench(), seen.model), tokens()
+    found, theme = measures(bench(), view.model), tokens()
     context = found.context
     by_chance = context["explainable_by_chance"].tolist()
     curves = [
@@ -132,10 +132,10 @@ def _curves(name: str, title: str, curves: list[Curve], sentences: int) -> None:
     mount(Scene(name, [picture], legend=curve_legend(curves)), f"measures {name}")
 
 
-def _likeness(seen: LayersView) -> bool:
+def _likeness(view: LayersView) -> bool:
     """Every layer of one model against every layer of the other, or of its own; whether both
     can be read."""
-    a, b = seen.model, seen.second or seen.model
+    a, b = view.model, view.second or view.model
     st.markdown("##### Layer against layer", help=HELP_CKA)
     try:
         kept = has_grid(bench(), a, b)
@@ -171,11 +171,11 @@ def _likeness(seen: LayersView) -> bool:
     return True
 
 
-def _where_they_part(seen: LayersView) -> None:
+def _where_they_part(view: LayersView) -> None:
     """The same sentences through both models: the cosine of each token's states, layer by layer."""
-    sentences = seen.sentences or SETS["Two banks"]
+    sentences = view.sentences or SETS["Two banks"]
     st.markdown("##### Where they part on the sentences of the first view")
-    one, other = (states_or_stop(model, sentences) for model in (seen.model, seen.second))
+    one, other = (states_or_stop(model, sentences) for model in (view.model, view.second))
     try:
         cosines = parted(one, other)
     except MeaningSpaceError as error:
@@ -191,12 +191,12 @@ def _where_they_part(seen: LayersView) -> None:
         ("layer", "token"),
         tokens(),
         dark(),
-        f"parted {seen.model} {seen.second}",
+        f"parted {view.model} {view.second}",
     )
     worst = divmod(int(cosines[:, :shown].argmin()), shown)
     picture = Picture(
         figure,
-        title=f"Cosine of {model_name(seen.model)} and {model_name(seen.second)}, token by token",
+        title=f"Cosine of {model_name(view.model)} and {model_name(view.second)}, token by token",
         tag="measured",
         alt=f"They part most at {surface(one, worst[1])} in {layer_name(worst[0])}.",
         height=90 + 36 * len(cosines),

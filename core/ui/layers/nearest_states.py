@@ -47,22 +47,22 @@ SENTENCES = 3
 TOKENS = 4
 
 
-def became_panel(seen: LayersView, states: States, row: int) -> None:
+def became_panel(view: LayersView, states: States, row: int) -> None:
     """The table of the token in ``row`` of ``states``; where there is no index, a button for it."""
     token = states.tokens.iloc[row]
     written = states.texts[int(token["text"])][int(token["start"]) : int(token["end"])]
     st.markdown(f"##### What “{plain(written or token['token'], 40)}” became")
     try:
-        if not has_index(default_workspace(), seen.model):
-            _offer(seen.model)
+        if not has_index(default_workspace(), view.model):
+            _offer(view.model)
             return
-        index = state_index(default_workspace(), seen.model)
-        _panel(seen, index, states, row)
+        index = state_index(default_workspace(), view.model)
+        _panel(view, index, states, row)
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/error:")
 
 
-def _panel(seen: LayersView, index: StateIndex, states: States, row: int) -> None:
+def _panel(view: LayersView, index: StateIndex, states: States, row: int) -> None:
     left, right = st.columns([0.8, 0.2], vertical_alignment="bottom")
     centred = left.toggle(
         "Take each layer's mean away first",
@@ -73,12 +73,12 @@ def _panel(seen: LayersView, index: StateIndex, states: States, row: int) -> Non
     )
     place = (int(states.tokens["text"].iloc[row]), int(states.tokens["start"].iloc[row]))
     text = states.texts[place[0]]
-    asked = (seen.model, identity(seen.model), text, row, place[1], bool(centred))
+    asked = (view.model, identity(view.model), text, row, place[1], bool(centred))
     found = _became(asked, index, states)
     component("meaning_space_became", "became.js", "became.css")(
         data={
             "rows": [_sent(it) for it in found],
-            "chosen": seen.layer,
+            "chosen": view.layer,
             "heads": [{"name": name, "help": text} for name, text in HEADS],
             "label": "What the token became, a row a layer",
             "tokens": tokens().css(),

@@ -50,29 +50,29 @@ NONE = "none"
 TEXTUAL, LABELLING = ("text", "sentence", "document"), ("label", "class", "category", "sense")
 
 
-def probes_view(seen: LayersView) -> LayersView:
+def probes_view(view: LayersView) -> LayersView:
     """The whole view, its controls first; the view as the person has changed it."""
-    seen = _choose(seen)
-    kind = seen.task.partition(":")[0]
+    view = _choose(view)
+    kind = view.task.partition(":")[0]
     if kind == OWN:
-        seen = _bring(seen)
-        if seen.task == OWN:  # nothing brought yet
-            return seen
+        view = _bring(view)
+        if view.task == OWN:  # nothing brought yet
+            return view
     try:
-        if not has_probing(bench(), seen.model, seen.task):
-            _follow(seen)
-            return seen
-        found = kept_probing(bench(), seen.model, seen.task)
+        if not has_probing(bench(), view.model, view.task):
+            _follow(view)
+            return view
+        found = kept_probing(bench(), view.model, view.task)
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/error:")
-        return seen
+        return view
     st.markdown(verdict(found))
-    return _pictures(seen, found)
+    return _pictures(view, found)
 
 
-def _choose(seen: LayersView) -> LayersView:
+def _choose(view: LayersView) -> LayersView:
     """The question, and the word where it is about one."""
-    kind, _, word = seen.task.partition(":")
+    kind, _, word = view.task.partition(":")
     kind = kind if kind in TASKS else "category"
     left, right, note = st.columns([0.26, 0.18, 0.56], vertical_alignment="bottom")
     with left:
@@ -87,19 +87,19 @@ def _choose(seen: LayersView) -> LayersView:
     task = chosen
     if chosen == "sense":
         words = list(prepared_senses())
-        current = word if word in words else seen.word if seen.word in words else words[0]
+        current = word if word in words else view.word if view.word in words else words[0]
         with right:
             picked = st.selectbox(
                 "Word", words, index=words.index(current), key=widget("layers", "probe word")
             )
         task = f"sense:{picked}"
     elif chosen == OWN:
-        task = seen.task if kind == OWN else OWN
+        task = view.task if kind == OWN else OWN
     note.caption(ASKED[chosen])
-    return replace(seen, task=task)
+    return replace(view, task=task)
 
 
-def _bring(seen: LayersView) -> LayersView:
+def _bring(view: LayersView) -> LayersView:
     """A table of one's own: the file, its columns, and the button; the task once it is asked."""
     file = st.file_uploader(
         "A table with a text and its label in each row",
@@ -109,12 +109,12 @@ def _bring(seen: LayersView) -> LayersView:
         f"rows and {MOST_CLASSES} labels are used, more are drawn from; it stays on this machine.",
     )
     if file is None:
-        return seen
+        return view
     try:
         table = read_table(file.getvalue(), file.name)
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/error:")
-        return replace(seen, task=OWN)
+        return replace(view, task=OWN)
     text, label, word, group, ask = st.columns([1, 1, 1, 1, 0.8], vertical_alignment="bottom")
     names = [str(name) for name in table.columns]
     texts, labels = _likeliest(table)
@@ -137,14 +137,14 @@ def _bring(seen: LayersView) -> LayersView:
         ),
     )
     if not ask.button("Ask each layer", type="primary", width="stretch", key="layers probe ask"):
-        return seen
+        return view
     try:
         own_word, together = (it if it != NONE else "" for it in chosen[2:])
         items = labelled(table, chosen[0], chosen[1], own_word, together)
-        return replace(seen, task=f"{OWN}:{keep_labelled(bench().store, items)}")
+        return replace(view, task=f"{OWN}:{keep_labelled(bench().store, items)}")
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/error:")
-        return replace(seen, task=OWN)
+        return replace(view, task=OWN)
 
 
 def _likeliest(table: pd.DataFrame) -> tuple[int, int]:
@@ -160,22 +160,22 @@ def _likeliest(table: pd.DataFrame) -> tuple[int, int]:
     return text, next((row for row in rest if names[row] in LABELLING), fewest)
 
 
-def _follow(seen: LayersView) -> None:
+def _follow(view: LayersView) -> None:
     """Have the worker ask, and show how far it is."""
     st.caption(
         "The sentences are read with the model, then a probe is taught and asked on every layer, "
         "sixteen times each; that takes up to two minutes on a small machine, and is kept."
     )
-    arguments = {"model": seen.model, "task": seen.task, "seed": 0}
-    job_id = submitted("probe", arguments, f"probe {seen.model} {seen.task}")
+    arguments = {"model": view.model, "task": view.task, "seed": 0}
+    job_id = submitted("probe", arguments, f"probe {view.model} {view.task}")
     if job_id is not None:
-        watch(job_id, "Ask each layer", lambda: has_probing(bench(), seen.model, seen.task))
+        watch(job_id, "Ask each layer", lambda: has_probing(bench(), view.model, view.task))
 
 
-def _pictures(seen: LayersView, found: Probing) -> LayersView:
+def _pictures(view: LayersView, found: Probing) -> LayersView:
     """The chart, the items along the probe's directions, and what can be taken away."""
     last = len(found.found) - 1
-    layer = found.best if seen.layer is None else min(seen.layer, last)
+    layer = found.best if view.layer is None else min(view.layer, last)
     left, right = st.columns([0.54, 0.46], gap="medium")
     with right:
         slot = st.container()
@@ -185,7 +185,7 @@ def _pictures(seen: LayersView, found: Probing) -> LayersView:
                 "Layer",
                 list(range(last + 1)),
                 layer,
-                key=widget("layers", f"probe layer {seen.model} {seen.task}"),
+                key=widget("layers", f"probe layer {view.model} {view.task}"),
             )
         axes = _axes(found, x_side, y_side)
     with left:
@@ -199,8 +199,8 @@ def _pictures(seen: LayersView, found: Probing) -> LayersView:
         said = "; ".join(found.notes)
         st.caption(plain(f"{said[:1].upper()}{said[1:]}."))
     _take_away(found)
-    moved = layer != found.best or seen.layer is not None
-    return replace(seen, layer=layer if moved else None)
+    moved = layer != found.best or view.layer is not None
+    return replace(view, layer=layer if moved else None)
 
 
 def _axes(found: Probing, x_side: object, y_side: object) -> tuple[int, int]:

@@ -48,14 +48,14 @@ clouds of the same mean and spread: its mean, and the value that 95% of them sta
 _readings: Kept[Senses] = Kept(12)
 
 
-def senses_view(seen: LayersView) -> LayersView:
+def senses_view(view: LayersView) -> LayersView:
     """Choose a word, watch its occurrences part, and see in which layer they do."""
-    seen, own = _controls(seen)
-    found = _found_or_stop(seen, own)
-    shown = found.best if seen.layer is None else min(seen.layer, len(found.layers) - 1)
+    view, own = _controls(view)
+    found = _found_or_stop(view, own)
+    shown = found.best if view.layer is None else min(view.layer, len(found.layers) - 1)
     picture, beside = st.columns([0.72, 0.28], gap="small")
     with picture:
-        _show(found, _picture(seen.model, found), seen.token)
+        _show(found, _picture(view.model, found), view.token)
     with beside:
         curve = st.container()
         chosen = st.selectbox(
@@ -63,23 +63,23 @@ def senses_view(seen: LayersView) -> LayersView:
             list(range(len(found.layers))),
             index=shown,
             format_func=layer_name,
-            key=widget("layers", f"layer of {found.word[:40]} {seen.model}"),
+            key=widget("layers", f"layer of {found.word[:40]} {view.model}"),
         )
         with curve:
             _curve(found, chosen)
     _sentences(found, chosen)
-    return replace(seen, layer=None if chosen == found.best else chosen)
+    return replace(view, layer=None if chosen == found.best else chosen)
 
 
-def _controls(seen: LayersView) -> tuple[LayersView, tuple[Labelled, ...]]:
+def _controls(view: LayersView) -> tuple[LayersView, tuple[Labelled, ...]]:
     """The word, and sentences of the person's own with it."""
     words, bring = st.columns([3, 1], vertical_alignment="bottom")
-    options = list(dict.fromkeys([*prepared_senses(), seen.word]))
+    options = list(dict.fromkeys([*prepared_senses(), view.word]))
     with words:
         chosen = st.selectbox(
             "Word",
             options,
-            index=options.index(seen.word),
+            index=options.index(view.word),
             key=widget("layers", "word"),
             accept_new_options=True,
             help="Eight words have sentences written for this page, each labelled with its sense. "
@@ -88,10 +88,10 @@ def _controls(seen: LayersView) -> tuple[LayersView, tuple[Labelled, ...]]:
     with bring, st.popover("Your own sentences", width="stretch"):
         st.caption("One a line, its sense first: `shore: She sat on the bank of the river.`")
         typed = st.text_area("Sentences with senses", key=widget("layers", "labelled"), height=200)
-    word = (chosen or seen.word).strip()
-    if word != seen.word:
-        seen = replace(seen, word=word, layer=None, token=None)
-    return seen, labelled(typed)
+    word = (chosen or view.word).strip()
+    if word != view.word:
+        view = replace(view, word=word, layer=None, token=None)
+    return view, labelled(typed)
 
 
 def labelled(text: str) -> tuple[Labelled, ...]:
@@ -108,12 +108,12 @@ def labelled(text: str) -> tuple[Labelled, ...]:
     )
 
 
-def _found_or_stop(seen: LayersView, own: tuple[Labelled, ...]) -> Senses:
+def _found_or_stop(view: LayersView, own: tuple[Labelled, ...]) -> Senses:
     try:
-        if not seen.word:
+        if not view.word:
             st.info("Type a word.", icon=":material/edit:")
             st.stop()
-        return _found(seen.model, identity(seen.model), seen.word, own)
+        return _found(view.model, identity(view.model), view.word, own)
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/error:")
         st.stop()

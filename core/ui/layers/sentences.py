@@ -136,43 +136,43 @@ def telling(states: States) -> int:
     return names.index(best)
 
 
-def sentence_view(seen: LayersView) -> LayersView:
+def sentence_view(view: LayersView) -> LayersView:
     """The box, the picture with its player, and what there is to know of the chosen token."""
-    seen = _box(seen)
-    states = states_or_stop(seen.model, seen.sentences)
-    own = ground_or_wait(seen.model)
+    view = _box(view)
+    states = states_or_stop(view.model, view.sentences)
+    own = ground_or_wait(view.model)
     stage, controls, line, progress = st.container(), st.container(), st.container(), st.container()
     with controls:
-        seen = _picture_controls(seen, len(states.layers))
-    spec: Spec = PcaSpec() if seen.picture == "pca" else UmapSpec()
-    shown: Spec = spec if has_picture(bench(), seen.model, spec, seen.fit) else PcaSpec()
+        view = _picture_controls(view, len(states.layers))
+    spec: Spec = PcaSpec() if view.picture == "pca" else UmapSpec()
+    shown: Spec = spec if has_picture(bench(), view.model, spec, view.fit) else PcaSpec()
     key = f"{own.joint.digest} {shown.digest}"
-    reading = Reading(seen, states, _drawn(key, seen.model, shown, seen.fit))
+    reading = Reading(view, states, _drawn(key, view.model, shown, view.fit))
     with stage:
         scene = _show(reading)
     with line:
         _truth(reading, shown)
     with progress:
-        _follow(seen, spec)
+        _follow(view, spec)
     second = None
-    if has_second(bench(), seen.model, shown, seen.fit):
-        second = _second(key, seen.model, shown, seen.fit)
-    attention_lines(seen, states, reading.chosen)
-    became_panel(seen, states, reading.chosen)
+    if has_second(bench(), view.model, shown, view.fit):
+        second = _second(key, view.model, shown, view.fit)
+    attention_lines(view, states, reading.chosen)
+    became_panel(view, states, reading.chosen)
     drift_panel(reading.picture, states, reading.chosen, second)
     _take_away(reading, scene)
-    return seen
+    return view
 
 
-def _box(seen: LayersView) -> LayersView:
+def _box(view: LayersView) -> LayersView:
     """Where sentences are typed, one a line, or a prepared set is taken."""
-    if not seen.sentences:
-        seen = replace(seen, sentences=SETS["Two banks"])
+    if not view.sentences:
+        view = replace(view, sentences=SETS["Two banks"])
     box, sets = st.columns([0.76, 0.24], vertical_alignment="top")
     with box:
         typed = st.text_area(
             "Sentences, one a line",
-            "\n".join(seen.sentences),
+            "\n".join(view.sentences),
             height=84,
             key=widget("layers", "sentences"),
             max_chars=8_000,
@@ -205,9 +205,9 @@ def _box(seen: LayersView) -> LayersView:
             "characters. Whole texts go to the Texts page."
         )
     lines = tuple(line[:MAX_TEXT] for line in lines[:MOST_SENTENCES])
-    if lines != seen.sentences:
-        seen = replace(seen, sentences=lines, token=None)
-    return seen
+    if lines != view.sentences:
+        view = replace(view, sentences=lines, token=None)
+    return view
 
 
 def _take_set(key: str) -> None:
@@ -268,26 +268,26 @@ def _second(key: str, model: str, _spec: Spec, fit: str) -> LayerPicture:  # noq
     return second_picture(bench(), model, _spec, fit)
 
 
-def _picture_controls(seen: LayersView, count: int) -> LayersView:
+def _picture_controls(view: LayersView, count: int) -> LayersView:
     fits, projectors, layers = st.columns([3, 1.6, 1.6], vertical_alignment="bottom")
     with fits:
         distorts = "\n\n".join(f"**{FITS[name]}**: {DISTORTS[name]}" for name in FITS)
         label = "Layers in the picture"
-        fit = segments("layers", "fit", label, FITS, seen.fit, help_text=distorts)
+        fit = segments("layers", "fit", label, FITS, view.fit, help_text=distorts)
     with projectors:
         titles = {name: TITLES[name] for name in ("umap", "pca")}
-        picture = segments("layers", "picture", "Picture", titles, seen.picture)
+        picture = segments("layers", "picture", "Picture", titles, view.picture)
     with layers:
-        shown = count - 1 if seen.layer is None else min(seen.layer, count - 1)
+        shown = count - 1 if view.layer is None else min(view.layer, count - 1)
         layer = st.selectbox(
             "Layer of what stands below",
             list(range(count)),
             index=shown,
             format_func=layer_name,
-            key=widget("layers", f"layer {seen.model}"),
+            key=widget("layers", f"layer {view.model}"),
         )
     chosen = None if layer == count - 1 else layer
-    return replace(seen, fit=fit, picture=picture, layer=chosen)
+    return replace(view, fit=fit, picture=picture, layer=chosen)
 
 
 def _show(reading: Reading) -> Scene:
@@ -455,9 +455,9 @@ def _truth(reading: Reading, shown: Spec) -> None:
     )
 
 
-def _follow(seen: LayersView, spec: Spec) -> None:
+def _follow(view: LayersView, spec: Spec) -> None:
     """What is still missing of the picture is drawn by the worker."""
-    model, fit = seen.model, seen.fit
+    model, fit = view.model, view.fit
     drawn = has_picture(bench(), model, spec, fit)
     if drawn and has_second(bench(), model, spec, fit):
         return

@@ -12,10 +12,10 @@ from core.ui.shared.segments import segments
 from core.ui.shared.state import widget
 
 
-def map_controls(seen: MapView, space: Space) -> MapView:
+def map_controls(view: MapView, space: Space) -> MapView:
     """Draw the row; the view as the person has set it."""
     layers = offered(space)
-    colour = seen.colour if seen.colour in layers else layers[0]
+    colour = view.colour if view.colour in layers else layers[0]
     colours, projectors, dims, more = st.columns([2.2, 2.4, 1.3, 1], vertical_alignment="bottom")
     with colours:
         colour = st.selectbox(
@@ -26,17 +26,17 @@ def map_controls(seen: MapView, space: Space) -> MapView:
             key=widget("map", f"colour {space.digest}"),
         )
     with projectors:
-        projector = segments("map", "projector", "Picture", TITLES, seen.projector)
+        projector = segments("map", "projector", "Picture", TITLES, view.projector)
     with dims:
         names = {"2": "2-D", "3": "3-D"}
-        wanted = segments("map", "dims", "Dimensions", names, str(seen.dims))
-    if projector != seen.projector:
-        seen = replace(seen, parameters=())
-    seen = replace(seen, colour=colour, projector=projector, dims=int(wanted))
+        wanted = segments("map", "dims", "Dimensions", names, str(view.dims))
+    if projector != view.projector:
+        view = replace(view, parameters=())
+    view = replace(view, colour=colour, projector=projector, dims=int(wanted))
     with more, st.popover("More", width="stretch"):
-        spec = spec_of(seen.projector, seen.parameters, seen.seed, seen.dims)
+        spec = spec_of(view.projector, view.parameters, view.seed, view.dims)
         drawn = picture_form("map", spec)
         if drawn is not None:
             seed = getattr(drawn, "seed", None)
-            seen = replace(seen, parameters=changed_parameters(drawn), seed=seed)
-    return seen
+            view = replace(view, parameters=changed_parameters(drawn), seed=seed)
+    return view

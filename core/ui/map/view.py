@@ -30,7 +30,7 @@ NEAR_IN_PANEL = 15
 
 
 def atlas(
-    seen: MapView,
+    view: MapView,
     space: Space,
     shown: Spec,
     height: int = 420,
@@ -41,8 +41,8 @@ def atlas(
     """The map with its search; the rows in the lasso are returned. ``spot`` is marked on it."""
     coords = bench().projection(space, shown).coords
     graph = bench().graph(space) if bench().has_graph(space) else None
-    chosen = _chosen(seen, space, coords)
-    colours = layer(seen.colour, space, shown)
+    chosen = _chosen(view, space, coords)
+    colours = layer(view.colour, space, shown)
     revision = f"{space.digest} {shown.digest}"
     figure = map_figure(coords, colours, tokens(), revision, chosen)
     labels = map_labels(_region_labels(space, shown), coords, space.texts, chosen)
@@ -77,13 +77,13 @@ def atlas(
         search=f"Find a {noun(space)}, or type any text",
     )
     key = f"{page} stage"
-    sheet = sheet_of(seen.teacher, space, shown)
+    sheet = sheet_of(view.teacher, space, shown)
     return mount(scene, key, _choose_from(key, page), on_ground=spot_from(key, page, sheet))
 
 
-def chosen_panel(seen: MapView, space: Space) -> None:
+def chosen_panel(view: MapView, space: Space) -> None:
     """What is chosen: its neighbours with cosines, and where its vector came from."""
-    if seen.selected is None:
+    if view.selected is None:
         st.markdown("##### Nothing chosen yet")
         st.caption(
             "Click a point, or type into the search box on the map. Here you will see its nearest "
@@ -92,7 +92,7 @@ def chosen_panel(seen: MapView, space: Space) -> None:
         )
         return
     try:
-        found = neighbors(bench(), seen.teacher, seen.selected, NEAR_IN_PANEL)
+        found = neighbors(bench(), view.teacher, view.selected, NEAR_IN_PANEL)
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/search_off:")
         return
@@ -116,17 +116,17 @@ def chosen_panel(seen: MapView, space: Space) -> None:
             st.switch_page(
                 "pages/paths.py",
                 query_params={
-                    "teacher": seen.teacher,
+                    "teacher": view.teacher,
                     "waypoints": _link_words(row, space, target),
                 },
             )
 
 
-def _chosen(seen: MapView, space: Space, coords: Coords) -> Chosen | None:
-    if seen.selected is None:
+def _chosen(view: MapView, space: Space, coords: Coords) -> Chosen | None:
+    if view.selected is None:
         return None
     try:
-        found = neighbors(bench(), seen.teacher, seen.selected, NEAR_ON_MAP)
+        found = neighbors(bench(), view.teacher, view.selected, NEAR_ON_MAP)
     except MeaningSpaceError:  # the panel says why
         return None
     query = found.query

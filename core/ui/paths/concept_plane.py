@@ -37,17 +37,17 @@ HELP = """
 """
 
 
-def islands_view(seen: PathView) -> PathView:
+def islands_view(view: PathView) -> PathView:
     """The whole view; the view state as the person has changed it."""
     try:
-        seen, layer = _controls(seen)
-        three = seen.corners or THREE
-        require_three(three, seen.grid)
-        key = islands_key(seen.model, three, layer, seen.grid)
+        view, layer = _controls(view)
+        three = view.corners or THREE
+        require_three(three, view.grid)
+        key = islands_key(view.model, three, layer, view.grid)
         found = stored_islands(bench(), key)
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/error:")
-        return seen
+        return view
     if found is not None:
         scene = islands_scene(found)
         picture, beside = st.columns([0.72, 0.28], gap="small")
@@ -57,16 +57,16 @@ def islands_view(seen: PathView) -> PathView:
             _words(found)
         _truth(found)
     if found is None or not found.whole:
-        _follow(seen, three, layer, key, 0 if found is None else found.stride)
+        _follow(view, three, layer, key, 0 if found is None else found.stride)
     if found is not None:
         _take_away(found, scene)
-    return seen
+    return view
 
 
-def _controls(seen: PathView) -> tuple[PathView, int]:
+def _controls(view: PathView) -> tuple[PathView, int]:
     """The three concepts, the layer, and rare settings."""
-    named = naming(seen)
-    given = (*seen.corners, "", "", "")[:3] if seen.corners else THREE
+    named = naming(view)
+    given = (*view.corners, "", "", "")[:3] if view.corners else THREE
     form, slider, more = st.columns([5, 2, 0.8], vertical_alignment="bottom")
     names = ("First concept", "Second", "Third")
     with form, st.form(widget("paths", "corners"), border=False):
@@ -77,29 +77,29 @@ def _controls(seen: PathView) -> tuple[PathView, int]:
         )
         button.form_submit_button("Draw the islands", type="primary", width="stretch")
     with slider:
-        seen, layer = layer_slider(seen, named)
+        view, layer = layer_slider(view, named)
     with more, st.popover("More", width="stretch"):
-        options = sorted({*GRIDS, seen.grid})
+        options = sorted({*GRIDS, view.grid})
         grid = st.select_slider(
             "Cells on a side",
             options,
-            seen.grid,
+            view.grid,
             key=widget("paths", "grid"),
             help="21 are 441 places, some ten seconds on a small machine; 41 take four times that.",
         )
-        measure_layers(seen, named)
+        measure_layers(view, named)
     corners = () if three == THREE else three
-    return replace(seen, corners=corners, grid=int(grid)), layer
+    return replace(view, corners=corners, grid=int(grid)), layer
 
 
-def _follow(seen: PathView, three: Sequence[str], layer: int, key: str, stride: int) -> None:
+def _follow(view: PathView, three: Sequence[str], layer: int, key: str, stride: int) -> None:
     """Have the worker read the rest; the page draws each finer map as it is there."""
     if not stride:
         st.caption(
-            f"The model is asked at {seen.grid**2:,} places, coarsely first, so that a map is "
+            f"The model is asked at {view.grid**2:,} places, coarsely first, so that a map is "
             "there after a second or two; then it is refined, and kept."
         )
-    arguments = {"model": seen.model, "three": list(three), "layer": layer, "grid": seen.grid}
+    arguments = {"model": view.model, "three": list(three), "layer": layer, "grid": view.grid}
     job_id = submitted("islands", arguments, f"islands {key}", slot="islands")
     if job_id is not None:
         watch(job_id, "Read the map", lambda: stored_stride(bench(), key) != stride)

@@ -30,13 +30,13 @@ WHY_CENTRED = (
 )
 
 
-def path_controls(seen: PathView) -> PathView:
+def path_controls(view: PathView) -> PathView:
     """The box and its settings; the view as the person has set it."""
     box, kinds, more = st.columns([4, 3.4, 1], vertical_alignment="bottom")
     with box:
         typed = st.text_input(
             "Way or sum",
-            box_text(seen.waypoints),
+            box_text(view.waypoints),
             placeholder="dog > table, or king - man + woman",
             key=widget("paths", "box"),
             max_chars=5000,
@@ -46,63 +46,63 @@ def path_controls(seen: PathView) -> PathView:
             "Kind of path",
             KINDS,
             selection_mode="multi",
-            default=list(seen.kinds),
+            default=list(view.kinds),
             format_func=lambda kind: NAMES[kind].capitalize(),
             key=widget("paths", "kinds"),
         )
-    seen = replace(seen, waypoints=waypoints_of(typed), kinds=tuple(chosen) or seen.kinds)
+    view = replace(view, waypoints=waypoints_of(typed), kinds=tuple(chosen) or view.kinds)
     with more, st.popover("More", width="stretch"):
-        return _settings(seen)
+        return _settings(view)
 
 
-def _settings(seen: PathView) -> PathView:
+def _settings(view: PathView) -> PathView:
     centred = st.toggle(
-        "Centre the space", seen.centred, key=widget("paths", "centred"), help=WHY_CENTRED
+        "Centre the space", view.centred, key=widget("paths", "centred"), help=WHY_CENTRED
     )
     csls = st.toggle(
         "Rank against hubs (CSLS)",
-        seen.csls,
+        view.csls,
         key=widget("paths", "csls"),
         help="Words that are near everything count less (Conneau and others 2018).",
     )
     own = st.toggle(
         "Let the waypoints answer too",
-        seen.own_words,
+        view.own_words,
         key=widget("paths", "own"),
         help="Near a waypoint the nearest word is the waypoint itself; off, the strip shows "
         "what else is there.",
     )
-    steps = st.slider("Steps", 8, 120, min(max(seen.steps, 8), 120), key=widget("paths", "steps"))
-    seen = replace(seen, centred=centred, csls=csls, own_words=own, steps=int(steps))
-    projector = segments("paths", "projector", "Picture", TITLES, seen.projector)
-    if projector != seen.projector:
-        seen = replace(seen, projector=projector, parameters=())
-    spec = spec_of(seen.projector, seen.parameters, seen.seed, 2)
+    steps = st.slider("Steps", 8, 120, min(max(view.steps, 8), 120), key=widget("paths", "steps"))
+    view = replace(view, centred=centred, csls=csls, own_words=own, steps=int(steps))
+    projector = segments("paths", "projector", "Picture", TITLES, view.projector)
+    if projector != view.projector:
+        view = replace(view, projector=projector, parameters=())
+    spec = spec_of(view.projector, view.parameters, view.seed, 2)
     drawn = picture_form("paths", spec)
     if drawn is not None:
         seed = getattr(drawn, "seed", None)
-        seen = replace(seen, parameters=changed_parameters(drawn), seed=seed)
-    return seen
+        view = replace(view, parameters=changed_parameters(drawn), seed=seed)
+    return view
 
 
-def what_was_asked(seen: PathView) -> str:
+def what_was_asked(view: PathView) -> str:
     """ "path", "sum" or "nothing"."""
-    if not seen.waypoints:
+    if not view.waypoints:
         st.info("Write where to start and where to go, such as `dog > table`.")
         return "nothing"
-    return "sum" if len(seen.waypoints) == 1 else "path"
+    return "sum" if len(view.waypoints) == 1 else "path"
 
 
-def journey_of(seen: PathView, space: Space, shown: Spec) -> Journey | None:
+def journey_of(view: PathView, space: Space, shown: Spec) -> Journey | None:
     """The reports of all chosen kinds; None, after saying why, where there is no way."""
     reports = []
-    graph_known = bench().has_graph(space.centred if seen.centred else space)
+    graph_known = bench().has_graph(space.centred if view.centred else space)
     waiting = f"Comparing {len(space):,} items with each other, some seconds"
     with st.spinner("Walking the way and reading it" if graph_known else waiting):
-        for kind in seen.kinds:
+        for kind in view.kinds:
             try:
                 report = path(
-                    bench(), seen.teacher, seen.waypoints, kind, seen.steps, seen.centred, seen.csls
+                    bench(), view.teacher, view.waypoints, kind, view.steps, view.centred, view.csls
                 )
             except MeaningSpaceError as error:
                 st.error(
@@ -110,19 +110,19 @@ def journey_of(seen: PathView, space: Space, shown: Spec) -> Journey | None:
                 )
             else:
                 reports.append(report)
-    return Journey(space, shown, reports, seen.own_words) if reports else None
+    return Journey(space, shown, reports, view.own_words) if reports else None
 
 
-def solution(seen: PathView, space: Space, shown: Spec) -> None:
+def solution(view: PathView, space: Space, shown: Spec) -> None:
     """The answer to a sum, on the map and as two lists: without and with the words put in."""
     try:
-        found = solve(bench(), seen.teacher, seen.waypoints[0])
+        found = solve(bench(), view.teacher, view.waypoints[0])
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/functions:")
         return
     picture, without, with_inputs = st.columns([0.62, 0.19, 0.19], gap="small")
     with picture:
-        _sum_on_map(seen, space, shown, found)
+        _sum_on_map(view, space, shown, found)
     for column, rows, cosines, title, key in (
         (without, found.rows, found.cosines, "Without the inputs", "without"),
         (with_inputs, found.rows_with_inputs, found.cosines_with_inputs, "With the inputs", "with"),
@@ -143,12 +143,12 @@ def solution(seen: PathView, space: Space, shown: Spec) -> None:
         )
 
 
-def _sum_on_map(seen: PathView, space: Space, shown: Spec, found: Solution) -> None:
+def _sum_on_map(view: PathView, space: Space, shown: Spec, found: Solution) -> None:
     coords = bench().projection(space, shown).coords
     spot = place(space, coords, found.point[None, :])[0][0]
     inputs = np.array(_inputs(found), dtype=np.int64)
-    chosen = Chosen(seen.waypoints[0], spot, found.rows[:6], inputs=inputs)
-    labels = [label_at(seen.waypoints[0], spot, "chosen", 15)]
+    chosen = Chosen(view.waypoints[0], spot, found.rows[:6], inputs=inputs)
+    labels = [label_at(view.waypoints[0], spot, "chosen", 15)]
     labels += [label_at(space.texts[row], coords[row], "near", 13) for row in found.rows[:6]]
     labels += [label_at(space.texts[row], coords[row], "second", 13) for row in _inputs(found)]
     scene = Scene(
@@ -158,7 +158,7 @@ def _sum_on_map(seen: PathView, space: Space, shown: Spec, found: Solution) -> N
                 map_figure(coords, None, tokens(), f"{space.digest} {shown.digest} sum", chosen),
                 title=f"Where the sum falls ({TITLES[shown.kind]})",
                 tag="projected",
-                alt=f"The sum {seen.waypoints[0]} on the map, joined to its nearest items.",
+                alt=f"The sum {view.waypoints[0]} on the map, joined to its nearest items.",
                 height=520,
                 labels=labels,
             )

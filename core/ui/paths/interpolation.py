@@ -73,18 +73,18 @@ class Other:
         )
 
 
-def between_view(seen: PathView) -> PathView:
+def between_view(view: PathView) -> PathView:
     """The whole view; the view state as the person has changed it."""
     try:
-        seen, layer = _controls(seen)
-        a, b = seen.ends or ENDS
-        require_asked((a, b), seen.samples, seen.blend)
-        asked = (seen.model, a, b, layer, seen.samples, seen.blend)
+        view, layer = _controls(view)
+        a, b = view.ends or ENDS
+        require_asked((a, b), view.samples, view.blend)
+        asked = (view.model, a, b, layer, view.samples, view.blend)
         if not has_between(bench(), *asked):
             _follow(asked)
-            return seen
+            return view
         found = kept_between(bench(), *asked)
-        second = _second(seen, asked)
+        second = _second(view, asked)
         known = second is not None and has_between(bench(), *second)
         other = None
         if second is not None and known:
@@ -96,24 +96,24 @@ def between_view(seen: PathView) -> PathView:
             _follow(second)
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/error:")
-        return seen
+        return view
     _truth(found, other)
     _take_away(found, other, scene)
-    return seen
+    return view
 
 
-def _second(seen: PathView, asked: Asked) -> Asked | None:
+def _second(view: PathView, asked: Asked) -> Asked | None:
     """What is asked of the other layer; None where none is chosen."""
     model, a, b, layer, steps, kind = asked
-    if seen.beside is None or seen.beside == layer:
+    if view.beside is None or view.beside == layer:
         return None
-    return model, a, b, seen.beside, steps, kind
+    return model, a, b, view.beside, steps, kind
 
 
-def _controls(seen: PathView) -> tuple[PathView, int]:
+def _controls(view: PathView) -> tuple[PathView, int]:
     """The two concepts, the layer, the kind of way, and rare settings."""
-    named = naming(seen)
-    a, b = (*seen.ends, "", "")[:2] if seen.ends else ENDS
+    named = naming(view)
+    a, b = (*view.ends, "", "")[:2] if view.ends else ENDS
     form, slider, other, more = st.columns([4.6, 2.2, 1.5, 1.1], vertical_alignment="bottom")
     with form, st.form(widget("paths", "ends"), border=False):
         first, second, button = st.columns([1.3, 1.3, 1.2], vertical_alignment="bottom")
@@ -121,36 +121,36 @@ def _controls(seen: PathView) -> tuple[PathView, int]:
         b = second.text_input("To", b, key=widget("paths", "to"), max_chars=200)
         button.form_submit_button("Walk between", type="primary", width="stretch")
     with slider:
-        seen, layer = layer_slider(seen, named)
+        view, layer = layer_slider(view, named)
     with other:
-        seen = _beside(seen, layer)
+        view = _beside(view, layer)
     with more, st.popover("More", width="stretch"):
         blend = segments(
-            "paths", "blend", "Way", KINDS, seen.blend,
+            "paths", "blend", "Way", KINDS, view.blend,
             help_text="Straight mixes the two states. Sphere turns the one into the other and "
             "keeps its length; Centred does so about the mean state of sixty nouns.",
         )  # fmt: skip
         samples = st.slider(
-            "Steps", 5, 61, min(max(seen.samples, 5), 61), 2, key=widget("paths", "samples")
+            "Steps", 5, 61, min(max(view.samples, 5), 61), 2, key=widget("paths", "samples")
         )
-        measure_layers(seen, named)
+        measure_layers(view, named)
     ends = () if (a, b) == ENDS else (a, b)
-    return replace(seen, ends=ends, blend=blend, samples=int(samples)), layer
+    return replace(view, ends=ends, blend=blend, samples=int(samples)), layer
 
 
-def _beside(seen: PathView, layer: int) -> PathView:
+def _beside(view: PathView, layer: int) -> PathView:
     """Which other layer is asked the same, to be drawn below."""
-    layers = [it for it in range(depth_of(seen.model) + 1) if it != layer]
+    layers = [it for it in range(depth_of(view.model) + 1) if it != layer]
     chosen = st.selectbox(
         "Beside it",
         [NOTHING, *layers],
-        index=1 + layers.index(seen.beside) if seen.beside in layers else 0,
+        index=1 + layers.index(view.beside) if view.beside in layers else 0,
         format_func=lambda it: "Nothing" if it == NOTHING else f"Layer {it}",
-        key=widget("paths", f"beside {seen.model} {layer}"),
+        key=widget("paths", f"beside {view.model} {layer}"),
         help="The same way through another layer, drawn below, with the curve of how differently "
         "the two answer.",
     )
-    return replace(seen, beside=None if chosen == NOTHING else chosen)
+    return replace(view, beside=None if chosen == NOTHING else chosen)
 
 
 def _follow(asked: Asked) -> None:

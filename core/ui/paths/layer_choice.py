@@ -14,37 +14,37 @@ from core.ui.shared.model_choice import speaker_box
 from core.ui.shared.state import bench, widget
 
 
-def choose_speaker(seen: PathView) -> PathView:
+def choose_speaker(view: PathView) -> PathView:
     """The model that is asked; another one has its own layers."""
-    model = speaker_box("paths", seen.model)
-    return seen if model == seen.model else replace(seen, model=model, layer=None)
+    model = speaker_box("paths", view.model)
+    return view if model == view.model else replace(view, model=model, layer=None)
 
 
-def suggested_layer(seen: PathView, named: Named | None) -> int:
+def suggested_layer(view: PathView, named: Named | None) -> int:
     """The layer to begin with: a measured one where there is a measurement."""
-    return usual_layer(depth_of(seen.model)) if named is None else named.suggested
+    return usual_layer(depth_of(view.model)) if named is None else named.suggested
 
 
-def naming(seen: PathView) -> Named | None:
+def naming(view: PathView) -> Named | None:
     """In which layers the model names nouns, if that is known."""
-    return kept_named(bench(), seen.model) if has_named(bench(), seen.model) else None
+    return kept_named(bench(), view.model) if has_named(bench(), view.model) else None
 
 
-def layer_slider(seen: PathView, named: Named | None) -> tuple[PathView, int]:
+def layer_slider(view: PathView, named: Named | None) -> tuple[PathView, int]:
     """The slider with the suggested layer named; the view, and the layer that is meant."""
-    usual = suggested_layer(seen, named)
-    depth = max(depth_of(seen.model), 1)
+    usual = suggested_layer(view, named)
+    depth = max(depth_of(view.model), 1)
     layer = int(
         st.select_slider(
             f"Layer (suggested: {usual})",
             list(range(depth + 1)),
-            min(usual if seen.layer is None else seen.layer, depth),
-            key=widget("paths", f"layer {seen.model}"),
+            min(usual if view.layer is None else view.layer, depth),
+            key=widget("paths", f"layer {view.model}"),
             help="Where in the model the states are taken and put back. 0 is the embeddings. "
             + plain(why(named, usual)),
         )
     )
-    return replace(seen, layer=None if layer == usual else layer), layer
+    return replace(view, layer=None if layer == usual else layer), layer
 
 
 def why(named: Named | None, usual: int) -> str:
@@ -63,16 +63,16 @@ def why(named: Named | None, usual: int) -> str:
     return f"{said}."
 
 
-def measure_layers(seen: PathView, named: Named | None) -> None:
+def measure_layers(view: PathView, named: Named | None) -> None:
     """How well each layer names nouns: the figures, or the button that measures them."""
     if named is None:
         st.caption("Which layer says most is measured with sixty nouns in each, once a model.")
-        key = f"{widget('paths', 'measure')} {seen.model}"
+        key = f"{widget('paths', 'measure')} {view.model}"
         if st.button("Measure every layer", key=key) or st.session_state.get(f"{key} on"):
             st.session_state[f"{key} on"] = True
-            job_id = submitted("nouns", {"model": seen.model}, f"nouns {seen.model}")
+            job_id = submitted("nouns", {"model": view.model}, f"nouns {view.model}")
             if job_id is not None:
-                watch(job_id, "Measure every layer", lambda: has_named(bench(), seen.model))
+                watch(job_id, "Measure every layer", lambda: has_named(bench(), view.model))
         return
     table = {
         "layer": list(named.layers),

@@ -256,7 +256,7 @@ def _turned(space: Space, report: PathReport) -> float:
     return turned(stops)
 
 
-def explain(seen: PathView, journey: Journey) -> None:
+def explain(view: PathView, journey: Journey) -> None:
     """What kinds of way these are, and where they leave the data."""
     lines = []
     for report in journey.reports:
@@ -279,6 +279,6 @@ def explain(seen: PathView, journey: Journey) -> None:
                 f"**Graph** is a walk over {len(report.visited)} real items, "
                 f"from neighbour to neighbour, with jumps between them; {off}."
             )
-    if seen.centred:
+    if view.centred:
         lines.append("The mean of the space is taken away first, so hubs pull less.")
     st.caption("  \n".join(lines))

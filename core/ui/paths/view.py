@@ -15,33 +15,33 @@ from core.ui.shared.projection_form import changed_parameters, spec_of
 from core.ui.shared.state import bench
 
 
-def way_view(seen: PathView) -> PathView:
+def way_view(view: PathView) -> PathView:
     """The box, the pictures and what they say; the view as the person has changed it."""
-    space = space_or_wait(seen.teacher)
-    seen = path_controls(seen)
-    spec = spec_of(seen.projector, seen.parameters, seen.seed, 2)
+    space = space_or_wait(view.teacher)
+    view = path_controls(view)
+    spec = spec_of(view.projector, view.parameters, view.seed, 2)
     stage, progress = st.container(), st.container()
-    asked = what_was_asked(seen)
+    asked = what_was_asked(view)
     shown = to_show(space, spec)
     with stage:
         if asked == "sum":
-            solution(seen, space, shown)
+            solution(view, space, shown)
             truth_line(space, shown)
         elif asked == "path" and not bench().has_graph(space):
             st.info("The path follows as soon as it is known who is near whom in this space.")
         elif asked == "path":
-            journey = journey_of(seen, space, shown)
+            journey = journey_of(view, space, shown)
             if journey is not None:
-                sheet = sheet_of(seen.teacher, space, shown)
-                spot = spot_of(seen.spot, sheet, spec)
-                scene = show(journey, " > ".join(seen.waypoints), sheet, spot)
-                explain(seen, journey)
+                sheet = sheet_of(view.teacher, space, shown)
+                spot = spot_of(view.spot, sheet, spec)
+                scene = show(journey, " > ".join(view.waypoints), sheet, spot)
+                explain(view, journey)
                 if spot is not None:
                     with st.columns([0.55, 0.45])[0]:
                         spot_panel(spot, sheet, "paths")
-                way_in_sentences(journey, seen.teacher)
+                way_in_sentences(journey, view.teacher)
                 truth_line(space, shown)
                 take_away(journey, scene)
     with progress:
-        follow(space, seen.teacher, spec, graph_too=True)
-    return replace(seen, revision=space.digest[:12], parameters=changed_parameters(spec))
+        follow(space, view.teacher, spec, graph_too=True)
+    return replace(view, revision=space.digest[:12], parameters=changed_parameters(spec))

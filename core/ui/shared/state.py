@@ -1,7 +1,7 @@
 """What outlives a rerun: the bench and the worker for everybody, the view for one person.
 
 The view of a page is kept in its query string, so that every state has a link. A page reads it
-with :func:`view`, draws, and writes it back with :func:`remember`.
+with :func:`view_of`, draws, and writes it back with :func:`remember`.
 """
 
 import threading
@@ -74,7 +74,7 @@ def _runner(workspace: Path) -> Runner:
     return Runner(workspace)
 
 
-def view(page: str, kind: type[V]) -> V:  # noqa: ARG001 - the kind is for the reader and mypy
+def view_of(page: str, kind: type[V]) -> V:  # noqa: ARG001 - the kind is for the reader and mypy
     """The view that the link asks for, else the one this person left on this page.
 
     A value in the link that is not understood is said above the page.

@@ -26,22 +26,22 @@ NEAR = 10
 JOINED = 6
 
 
-def ask(seen: StudentView, card: StudentCard, space: Space) -> StudentView:
+def ask(view: StudentView, card: StudentCard, space: Space) -> StudentView:
     """Draw the box and the answer; the view with what was typed."""
     reads = family(card.family).reads
     st.subheader("Ask it anything" if reads else "Ask it for a word it stores", anchor=False)
     typed = st.text_input(
         "A word, a misspelling, a name, any text",
-        seen.text,
+        view.text,
         key=widget("student", "text"),
         placeholder="try oceanic, tabel, or a name" if reads else "try ocean",
         max_chars=2000,
         label_visibility="collapsed",
     ).strip()
-    seen = replace(seen, text=typed)
+    view = replace(view, text=typed)
     if not typed:
         st.caption(_invitation(card, reads))
-        return seen
+        return view
     try:
         known = typed in student_of(bench(), card.key).known
         if not known and not reads and bench().space(card.teacher).find(typed) is None:
@@ -57,7 +57,7 @@ def ask(seen: StudentView, card: StudentCard, space: Space) -> StudentView:
         st.error(plain(error), icon=":material/error:")
     else:
         _show(answer, space)
-    return seen
+    return view
 
 
 def _readers() -> list[str]:

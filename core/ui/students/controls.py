@@ -21,15 +21,15 @@ MEANS = {
 }
 
 
-def measure_controls(seen: StudentView, pareto: Pareto | None) -> StudentView:
+def measure_controls(view: StudentView, pareto: Pareto | None) -> StudentView:
     """The measure on the curve, what it means, and the way to the rivals."""
-    wanted = _wanted(seen.teacher)
+    wanted = _wanted(view.teacher)
     missing = (pareto is None or not pareto.complete) and not st.session_state.get(wanted)
     columns = st.columns([3.2, 4, 2.6] if missing else [3.2, 6.6], vertical_alignment="center")
     pick, words = columns[0], columns[1]
     with pick:
         names = {name: measure.title for name, measure in MEASURES.items()}
-        measure = segments("student", "measure", "Measure", names, seen.measure, labelled=False)
+        measure = segments("student", "measure", "Measure", names, view.measure, labelled=False)
     words.caption(MEANS[measure] + _no_limit(measure, pareto))
     if missing:
         columns[2].button(
@@ -39,7 +39,7 @@ def measure_controls(seen: StudentView, pareto: Pareto | None) -> StudentView:
             on_click=_want(wanted),
             help="Measure int8, int4, PQ, OPQ and the others on this space: takes minutes, once.",
         )
-    return replace(seen, measure=measure)
+    return replace(view, measure=measure)
 
 
 def _no_limit(measure: str, pareto: Pareto | None) -> str:

@@ -103,7 +103,7 @@ def limit_at(space: Space, error: float) -> float | None:
 
 
 def draw_curve(
-    seen: StudentView,
+    view: StudentView,
     space: Space,
     cards: Sequence[StudentCard],
     points: Sequence[ParetoPoint],
@@ -111,10 +111,10 @@ def draw_curve(
     fill: int,
 ) -> None:
     """The stage: the curve, and the map that forms where a training runs."""
-    dots = dots_of(space, cards, points, seen.measure)
+    dots = dots_of(space, cards, points, view.measure)
     live = None
     if forming is not None:
-        so_far = _so_far(space, forming, seen.measure)
+        so_far = _so_far(space, forming, view.measure)
         live = Live(forming.name, forming.bytes_per_item, so_far)
     pictures = []
     texts: list[str] = []
@@ -124,7 +124,7 @@ def draw_curve(
         texts = [space.texts[row] for row in forming.rows]
         quiet = details(space)
         said = [quiet[row] for row in forming.rows]
-    curve = _curve_picture(seen, space, dots, live, len(texts), fill)
+    curve = _curve_picture(view, space, dots, live, len(texts), fill)
     items = Items(
         [*texts, *(dot.name for dot in dots)],
         [*said, *(dot.detail for dot in dots)],
@@ -135,12 +135,12 @@ def draw_curve(
 
 
 def _curve_picture(
-    seen: StudentView, space: Space, dots: Sequence[Dot], live: Live | None, first: int, fill: int
+    view: StudentView, space: Space, dots: Sequence[Dot], live: Live | None, first: int, fill: int
 ) -> Picture:
-    measure = MEASURES[seen.measure]
-    revision = f"{space.digest} {seen.measure} {live is not None}"
+    measure = MEASURES[view.measure]
+    revision = f"{space.digest} {view.measure} {live is not None}"
     figure = pareto_figure(
-        dots, measure, len(space), space.dim, tokens(), revision, seen.student, live, first
+        dots, measure, len(space), space.dim, tokens(), revision, view.student, live, first
     )
     students = sum(dot.kind == "student" for dot in dots)
     rivals = sum(dot.kind == "rival" for dot in dots)
@@ -152,7 +152,7 @@ def _curve_picture(
         "classical coders.",
         height=320,
         fill=fill,
-        labels=pareto_labels(dots, measure, space.dim, seen.student, live),
+        labels=pareto_labels(dots, measure, space.dim, view.student, live),
         hint="Students in amber, classical coders in grey. Upper left is better: truer, smaller.",
     )
 

@@ -20,7 +20,7 @@ FILL = 304  # pixels of the window that title, form and controls take
 
 
 def observe(
-    seen: StudentView,
+    view: StudentView,
     space: Space,
     cards: Sequence[StudentCard],
     points: Sequence[ParetoPoint],
@@ -34,18 +34,18 @@ def observe(
 
     @st.fragment(run_every=None if begun is None else POLL_SECONDS)
     def curve() -> None:
-        now = st.session_state.get("student view", seen)
-        job = running(seen.teacher)
-        if (job is None and begun is not None) or now.student != seen.student:
+        now = st.session_state.get("student view", view)
+        job = running(view.teacher)
+        if (job is None and begun is not None) or now.student != view.student:
             st.rerun(scope="app")
-        forming = None if job is None else _forming(job, _training(job, seen.teacher))
+        forming = None if job is None else _forming(job, _training(job, view.teacher))
         draw_curve(now, space, cards, points, forming, FILL)
 
     curve()
 
 
 def panel(
-    seen: StudentView,
+    view: StudentView,
     space: Space,
     card: StudentCard | None,
     points: Sequence[ParetoPoint],
@@ -55,9 +55,9 @@ def panel(
 
     @st.fragment(run_every=POLL_SECONDS)
     def live() -> None:
-        job = running(seen.teacher)  # when it is over, the curve has the page drawn again
+        job = running(view.teacher)  # when it is over, the curve has the page drawn again
         if job is not None:
-            live_panel(job, _training(job, seen.teacher))
+            live_panel(job, _training(job, view.teacher))
 
     if begun is not None:
         with st.container(key="student_live"):

@@ -39,7 +39,7 @@ def families() -> list[Family]:
     return found
 
 
-def train_form(seen: StudentView, space: Space, busy: bool) -> StudentView:
+def train_form(view: StudentView, space: Space, busy: bool) -> StudentView:
     """Family, budget, and two buttons; the view as the person has set it."""
     offered = {each.name: each for each in families()}
     columns = st.columns([2.1, 3.2, 1, 1.5, 1], vertical_alignment="bottom")
@@ -47,7 +47,7 @@ def train_form(seen: StudentView, space: Space, busy: bool) -> StudentView:
         name = st.selectbox(
             "Kind of student",
             list(offered),
-            index=list(offered).index(seen.family) if seen.family in offered else 0,
+            index=list(offered).index(view.family) if view.family in offered else 0,
             format_func=lambda each: offered[each].title,
             key=widget("student", "family"),
         )
@@ -56,7 +56,7 @@ def train_form(seen: StudentView, space: Space, busy: bool) -> StudentView:
         size = st.select_slider(
             "Bytes an item",
             choices,
-            nearest_budget(space.dim, seen.bytes_per_item),
+            nearest_budget(space.dim, view.bytes_per_item),
             format_func=lambda each: f"{each:g} B · {amount(each * len(space))}",
             key=widget("student", f"bytes {space.dim}"),
             help=f"Everything counts: codes, weights, the words themselves. The teacher's rows "
@@ -73,7 +73,7 @@ def train_form(seen: StudentView, space: Space, busy: bool) -> StudentView:
             help="Two trainings with one seed come to the same student. Default 0.",
         )
     chosen = offered[name]
-    why = _hindrance(seen.teacher, chosen, busy)
+    why = _hindrance(view.teacher, chosen, busy)
     with columns[2]:
         wanted = st.button(
             "Train",
@@ -98,8 +98,8 @@ def train_form(seen: StudentView, space: Space, busy: bool) -> StudentView:
         )
     st.caption(plain(chosen.note))
     if wanted or hasty:
-        submit(seen.teacher, chosen, float(size), int(seed), hasty)
-    return replace(seen, family=chosen.name, bytes_per_item=float(size))
+        submit(view.teacher, chosen, float(size), int(seed), hasty)
+    return replace(view, family=chosen.name, bytes_per_item=float(size))
 
 
 def _hindrance(teacher: str, chosen: Family, busy: bool) -> str | None:

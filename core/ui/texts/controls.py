@@ -16,20 +16,20 @@ VIEWS = {"documents": "Documents", "sentences": "Sentences"}
 COLOURS = {"source": "Where from", "region": "Region", "plain": "One colour"}
 
 
-def choose_view(seen: TextsView) -> TextsView:
+def choose_view(view: TextsView) -> TextsView:
     """Documents or single sentences; a search is about one of them."""
-    show = segments("texts", "show", "Points are", VIEWS, seen.show, labelled=False)
-    return seen if show == seen.show else replace(seen, show=show, query="", spot="")
+    show = segments("texts", "show", "Points are", VIEWS, view.show, labelled=False)
+    return view if show == view.show else replace(view, show=show, query="", spot="")
 
 
-def choose_model(seen: TextsView) -> TextsView:
+def choose_model(view: TextsView) -> TextsView:
     """The model that reads documents; another one reads the library anew."""
-    model = model_box("texts", seen.model, "Another model reads the library anew.")
-    return seen if model == seen.model else replace(seen, model=model, own="", query="")
+    model = model_box("texts", view.model, "Another model reads the library anew.")
+    return view if model == view.model else replace(view, model=model, own="", query="")
 
 
 def text_controls(
-    seen: TextsView, made: Library, topics: tuple[Topic, ...]
+    view: TextsView, made: Library, topics: tuple[Topic, ...]
 ) -> tuple[TextsView, int | None]:
     """A document, a region, a colour; the view as set, and the region that is lit."""
     document, region, colour = st.columns([2.6, 2.2, 1.3], vertical_alignment="bottom")
@@ -38,26 +38,26 @@ def text_controls(
         chosen = st.selectbox(
             "Document",
             titles,
-            index=titles.index(seen.document) if seen.document in made.rows else None,
+            index=titles.index(view.document) if view.document in made.rows else None,
             placeholder="Choose one to see its way",
-            key=widget("texts", f"document {seen.document}"),
+            key=widget("texts", f"document {view.document}"),
         )
-    if (chosen or "") != seen.document and (chosen or seen.document in made.rows):
-        seen = replace(seen, document=chosen or "", part=None, own="", query="")
+    if (chosen or "") != view.document and (chosen or view.document in made.rows):
+        view = replace(view, document=chosen or "", part=None, own="", query="")
     with region:
         lit = region_box(topics, "documents")
     with colour:
-        seen = colour_box(seen, "documents")
-    return seen, lit
+        view = colour_box(view, "documents")
+    return view, lit
 
 
-def colour_box(seen: TextsView, page: str) -> TextsView:
+def colour_box(view: TextsView, page: str) -> TextsView:
     """How the points are coloured."""
     colour = st.selectbox(
         "Colour by",
         list(COLOURS),
-        index=list(COLOURS).index(seen.colour),
+        index=list(COLOURS).index(view.colour),
         format_func=COLOURS.__getitem__,
         key=widget("texts", f"colour {page}"),
     )
-    return replace(seen, colour=colour)
+    return replace(view, colour=colour)

@@ -16,11 +16,11 @@ from core.ui.texts.scene import asked, cluster_of, library_walk, own_walk, show_
 SAID = 320  # characters of a text in the middle of a region
 
 
-def documents_view(seen: TextsView) -> TextsView:
+def documents_view(view: TextsView) -> TextsView:
     """The whole view; the state as the person has set it."""
-    made = library_or_offer(seen)
+    made = library_or_offer(view)
     if made is None:
-        return seen
+        return view
     picture, panel = st.columns([0.82, 0.18], gap="small")
     with picture:
         stage, controls = st.container(), st.container()
@@ -28,14 +28,14 @@ def documents_view(seen: TextsView) -> TextsView:
     spec = shown_spec(made.space)
     topics = known_topics(made, spec)
     with controls:
-        seen, lit = text_controls(seen, made, topics)
-    remember("texts", seen)
-    own = own_document(seen)
-    walk = library_walk(seen, made, spec) if own is None else own_walk(own, made, spec)
-    query = asked(seen, made)
+        view, lit = text_controls(view, made, topics)
+    remember("texts", view)
+    own = own_document(view)
+    walk = library_walk(view, made, spec) if own is None else own_walk(own, made, spec)
+    query = asked(view, made)
     cluster = cluster_of(made.space, spec)
     with stage:
-        lasso = show_texts(texts_scene(seen, made, spec, topics, walk, query, lit))
+        lasso = show_texts(texts_scene(view, made, spec, topics, walk, query, lit))
     with line:
         truth_line(made.space, spec)
     with panel:
@@ -46,15 +46,15 @@ def documents_view(seen: TextsView) -> TextsView:
         elif own is not None and walk is not None:
             own_panel(own, made, walk)
         elif walk is not None:
-            document_panel(seen, made, walk, topics, cluster)
+            document_panel(view, made, walk, topics, cluster)
         else:
             nothing_chosen()
     if own is not None and walk is not None:
-        own_controls(seen, made, own, walk, topics)
+        own_controls(view, made, own, walk, topics)
     lasso_table(made.space, spec, lasso)
     said = [made.said(topic.medoid, SAID) for topic in topics]
     regions_table(topics, made.space, cluster, said)
     with progress:
-        follow_library(seen, made)
-    drop_box(seen)
-    return seen
+        follow_library(view, made)
+    drop_box(view)
+    return view

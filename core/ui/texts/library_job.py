@@ -18,26 +18,26 @@ MINUTES = 5  # to read them on two cores with nothing else to do, see docs/texts
 SPEC: Spec = UmapSpec()
 
 
-def library_or_offer(seen: TextsView) -> Library | None:
+def library_or_offer(view: TextsView) -> Library | None:
     """The library where it was read; else None, after the offer to read it or its progress."""
     try:
-        if has_library(bench(), seen.model):
+        if has_library(bench(), view.model):
             with st.spinner("Opening the library"):
-                return library(bench(), seen.model)
+                return library(bench(), view.model)
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/error:")
         return None
-    _offer(seen.model)
+    _offer(view.model)
     return None
 
 
-def follow_library(seen: TextsView, made: Library) -> None:
+def follow_library(view: TextsView, made: Library) -> None:
     """Have the worker draw what is missing of the picture, and show its progress."""
     space = made.space
     if complete(space, SPEC) and has_topics(bench(), space, SPEC):
         return
     drawn = bench().has_projection(space, SPEC)
-    job_id = submitted("library", _arguments(seen.model), _name(seen.model))
+    job_id = submitted("library", _arguments(view.model), _name(view.model))
     if job_id is not None:
         watch(
             job_id,

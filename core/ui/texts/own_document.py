@@ -36,18 +36,18 @@ MOST_MEGABYTES = 12  # of a file: what is too long is said by its characters
 TOKENS_A_WORD = 1.8  # read, with what windows share
 
 
-def own_document(seen: TextsView) -> Dropped | None:
+def own_document(view: TextsView) -> Dropped | None:
     """The document of one's own that is looked at, once it was read."""
-    if not seen.own or not has_dropped(bench(), seen.own):
+    if not view.own or not has_dropped(bench(), view.own):
         return None
     try:
-        return _read(seen.own, seen.model, identity(seen.model))
+        return _read(view.own, view.model, identity(view.model))
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/error:")
         return None
 
 
-def drop_box(seen: TextsView) -> None:
+def drop_box(view: TextsView) -> None:
     """A file or a text of one's own, and the progress of its reading."""
     st.subheader("Drop a document in", anchor=False)
     st.caption(
@@ -73,12 +73,12 @@ def drop_box(seen: TextsView) -> None:
             )
         pressed = st.form_submit_button("Show its way", type="primary")
     if pressed:
-        _take(seen, uploaded, text)
-    _follow(seen)
+        _take(view, uploaded, text)
+    _follow(view)
 
 
 def own_controls(
-    seen: TextsView, made: Library, own: Dropped, walk: Walk, topics: Sequence[Topic]
+    view: TextsView, made: Library, own: Dropped, walk: Walk, topics: Sequence[Topic]
 ) -> None:
     """To take the figures away, and to forget the document."""
     numbers = walk.regions.tolist() if topics else [-1] * len(walk.regions)
@@ -94,15 +94,15 @@ def own_controls(
         on_click="ignore",
     )
     if away.button("Forget this document", help="Remove it from the workspace", width="stretch"):
-        forget(bench(), seen.own)
+        forget(bench(), view.own)
         st.session_state.pop(OWN, None)
-        remember("texts", replace(seen, own=""))
+        remember("texts", replace(view, own=""))
         st.rerun()
     with st.expander("Every window in figures"):
         st.dataframe(table, hide_index=True, height=320)
 
 
-def _take(seen: TextsView, uploaded: "UploadedFile | None", text: str) -> None:
+def _take(view: TextsView, uploaded: "UploadedFile | None", text: str) -> None:
     """Keep what was brought, and look at it from now on."""
     try:
         if uploaded is not None:
@@ -110,38 +110,38 @@ def _take(seen: TextsView, uploaded: "UploadedFile | None", text: str) -> None:
         else:
             said = require_prose(text)
             title = f"Yours: {snippet(said, limit=32)}"
-        key = keep_text(bench(), seen.model, title[:80], said)
+        key = keep_text(bench(), view.model, title[:80], said)
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/error:")
         return
     if (before := st.session_state.get(OWN)) not in (None, key):
         forget(bench(), before)
     st.session_state[OWN] = key
-    remember("texts", replace(seen, own=key, query=""))
+    remember("texts", replace(view, own=key, query=""))
     st.rerun()
 
 
-def _follow(seen: TextsView) -> None:
+def _follow(view: TextsView) -> None:
     """Where it waits to be read: its progress. Where another is looked at: the way back."""
-    if not seen.own:
+    if not view.own:
         kept = st.session_state.get(OWN)
         if kept and has_dropped(bench(), kept) and st.button("Show your document again"):
-            remember("texts", replace(seen, own=kept))
+            remember("texts", replace(view, own=kept))
             st.rerun()
         return
-    if has_dropped(bench(), seen.own):
+    if has_dropped(bench(), view.own):
         return
-    words = kept_words(bench(), seen.own)
+    words = kept_words(bench(), view.own)
     if words is None:
         st.info("The document in this link is not on this machine. Drop it in again.")
         return
     seconds = TOKENS_A_WORD * words / PER_SECOND
     wait = f", about {seconds:,.0f} s" if seconds > 5 else ""
     st.caption(f"Reading {words:,} words{wait}, after loading the model.")
-    arguments = {"model": seen.model, "key": seen.own}
-    job_id = submitted("document", arguments, f"document {seen.own}")
+    arguments = {"model": view.model, "key": view.own}
+    job_id = submitted("document", arguments, f"document {view.own}")
     if job_id is not None:
-        watch(job_id, "Read your document", lambda: has_dropped(bench(), seen.own))
+        watch(job_id, "Read your document", lambda: has_dropped(bench(), view.own))
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)

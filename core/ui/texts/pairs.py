@@ -26,7 +26,7 @@ MOST = 1_000  # characters of a sentence
 HEIGHT = 300
 
 
-def more_than_tokens_panel(seen: TextsView) -> None:
+def more_than_tokens_panel(view: TextsView) -> None:
     """The whole section: the question, the answer once it is measured, one's own pair."""
     st.subheader("Does a signature carry more than its tokens?", anchor=False)
     st.caption(
@@ -35,27 +35,27 @@ def more_than_tokens_panel(seen: TextsView) -> None:
         "their meaning, but seldom both."
     )
     try:
-        if not has_pairs(bench(), seen.model):
-            _offer(seen)
+        if not has_pairs(bench(), view.model):
+            _offer(view)
             return
-        signed = kept_pairs(bench(), seen.model)
+        signed = kept_pairs(bench(), view.model)
         st.markdown(verdict(signed))
-        own = _own_pair(seen, signed)
+        own = _own_pair(view, signed)
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/error:")
         return
     chart, table = st.columns([0.6, 0.4], gap="medium")
     with chart:
-        _chart(seen, signed, own)
+        _chart(view, signed, own)
     with table:
         _how_often(signed)
 
 
-def _offer(seen: TextsView) -> None:
+def _offer(view: TextsView) -> None:
     st.caption("Measuring them takes some ten seconds, most of them for loading the model.")
-    arguments = {"model": seen.model}
+    arguments = {"model": view.model}
     if asked_for("pairs", arguments, "Measure the pairs", "secondary"):
-        follow_job("pairs", arguments, "Measure the pairs", lambda: has_pairs(bench(), seen.model))
+        follow_job("pairs", arguments, "Measure the pairs", lambda: has_pairs(bench(), view.model))
 
 
 def verdict(signed: Signed) -> str:
@@ -95,7 +95,7 @@ def carries_more(signed: Signed, kind: str) -> bool:
     return found.low > 0
 
 
-def _own_pair(seen: TextsView, signed: Signed) -> tuple[float, float] | None:
+def _own_pair(view: TextsView, signed: Signed) -> tuple[float, float] | None:
     first, second = st.columns(2)
     one = first.text_input(
         "One sentence",
@@ -112,7 +112,7 @@ def _own_pair(seen: TextsView, signed: Signed) -> tuple[float, float] | None:
     if not one.strip() or not other.strip():
         return None
     with st.spinner("Reading both; the first time loads the model, some seconds"):
-        found = _apart(seen.model, identity(seen.model), one, other, signed)
+        found = _apart(view.model, identity(view.model), one, other, signed)
     context, rows = found
     st.caption(
         f"**Your pair** is {context:.3f} apart by signature, {rows:.3f} by the mean of rows; 0 is "
@@ -132,10 +132,10 @@ def _apart(
     return apart(model, _signed, first, second)
 
 
-def _chart(seen: TextsView, signed: Signed, own: tuple[float, float] | None) -> None:
+def _chart(view: TextsView, signed: Signed, own: tuple[float, float] | None) -> None:
     spaces = [(it.name, it.by_kind) for it in (signed.contextual, signed.rows)]
     kinds = [kind for kind in ORDER if kind in signed.contextual.by_kind]
-    figure = pairs_figure(spaces, kinds, tokens(), f"pairs {seen.model} {own is None}", own)
+    figure = pairs_figure(spaces, kinds, tokens(), f"pairs {view.model} {own is None}", own)
     said = "; ".join(
         f"{kind}: signature {signed.contextual.by_kind[kind].value:.2f}, "
         f"mean of rows {signed.rows.by_kind[kind].value:.2f}"

@@ -63,12 +63,12 @@ def leave_search() -> None:
 
 
 def document_panel(
-    seen: TextsView, made: Library, walk: Walk, topics: Sequence[Topic], region: Rows
+    view: TextsView, made: Library, walk: Walk, topics: Sequence[Topic], region: Rows
 ) -> None:
     """The chosen document: what it says there, how far it wanders, which documents are near."""
     row = made.rows[walk.name]
     document = made.documents[row]
-    item = made.item(walk.name, seen.part)
+    item = made.item(walk.name, view.part)
     item = row if item is None else item
     way = made.way(row)
     kind = {"news": "news", "wikipedia": "Wikipedia"}[document.source]
@@ -77,7 +77,7 @@ def document_panel(
     st.caption(f"{kind} · {words:,} words · {len(way)} window{'s' * (len(way) > 1)}")
     _wanders(made.space.unit[way])
     _region(topics, int(region[item]))
-    where = "It begins" if seen.part is None else f"Window {seen.part + 1} of {len(way)}"
+    where = "It begins" if view.part is None else f"Window {view.part + 1} of {len(way)}"
     st.caption(f"**{where}**  \n{plain(made.said(item, SAID), 2 * SAID)}")
     st.caption("Documents nearest to the whole", help="By the cosine of their signatures.")
     found, cosines = near_documents(made, made.space.vectors[[row]], NEAR + 1)

@@ -62,20 +62,20 @@ class Walk:
         return Course(self.name, self.places, "own" if self.own else "document")
 
 
-def asked(seen: TextsView, made: Library, near: int = 8) -> Asked | None:
+def asked(view: TextsView, made: Library, near: int = 8) -> Asked | None:
     """What the typed text is near; None where there is none, or after saying what is wrong."""
-    if not seen.query:
+    if not view.query:
         return None
     try:
         with st.spinner("Reading what you typed; the first time loads the model, some seconds"):
-            vector = _signature(seen.query, seen.model, identity(seen.model))
+            vector = _signature(view.query, view.model, identity(view.model))
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/search_off:")
         return None
     documents, first = near_documents(made, vector[None], near)
     windows, second = near_windows(made, vector[None], near)
     return Asked(
-        seen.query,
+        view.query,
         vector,
         list(zip(documents[0].tolist(), first[0].tolist(), strict=True)),
         list(zip(windows[0].tolist(), second[0].tolist(), strict=True)),
@@ -87,13 +87,13 @@ def _signature(text: str, model: str, stamp: str) -> Vector:  # noqa: ARG001 - t
     return signature(text, reader(model))
 
 
-def library_walk(seen: TextsView, made: Library, spec: Spec) -> Walk | None:
+def library_walk(view: TextsView, made: Library, spec: Spec) -> Walk | None:
     """The chosen document's way; None where none is chosen."""
-    row = made.rows.get(seen.document)
+    row = made.rows.get(view.document)
     if row is None:
-        if seen.document:
+        if view.document:
             st.warning(
-                f"The library holds no “{plain(seen.document, 60)}”. Choose a document by its "
+                f"The library holds no “{plain(view.document, 60)}”. Choose a document by its "
                 "title, or click a point."
             )
         return None
@@ -102,7 +102,7 @@ def library_walk(seen: TextsView, made: Library, spec: Spec) -> Walk | None:
     said = [made.space.texts[item] for item in items]
     if len(items) == 1:
         said = [made.said(row, SNIPPET)]
-    return Walk(seen.document, coords[items], said, cluster_of(made.space, spec)[items])
+    return Walk(view.document, coords[items], said, cluster_of(made.space, spec)[items])
 
 
 def own_walk(own: Dropped, made: Library, spec: Spec) -> Walk:
@@ -131,7 +131,7 @@ def _region_of(made: Library, spec: Spec, places: QueryCoords) -> Rows:
 
 
 def texts_scene(
-    seen: TextsView,
+    view: TextsView,
     made: Library,
     spec: Spec,
     topics: Sequence[Topic],
@@ -146,8 +146,8 @@ def texts_scene(
     lit = None if region is None else np.flatnonzero(cluster_of(made.space, spec) == region)
     found = None if query is None else _found(made, coords, query)
     course = None if walk is None else walk.course
-    looked_at = made.item(seen.document, seen.part) if seen.part is not None else None
-    colours = _layer(seen, made, spec)
+    looked_at = made.item(view.document, view.part) if view.part is not None else None
+    colours = _layer(view, made, spec)
     revision = f"{space.digest} {spec.digest} {'' if walk is None else walk.name}"
     figure = texts_figure(
         coords,
@@ -223,10 +223,10 @@ def _focus(coords: Coords, course: Course | None, found: Found | None) -> list[f
     return None if course is None else focus_on_texts(coords, course.places)
 
 
-def _layer(seen: TextsView, made: Library, spec: Spec) -> Layer | None:
-    if seen.colour == "region" and bench().has_regions(made.space, spec):
+def _layer(view: TextsView, made: Library, spec: Spec) -> Layer | None:
+    if view.colour == "region" and bench().has_regions(made.space, spec):
         return clusters(bench().regions(made.space, spec).cluster, tokens())
-    return sources(made.space.metadata, tokens(), dark()) if seen.colour == "source" else None
+    return sources(made.space.metadata, tokens(), dark()) if view.colour == "source" else None
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)

@@ -49,9 +49,9 @@ SPEC = UmapSpec()
 NEAR_ON_MAP, NEAR = 8, 12
 
 
-def sentences_view(seen: TextsView) -> TextsView:
+def sentences_view(view: TextsView) -> TextsView:
     """The whole view; the state as the person has set it."""
-    if seen.model != MINILM:
+    if view.model != MINILM:
         st.caption("Sentences are read by MiniLM, whatever model reads the documents.")
     space = space_or_wait(REFERENCE)
     picture, panel = st.columns([0.82, 0.18], gap="small")
@@ -66,12 +66,12 @@ def sentences_view(seen: TextsView) -> TextsView:
         with region:
             lit = region_box(topics, "sentences")
         with colour:
-            seen = colour_box(seen, "sentences")
-    found = _found(seen)
+            view = colour_box(view, "sentences")
+    found = _found(view)
     sheet = sheet_of(REFERENCE, space, shown)
-    spot = spot_of(seen.spot, sheet, SPEC)
+    spot = spot_of(view.spot, sheet, SPEC)
     with stage:
-        scene = _scene(seen, space, shown, topics, found, lit, spot)
+        scene = _scene(view, space, shown, topics, found, lit, spot)
         ground = _alone(spot_from(KEY, "texts", sheet))
         lasso = mount(scene, KEY, _choose, on_ground=ground)
     with line:
@@ -82,29 +82,29 @@ def sentences_view(seen: TextsView) -> TextsView:
         elif spot is not None:
             spot_panel(spot, sheet, "texts")
         else:
-            _panel(seen, space, found)
-        middle_box("texts", seen.spot)
+            _panel(view, space, found)
+        middle_box("texts", view.spot)
     lasso_table(space, shown, lasso)
     regions_table(topics, space, cluster, [space.texts[topic.medoid] for topic in topics])
     with progress:
         follow(space, REFERENCE, SPEC)
-    return seen
+    return view
 
 
-def _found(seen: TextsView) -> Neighbors | None:
+def _found(view: TextsView) -> Neighbors | None:
     """What the chosen or typed sentence is near; what is wrong is said in the panel."""
-    if not seen.query:
+    if not view.query:
         return None
     try:
         with st.spinner("Reading what you typed; the first time loads the model, some seconds"):
-            return neighbors(bench(), REFERENCE, seen.query, NEAR)
+            return neighbors(bench(), REFERENCE, view.query, NEAR)
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/search_off:")
         return None
 
 
 def _scene(
-    seen: TextsView,
+    view: TextsView,
     space: Space,
     shown: Spec,
     topics: tuple[Topic, ...],
@@ -114,7 +114,7 @@ def _scene(
 ) -> Scene:
     coords = bench().projection(space, shown).coords
     found = None if neighbors is None else _on_map(space, coords, neighbors)
-    colours = _layer(seen, space, shown)
+    colours = _layer(view, space, shown)
     graph = bench().graph(space) if bench().has_graph(space) else None
     title = f"{len(space):,} sentences, {TITLES[shown.kind]}"
     figure = texts_figure(
@@ -161,17 +161,17 @@ def _on_map(space: Space, coords: Coords, neighbors: Neighbors) -> Found:
     return Found(query.text, spot, neighbors.rows[:NEAR_ON_MAP])
 
 
-def _layer(seen: TextsView, space: Space, shown: Spec) -> Layer | None:
-    if seen.colour == "region" and not isinstance(shown, PcaSpec):
+def _layer(view: TextsView, space: Space, shown: Spec) -> Layer | None:
+    if view.colour == "region" and not isinstance(shown, PcaSpec):
         if bench().has_regions(space, shown):
             return clusters(bench().regions(space, shown).cluster, tokens())
         return None
-    return sources(space.metadata, tokens(), dark()) if seen.colour == "source" else None
+    return sources(space.metadata, tokens(), dark()) if view.colour == "source" else None
 
 
-def _panel(seen: TextsView, space: Space, found: Neighbors | None) -> None:
+def _panel(view: TextsView, space: Space, found: Neighbors | None) -> None:
     if found is None:
-        if not seen.query:
+        if not view.query:
             st.markdown("##### Nothing chosen yet")
             st.caption(
                 "Click a point, or type any text into the search box on the map. Here you will "

@@ -65,48 +65,48 @@ _grids: Kept[LensGrid] = Kept(12)
 _gaps: Kept[Gaps] = Kept(48)
 
 
-def lens_view(seen: TrajectoriesView) -> TrajectoriesView:
+def lens_view(view: TrajectoriesView) -> TrajectoriesView:
     """A text, the grid of what each layer would say, and one token's way through the layers."""
-    seen = _box(seen)
-    text = seen.prompt or DEFAULT
+    view = _box(view)
+    text = view.prompt or DEFAULT
     stage, controls, line = st.container(), st.container(), st.container()
     with controls:
-        seen = _controls(seen)
-    remember("trajectories", seen)
-    kind = seen.lens
-    if kind == "fitted" and not has_lens(bench(), seen.model):
+        view = _controls(view)
+    remember("trajectories", view)
+    kind = view.lens
+    if kind == "fitted" and not has_lens(bench(), view.model):
         with line:
             st.caption(
                 "The fitted lens of this model is made once and then kept: some 16,000 tokens are "
                 "read, which takes a few minutes. Until then the logit lens is shown."
             )
-            _fit(seen.model)
+            _fit(view.model)
         kind = "logit"
     try:
         with st.spinner("Loading the model"):
-            lm = speaker(seen.model)
-        grid = _read(seen.model, _stamp(seen.model, kind), text, kind)
+            lm = speaker(view.model)
+        grid = _read(view.model, _stamp(view.model, kind), text, kind)
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/error:")
-        return seen
-    chosen = _chosen(seen, grid)
+        return view
+    chosen = _chosen(view, grid)
     with stage:
-        _grid(seen, lm, grid, chosen, kind)
+        _grid(view, lm, grid, chosen, kind)
     left, right = st.columns([0.62, 0.38], gap="medium")
     with left:
-        rise(seen.model, lm, grid, chosen, LENSES[kind].casefold())
+        rise(view.model, lm, grid, chosen, LENSES[kind].casefold())
     with right:
         _answer(lm, grid, chosen)
-        _apart(seen.model, lm, grid, chosen)
-        _how_good(seen.model)
+        _apart(view.model, lm, grid, chosen)
+        _how_good(view.model)
     _below(lm, grid)
-    return seen
+    return view
 
 
-def _box(seen: TrajectoriesView) -> TrajectoriesView:
+def _box(view: TrajectoriesView) -> TrajectoriesView:
     typed = st.text_input(
         "Text",
-        seen.prompt or DEFAULT,
+        view.prompt or DEFAULT,
         key=widget("trajectories", "lens text"),
         max_chars=MAX_TEXT,
         help="After each of its tokens, every layer is asked what comes next.",
@@ -115,18 +115,18 @@ def _box(seen: TrajectoriesView) -> TrajectoriesView:
         st.info("Write some words, and every layer says what comes next.", icon=":material/edit:")
         st.stop()
     prompt = "" if typed == DEFAULT else typed
-    return seen if prompt == seen.prompt else replace(seen, prompt=prompt, step=None)
+    return view if prompt == view.prompt else replace(view, prompt=prompt, step=None)
 
 
-def _controls(seen: TrajectoriesView) -> TrajectoriesView:
+def _controls(view: TrajectoriesView) -> TrajectoriesView:
     one, two = st.columns([1, 1.4], vertical_alignment="bottom")
     with one:
-        lens = segments("trajectories", "lens", "Lens", LENSES, seen.lens, help_text=HELP_LENS)
+        lens = segments("trajectories", "lens", "Lens", LENSES, view.lens, help_text=HELP_LENS)
     with two:
         shade = segments(
-            "trajectories", "shade", "Colour", SHADES, seen.shade, help_text=HELP_SHADE
+            "trajectories", "shade", "Colour", SHADES, view.shade, help_text=HELP_SHADE
         )
-    return replace(seen, lens=lens, shade=shade)
+    return replace(view, lens=lens, shade=shade)
 
 
 def _fit(model: str) -> None:
@@ -150,14 +150,14 @@ def _stamp(model: str, kind: str) -> str:
     return lens_key(model) if kind == "fitted" else speaker_identity(model)
 
 
-def _chosen(seen: TrajectoriesView, grid: LensGrid) -> int:
+def _chosen(view: TrajectoriesView, grid: LensGrid) -> int:
     """The token that is looked at: the last where none was clicked."""
     last = len(grid.ids) - 1
-    return last if seen.step is None or seen.step > last else seen.step
+    return last if view.step is None or view.step > last else view.step
 
 
 def _grid(
-    seen: TrajectoriesView, lm: LanguageModel, grid: LensGrid, chosen: int, kind: str
+    view: TrajectoriesView, lm: LanguageModel, grid: LensGrid, chosen: int, kind: str
 ) -> None:
     layers, count, k = grid.top.shape
     pieces = lm.pieces(grid.top.ravel().tolist())
@@ -168,12 +168,12 @@ def _grid(
     ]  # fmt: skip
     own = lm.pieces(grid.ids.tolist())
     words = [[cell[0] for cell in row] for row in likeliest]
-    shade = _shade(seen.shade, grid)
+    shade = _shade(view.shade, grid)
     figure = lens_figure(
-        words, own, shade, grid.appears, chosen, tokens(), dark(), f"lens {own} {seen.shade}"
+        words, own, shade, grid.appears, chosen, tokens(), dark(), f"lens {own} {view.shade}"
     )
     answer = words[-1][chosen]
-    more = len(lm.ids(seen.prompt or DEFAULT)) - count
+    more = len(lm.ids(view.prompt or DEFAULT)) - count
     title = f"What each of {layers - 1} layers would say next: {LENSES[kind].casefold()}"
     picture = Picture(
         figure,

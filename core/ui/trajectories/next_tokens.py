@@ -141,12 +141,12 @@ def fan_row(drawn: Drawn, wish: Wish) -> None:
 
 
 def _likeliest(
-    said: Said, seen: TrajectoriesView, model: str
+    said: Said, view: TrajectoriesView, model: str
 ) -> tuple[list[int], list[str], np.ndarray]:
     """The k likeliest tokens of log-probabilities (v,) and what they have at the wanted
     temperature."""
-    ids = np.argsort(-said, kind="stable")[: seen.k].tolist()
-    return ids, speaker(model).pieces(ids), reweighed(said, seen.heat)[ids]
+    ids = np.argsort(-said, kind="stable")[: view.k].tolist()
+    return ids, speaker(model).pieces(ids), reweighed(said, view.heat)[ids]
 
 
 def _heat() -> None:

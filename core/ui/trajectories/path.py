@@ -48,16 +48,16 @@ HELP_FIRST = (
 )
 
 
-def path_view(seen: TrajectoriesView) -> TrajectoriesView:
+def path_view(view: TrajectoriesView) -> TrajectoriesView:
     """The prompt, the picture that grows, the fan beside it, and how true all that is."""
     try:
-        layer = layer_of(seen.model, seen.layer)
+        layer = layer_of(view.model, view.layer)
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/error:")
-        seen, layer = replace(seen, layer=None), layer_of(seen.model, None)
-    seen, pressed = prompt_box(replace(seen, heat=nearest_heat(seen.heat)))
-    remember("trajectories", seen)
-    wide = bool(seen.second)
+        view, layer = replace(view, layer=None), layer_of(view.model, None)
+    view, pressed = prompt_box(replace(view, heat=nearest_heat(view.heat)))
+    remember("trajectories", view)
+    wide = bool(view.second)
     picture, panel = (
         (st.container(), st.container()) if wide else st.columns([0.815, 0.185], gap="small")
     )
@@ -65,29 +65,29 @@ def path_view(seen: TrajectoriesView) -> TrajectoriesView:
         stage, controls = st.container(), st.container()
         line, progress = st.container(), st.container()
     with controls:
-        seen = picture_row(seen, layer)
-    remember("trajectories", seen)
-    if layer_of(seen.model, seen.layer) != layer or bool(seen.second) != wide:
+        view = picture_row(view, layer)
+    remember("trajectories", view)
+    if layer_of(view.model, view.layer) != layer or bool(view.second) != wide:
         st.rerun()
-    preload(seen.model)
+    preload(view.model)
     with stage:
-        space = space_or_wait(space_name(seen.model, layer))
-    spec: Spec = PcaSpec(dims=seen.dims) if seen.picture == "pca" else UmapSpec(dims=seen.dims)
+        space = space_or_wait(space_name(view.model, layer))
+    spec: Spec = PcaSpec(dims=view.dims) if view.picture == "pca" else UmapSpec(dims=view.dims)
     shown = to_show(space, spec)
     with stage, st.spinner("Drawing what the corpus looks like in this layer"):
-        behind = backdrop(bench(), seen.model, layer, shown)
-    run = run_of(visitor(), _wish(seen), layer, afresh=pressed)
+        behind = backdrop(bench(), view.model, layer, shown)
+    run = run_of(visitor(), _wish(view), layer, afresh=pressed)
     with controls:
-        second_of(seen, layer)  # what cannot be laid beside is said once, here
+        second_of(view, layer)  # what cannot be laid beside is said once, here
     drawn = None
     with stage:
         if run.over and run.error is None and run.walks:
-            drawn = _drawn(seen, run, layer, behind)
+            drawn = _drawn(view, run, layer, behind)
             if drawn is None:
-                return seen
-        _stage(seen, run, layer, behind, drawn)
+                return view
+        _stage(view, run, layer, behind, drawn)
     if run.over and drawn is None:
-        return seen
+        return view
     if drawn is not None:
         with panel:
             fan_panel(drawn, run.wish)
@@ -100,15 +100,15 @@ def path_view(seen: TrajectoriesView) -> TrajectoriesView:
     with line:
         _truth(behind, shown, drawn)
     with progress:
-        _follow_second(seen, layer)
+        _follow_second(view, layer)
         follow(space, space.name, spec, graph_too=True)
-    return seen
+    return view
 
 
-def _wish(seen: TrajectoriesView) -> Wish:
-    sampling = Sampling(seen.temperature, seen.top_p, seen.seed, seen.steps)
+def _wish(view: TrajectoriesView) -> Wish:
+    sampling = Sampling(view.temperature, view.top_p, view.seed, view.steps)
     return Wish(
-        seen.model, speaker_identity(seen.model), seen.prompt or PROMPT, sampling, seen.samples
+        view.model, speaker_identity(view.model), view.prompt or PROMPT, sampling, view.samples
     )
 
 
@@ -116,7 +116,7 @@ def _wish(seen: TrajectoriesView) -> Wish:
 
 
 def _stage(
-    seen: TrajectoriesView, run: Run, layer: int, behind: Backdrop, whole: Drawn | None
+    view: TrajectoriesView, run: Run, layer: int, behind: Backdrop, whole: Drawn | None
 ) -> None:
     """The line of what happens, and the picture; anew every moment while the text grows. While it
     stands in line, only its place is."""
@@ -138,16 +138,16 @@ def _stage(
         if not standing:
             run_of(visitor(), run.wish, layer)
             _status(run)
-        mount(scene_of(whole or _growing(seen, run, layer, behind)), STAGE, on_step=_step)
+        mount(scene_of(whole or _growing(view, run, layer, behind)), STAGE, on_step=_step)
 
     if standing:
         in_line()
     stage()
 
 
-def _growing(seen: TrajectoriesView, run: Run, layer: int, behind: Backdrop) -> Drawn:
+def _growing(view: TrajectoriesView, run: Run, layer: int, behind: Backdrop) -> Drawn:
     walks = run.walks if run.layer == layer else ()
-    return Drawn(seen, layer, behind, walks, growing=True, tracks=tracks_of(walks, behind))
+    return Drawn(view, layer, behind, walks, growing=True, tracks=tracks_of(walks, behind))
 
 
 def _status(run: Run) -> None:
@@ -210,7 +210,7 @@ def _while_writing() -> None:
 # ------------------------------------------------------------------------------ what is computed
 
 
-def _drawn(seen: TrajectoriesView, run: Run, layer: int, behind: Backdrop) -> Drawn | None:
+def _drawn(view: TrajectoriesView, run: Run, layer: int, behind: Backdrop) -> Drawn | None:
     """All that is known of a finished text in a layer. What there is no memory for is said and left
     out; None where that is the text itself."""
     wish = run.wish
@@ -227,13 +227,13 @@ def _drawn(seen: TrajectoriesView, run: Run, layer: int, behind: Backdrop) -> Dr
         spreads = _or_said(lambda: fans_along(wish, trunk, layer)) or []
         said = _or_said(lambda: said_of(wish.model, texts[0]))
         control = None
-        if seen.shuffled and len(trunk) > 3:
+        if view.shuffled and len(trunk) > 3:
             control = _or_said(lambda: shuffle_of(wish, trunk, layer))
     percentile = None
     if bench().has_graph(behind.space):
         percentile = far_from_corpus(bench(), behind, trunk.states)
     drawn = Drawn(
-        seen,
+        view,
         layer,
         behind,
         walks,
@@ -289,9 +289,9 @@ def _beside(drawn: Drawn, wish: Wish) -> Beside | None:
     return Beside(name, behind, at_ours, found)
 
 
-def _follow_second(seen: TrajectoriesView, layer: int) -> None:
+def _follow_second(view: TrajectoriesView, layer: int) -> None:
     """Have the worker make the space of what is laid beside, where there is none yet."""
-    other = second_of(seen, layer, quiet=True)
+    other = second_of(view, layer, quiet=True)
     if other is None:
         return
     reference = space_name(*other)

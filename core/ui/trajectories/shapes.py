@@ -57,52 +57,52 @@ NAMED = ("London", "Moscow", "Cairo", "Nairobi", "Pretoria", "Beijing", "Tokyo",
          "Dakar", "Reykjavik", "Manila", "Tehran")  # fmt: skip
 
 
-def shapes_view(seen: TrajectoriesView) -> TrajectoriesView:
+def shapes_view(view: TrajectoriesView) -> TrajectoriesView:
     """Choose a shape; see it in a layer, and how well each layer shows it."""
-    chosen = segments("trajectories", "shape", "Shape", SHAPES, seen.shape, labelled=False)
-    if chosen != seen.shape:
-        seen = replace(seen, shape=chosen, layer=None)
-    if seen.shape == "own":
-        seen = _own(seen)
-    remember("trajectories", seen)
+    chosen = segments("trajectories", "shape", "Shape", SHAPES, view.shape, labelled=False)
+    if chosen != view.shape:
+        view = replace(view, shape=chosen, layer=None)
+    if view.shape == "own":
+        view = _own(view)
+    remember("trajectories", view)
     try:
-        spec = spec_of(seen)
+        spec = spec_of(view)
         if not has_shape(bench(), spec):
             _follow(spec)
-            return seen
+            return view
         found = shape(bench(), spec)
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/error:")
-        return seen
-    return _shown(seen, found)
+        return view
+    return _shown(view, found)
 
 
-def spec_of(seen: TrajectoriesView) -> ShapeSpec:
+def spec_of(view: TrajectoriesView) -> ShapeSpec:
     """What is looked for. Raises InvalidSpecification for too few words of one's own."""
-    if seen.shape == "own":
-        return ShapeSpec(seen.model, "own", seen.words or OWN, seen.form)
-    return ShapeSpec(seen.model, seen.shape)
+    if view.shape == "own":
+        return ShapeSpec(view.model, "own", view.words or OWN, view.form)
+    return ShapeSpec(view.model, view.shape)
 
 
-def _own(seen: TrajectoriesView) -> TrajectoriesView:
+def _own(view: TrajectoriesView) -> TrajectoriesView:
     with st.form(widget("trajectories", "shape wish"), border=False):
         box, form_side, button = st.columns([5, 1.6, 1], vertical_alignment="bottom")
         with box:
             typed = st.text_input(
                 "Words in the order that you suppose, with commas between",
-                ", ".join(seen.words or OWN),
+                ", ".join(view.words or OWN),
                 max_chars=MAX_TEXT,
                 key=widget("trajectories", "shape words"),
                 help="Five or more. On a circle the last is followed by the first.",
             )
         with form_side:
-            form = segments("trajectories", "shape form", "They lie on", FORMS, seen.form)
+            form = segments("trajectories", "shape form", "They lie on", FORMS, view.form)
         with button:
             st.form_submit_button("Look for it", type="primary", width="stretch")
     words = tuple(dict.fromkeys(filter(None, (word.strip() for word in typed.split(",")))))
     kept = () if words in (OWN, ()) else words
-    moved = (kept, form) != (seen.words, seen.form)
-    return replace(seen, words=kept, form=form, layer=None if moved else seen.layer)
+    moved = (kept, form) != (view.words, view.form)
+    return replace(view, words=kept, form=form, layer=None if moved else view.layer)
 
 
 def _follow(spec: ShapeSpec) -> None:
@@ -123,15 +123,15 @@ def _follow(spec: ShapeSpec) -> None:
         watch(job_id, "Look for the shape", lambda: has_shape(bench(), spec))
 
 
-def _shown(seen: TrajectoriesView, found: Shaped) -> TrajectoriesView:
-    far = seen.unseen == "continents"
+def _shown(view: TrajectoriesView, found: Shaped) -> TrajectoriesView:
+    far = view.unseen == "continents"
     left, right = st.columns([0.65, 0.35], gap="medium")
     with right:
         if found.spec.form == MAP:
             unseen = segments(
-                "trajectories", "unseen", "The reader has never met", UNSEEN, seen.unseen
+                "trajectories", "unseen", "The reader has never met", UNSEEN, view.unseen
             )
-            seen = replace(seen, unseen=unseen)
+            view = replace(view, unseen=unseen)
             far = unseen == "continents"
         st.markdown(verdict(found, far))
         slot = st.container()
@@ -139,7 +139,7 @@ def _shown(seen: TrajectoriesView, found: Shaped) -> TrajectoriesView:
             "Layer",
             0,
             found.depth,
-            found.best if seen.layer is None else min(seen.layer, found.depth),
+            found.best if view.layer is None else min(view.layer, found.depth),
             key=widget("trajectories", f"shape layer {found.spec}"),
             help="0 are the model's own input rows, before any attention.",
         )
@@ -153,7 +153,7 @@ def _shown(seen: TrajectoriesView, found: Shaped) -> TrajectoriesView:
             if found.spec.form == LINE:
                 _read(found, layer)
     _take_away(found)
-    return replace(seen, layer=None if layer == found.best and seen.layer is None else layer)
+    return replace(view, layer=None if layer == found.best and view.layer is None else layer)
 
 
 def _polygon(found: Shaped, layer: int) -> None:

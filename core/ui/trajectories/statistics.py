@@ -78,7 +78,7 @@ NOT_PROVEN = """
 """
 
 
-def laws_view(seen: TrajectoriesView) -> TrajectoriesView:
+def laws_view(view: TrajectoriesView) -> TrajectoriesView:
     """A guess first, then paths side by side, every quantity by kind of text, and a verdict."""
     st.caption(
         "Drawn as paths, texts look like a mess. Is there a law in it? Texts by people are laid "
@@ -86,28 +86,28 @@ def laws_view(seen: TrajectoriesView) -> TrajectoriesView:
         help=HELP_KINDS,
     )
     try:
-        seen, layer = _layer(seen)
+        view, layer = _layer(view)
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/error:")
-        return seen
-    remember("trajectories", seen)
-    explored = has_laws(bench(), seen.model, layer)
-    guess_form(seen.model, layer, open_first=not explored)
-    guesses_scored(seen.model, layer)
+        return view
+    remember("trajectories", view)
+    explored = has_laws(bench(), view.model, layer)
+    guess_form(view.model, layer, open_first=not explored)
+    guesses_scored(view.model, layer)
     if explored:
-        seen = _explored(seen, laws(bench(), seen.model, layer))
+        view = _explored(view, laws(bench(), view.model, layer))
     else:
         about = "This layer was not measured yet: a good moment to write down a guess."
-        offer(seen.model, layer, "explored", "Measure", about)
+        offer(view.model, layer, "explored", "Measure", about)
     with st.expander("What this does not prove"):
         st.markdown(NOT_PROVEN)
-    return seen
+    return view
 
 
-def _layer(seen: TrajectoriesView) -> tuple[TrajectoriesView, int]:
-    depth = depth_of(seen.model)
+def _layer(view: TrajectoriesView) -> tuple[TrajectoriesView, int]:
+    depth = depth_of(view.model)
     usual = middle(depth)
-    shown = usual if seen.layer is None else min(seen.layer, depth)
+    shown = usual if view.layer is None else min(view.layer, depth)
     box, _ = st.columns([1, 3])
     with box:
         layer = st.selectbox(
@@ -115,26 +115,26 @@ def _layer(seen: TrajectoriesView) -> tuple[TrajectoriesView, int]:
             list(range(depth + 1)),
             index=shown,
             format_func=lambda it: f"layer {it}" + ", a middle one" * (it == usual),
-            key=widget("trajectories", f"laws layer {seen.model}"),
+            key=widget("trajectories", f"laws layer {view.model}"),
             help="The space that the paths run through. Each layer is measured once.",
         )
-    return replace(seen, layer=None if layer == usual else layer), int(layer)
+    return replace(view, layer=None if layer == usual else layer), int(layer)
 
 
-def _explored(seen: TrajectoriesView, found: Laws) -> TrajectoriesView:
+def _explored(view: TrajectoriesView, found: Laws) -> TrajectoriesView:
     st.markdown(
         f"##### Explored: {len(found.documents)} documents",
         help="Everything on this page but the scores of guesses is about these documents. Guesses "
         "are scored on others.",
     )
-    seen = _paths(seen, found)
+    view = _paths(view, found)
     _quantities(found)
     _verdict(found)
     _by_layer(found)
     st.download_button(
         "Save all measurements as CSV", lambda: safe_csv(found.table), "laws.csv", "text/csv"
     )
-    return seen
+    return view
 
 
 def _colors() -> dict[str, str]:
@@ -155,7 +155,7 @@ def _places(key: str, _found: Laws) -> Coords:  # noqa: ARG001 - the key
     return corpus_places(bench(), _found)
 
 
-def _paths(seen: TrajectoriesView, found: Laws) -> TrajectoriesView:
+def _paths(view: TrajectoriesView, found: Laws) -> TrajectoriesView:
     """Four paths of one document, all through the same window."""
     count = found.paths.shape[1]
     above = st.container()  # the box stands below the pictures, and is read before they are drawn
@@ -164,7 +164,7 @@ def _paths(seen: TrajectoriesView, found: Laws) -> TrajectoriesView:
         chosen = st.selectbox(
             "Document",
             list(range(count)),
-            index=min(seen.step or 0, count - 1),
+            index=min(view.step or 0, count - 1),
             format_func=lambda it: found.documents[it][:60],
             key=widget("trajectories", f"laws document {found.layer}"),
             label_visibility="collapsed",
@@ -177,7 +177,7 @@ def _paths(seen: TrajectoriesView, found: Laws) -> TrajectoriesView:
     )
     with above:
         _wanderings(found, chosen)
-    return replace(seen, step=chosen or None)
+    return replace(view, step=chosen or None)
 
 
 def _wanderings(found: Laws, chosen: int) -> None:

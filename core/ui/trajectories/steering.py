@@ -51,46 +51,46 @@ MADE = {PROMPTS: "From prompts", AXIS: "From word lists"}
 HEIGHT = 430
 
 
-def steer_view(seen: TrajectoriesView) -> TrajectoriesView:
+def steer_view(view: TrajectoriesView) -> TrajectoriesView:
     """The prompts, the figure, the texts side by side, and the layers."""
     try:
-        depth = depth_of(seen.model)
+        depth = depth_of(view.model)
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/error:")
-        return seen
-    seen, pressed = _wish(seen, depth)
-    remember("trajectories", seen)
+        return view
+    view, pressed = _wish(view, depth)
+    remember("trajectories", view)
     try:
-        spec = spec_of(seen, depth)
+        spec = spec_of(view, depth)
         if not has_steered(bench(), spec):
             _offer(spec, pressed)
-            return seen
+            return view
         found = steer(bench(), spec)
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/error:")
-        return seen
-    return _shown(seen, found, depth)
+        return view
+    return _shown(view, found, depth)
 
 
-def spec_of(seen: TrajectoriesView, depth: int) -> SteerSpec:
+def spec_of(view: TrajectoriesView, depth: int) -> SteerSpec:
     """What is asked of the model. Raises InvalidSpecification."""
     return SteerSpec(
-        seen.model,
-        seen.prompt or PROMPT,
-        seen.plus or PLUS,
-        seen.minus or MINUS,
-        _layer(seen, depth),
+        view.model,
+        view.prompt or PROMPT,
+        view.plus or PLUS,
+        view.minus or MINUS,
+        _layer(view, depth),
         SWEEP,
-        replace(USUAL, seed=seen.seed),
-        made=seen.made,
+        replace(USUAL, seed=view.seed),
+        made=view.made,
     )
 
 
-def _layer(seen: TrajectoriesView, depth: int) -> int:
-    return default_layer(depth) if seen.layer is None else min(seen.layer, depth)
+def _layer(view: TrajectoriesView, depth: int) -> int:
+    return default_layer(depth) if view.layer is None else min(view.layer, depth)
 
 
-def _wish(seen: TrajectoriesView, depth: int) -> tuple[TrajectoriesView, bool]:
+def _wish(view: TrajectoriesView, depth: int) -> tuple[TrajectoriesView, bool]:
     """The prompt and the two groups as they were when the button was pressed last, and whether it
     was pressed just now."""
     with st.form(widget("trajectories", "steer wish"), border=False):
@@ -100,36 +100,36 @@ def _wish(seen: TrajectoriesView, depth: int) -> tuple[TrajectoriesView, bool]:
         with prompt_side:
             prompt = st.text_area(
                 "The model goes on from",
-                seen.prompt or PROMPT,
+                view.prompt or PROMPT,
                 height=94,
                 max_chars=MAX_TEXT,
                 key=widget("trajectories", "steer prompt"),
             )
         with plus_side:
-            plus = _group("Push towards, one a line", seen.plus or PLUS, "plus")
+            plus = _group("Push towards, one a line", view.plus or PLUS, "plus")
         with minus_side:
-            minus = _group("Away from, one a line", seen.minus or MINUS, "minus")
+            minus = _group("Away from, one a line", view.minus or MINUS, "minus")
         with button_side:
             with st.popover("More", width="stretch"):
                 layer = st.slider(
                     "Layer that is pushed",
                     0,
                     depth,
-                    _layer(seen, depth),
-                    key=widget("trajectories", f"steer layer {seen.model}"),
+                    _layer(view, depth),
+                    key=widget("trajectories", f"steer layer {view.model}"),
                     help="The push is added to what leaves this layer, at every token but the "
                     "first. Below you can try every second layer.",
                 )
                 made = segments(
-                    "trajectories", "steer made", "The direction is made", MADE, seen.made,
+                    "trajectories", "steer made", "The direction is made", MADE, view.made,
                     help_text=HELP_MADE,
                 )  # fmt: skip
                 seed = st.number_input(
-                    "Seed", 0, 2**32 - 1, seen.seed, key=widget("trajectories", "steer seed")
+                    "Seed", 0, 2**32 - 1, view.seed, key=widget("trajectories", "steer seed")
                 )
             pressed = st.form_submit_button("Steer", type="primary", width="stretch")
     wished = replace(
-        seen,
+        view,
         prompt="" if prompt.strip() in ("", PROMPT) else prompt,
         plus=() if plus in ((), PLUS) else plus,
         minus=() if minus in ((), MINUS) else minus,
@@ -171,11 +171,11 @@ def _offer(spec: SteerSpec, pressed: bool) -> None:
         watch(job_id, "Steer the model", lambda: has_steered(bench(), spec))
 
 
-def _shown(seen: TrajectoriesView, found: Steered, depth: int) -> TrajectoriesView:
+def _shown(view: TrajectoriesView, found: Steered, depth: int) -> TrajectoriesView:
     left, right = st.columns([0.6, 0.4], gap="medium")
     with right:
         strengths = list(found.spec.strengths)
-        at = min(strengths, key=lambda it: (abs(it - seen.strength), -it))
+        at = min(strengths, key=lambda it: (abs(it - view.strength), -it))
         chosen = st.select_slider(
             "Strength of the push",
             strengths,
@@ -193,7 +193,7 @@ def _shown(seen: TrajectoriesView, found: Steered, depth: int) -> TrajectoriesVi
     _texts(found, chosen, number)
     _layers(found.spec, depth)
     _take_away(found)
-    return replace(seen, strength=float(chosen))
+    return replace(view, strength=float(chosen))
 
 
 def _sample(found: Steered) -> int:
