@@ -25,7 +25,7 @@ from core.decode.guided_decoding import drawn
 from core.decode.language_model import LanguageModel
 from core.errors import MeaningSpaceError
 from core.metrics.intervals import interval
-from core.pipeline import Bench
+from core.pipeline import Workspace
 from core.pipeline.models import speaker
 from core.pipeline.points.bridge import (
     SENTENCES,
@@ -49,18 +49,20 @@ SAMPLES = 8
 Floats = npt.NDArray[np.floating[Any]]
 
 
-def points_of(bench: Bench, sentences: int, others: int) -> dict[str, tuple[Floats, list[str]]]:
+def points_of(
+    workspace: Workspace, sentences: int, others: int
+) -> dict[str, tuple[Floats, list[str]]]:
     """(m, d) points of three kinds, with what each was made from.
 
     Words are of the list of 20,000 but not among those that the bridge was taught.
     """
-    space, words = bench.space(SENTENCES), bench.space(WORDS)
+    space, words = workspace.space(SENTENCES), workspace.space(WORDS)
     _, _, held = split([str(it) for it in space.metadata["document"]])
     draw = np.random.default_rng(11)
     rows = draw.permutation(np.flatnonzero(held))
     own = rows[:sentences]
     pairs = draw.permutation(rows)[: 2 * others].reshape(2, -1)
-    taught = set(bridge(bench).bridge.tokens.tolist())
+    taught = set(bridge(workspace).bridge.tokens.tolist())
     lm = speaker()
     new = [row for row, text in enumerate(words.texts) if not taught & set(lm.ids(f" {text}"))]
     single = draw.permutation(new)[:others]
@@ -75,13 +77,13 @@ def points_of(bench: Bench, sentences: int, others: int) -> dict[str, tuple[Floa
 
 
 def measured(
-    bench: Bench, points: Floats, names: Sequence[str], stored: Space, judge: "Judge"
+    workspace: Workspace, points: Floats, names: Sequence[str], stored: Space, judge: "Judge"
 ) -> dict[str, Any]:
     """Figures over all points, and the first eight as examples."""
     lm = speaker()
     told = []
     for at, point in enumerate(points):
-        told.append(tell_point(bench, point))
+        told.append(tell_point(workspace, point))
         print(f"{at + 1} of {len(points)}: {told[-1].best.text}", file=sys.stderr, flush=True)
     near = points @ stored.unit.T
     looked_up = [stored.texts[row] for row in near.argmax(axis=1)]
@@ -124,8 +126,8 @@ class Judge:
     """What somebody says of two texts who had no part in writing them: the cosine of the means of
     their words' vectors in GloVe, seen from the stored sentences' own mean."""
 
-    def __init__(self, bench: Bench, stored: Space) -> None:
-        space = bench.space("glove")
+    def __init__(self, workspace: Workspace, stored: Space) -> None:
+        space = workspace.space("glove")
         self._row = {text: row for row, text in enumerate(space.texts)}
         self._unit = space.unit
         self._middle = np.zeros(space.dim, np.float32)
@@ -153,12 +155,12 @@ class Judge:
         return np.array(made)
 
 
-def drawn_from(bench: Bench, points: Floats, stored: Space) -> dict[str, Any]:
+def drawn_from(workspace: Workspace, points: Floats, stored: Space) -> dict[str, Any]:
     """Greedy and the best of some samples, without reading while writing: after the bridge's
     prompt, and after the nearest stored sentences, a line each, which is the rival."""
     lm = speaker()
     table = lm.model.get_input_embeddings().weight.detach()
-    over = bridge(bench).bridge
+    over = bridge(workspace).bridge
     found: dict[str, list[tuple[float, float]]] = {"bridge": [], "nearest stored": []}
     for at, point in enumerate(points):
         rows = np.argsort(-(stored.unit @ point))[:RETRIEVED][::-1]
@@ -203,8 +205,8 @@ def _mean(values: Floats) -> dict[str, float]:
     return {"mean": round(found.value, 4), "low": round(found.low, 4), "high": round(found.high, 4)}
 
 
-def _train(bench: Bench) -> int:
-    made = trained_bridge(bench, afresh=True, progress=_say)
+def _train(workspace: Workspace) -> int:
+    made = trained_bridge(workspace, afresh=True, progress=_say)
     size = write_bridge(shipped_folder(), made)
     if size > MOST_BYTES:
         print(
@@ -227,27 +229,27 @@ def main() -> int:
     parser.add_argument("--others", type=int, default=60)
     parser.add_argument("--drawn", type=int, default=40)
     options = parser.parse_args()
-    bench = Bench(default_workspace())
+    workspace = Workspace(default_workspace())
     try:
-        if options.train and (fault := _train(bench)):
+        if options.train and (fault := _train(workspace)):
             return fault
-        return _measure(bench, options.sentences, options.others, options.drawn)
+        return _measure(workspace, options.sentences, options.others, options.drawn)
     except MeaningSpaceError as error:
         print(f"benchmarks.bridge: {error}", file=sys.stderr)
         return 1
 
 
-def _measure(bench: Bench, sentences: int, others: int, few: int) -> int:
-    space = bench.space(SENTENCES)
+def _measure(workspace: Workspace, sentences: int, others: int, few: int) -> int:
+    space = workspace.space(SENTENCES)
     taught, _, _ = split([str(it) for it in space.metadata["document"]])
     rows = np.flatnonzero(taught)
     stored = Space.create([space.texts[row] for row in rows], space.unit[rows], space.provenance)
-    kinds = points_of(bench, sentences, others)
-    judge = Judge(bench, stored)
-    results: dict[str, Any] = {"bridge": bridge(bench).facts, "stored": len(stored)}
+    kinds = points_of(workspace, sentences, others)
+    judge = Judge(workspace, stored)
+    results: dict[str, Any] = {"bridge": bridge(workspace).facts, "stored": len(stored)}
     for kind, (points, names) in kinds.items():
-        results[kind] = measured(bench, points, names, stored, judge)
-    results["drawn"] = drawn_from(bench, kinds["sentences"][0][:few], stored)
+        results[kind] = measured(workspace, points, names, stored, judge)
+    results["drawn"] = drawn_from(workspace, kinds["sentences"][0][:few], stored)
     record("bridge", this_command(), results)
     return 0
 

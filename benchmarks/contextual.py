@@ -24,7 +24,7 @@ import numpy as np
 
 from benchmarks.common import RESULTS, Stopwatch, record, this_command
 from core.pipeline.students.layer_fidelity import fidelity_by_layer, milliseconds, static_of
-from core.pipeline.workspace import Bench
+from core.pipeline.workspace import Workspace
 from core.signatures.hidden import Reader, hidden_states
 from core.signatures.states import States
 from core.spaces.space import Space
@@ -313,8 +313,8 @@ def kept(_room: Room) -> dict[str, Any]:
     """The whole report, probes and senses included, of the student that ships."""
     from core.pipeline.students.layer_fidelity import contextual_report
 
-    bench = Bench(default_workspace())
-    return contextual_report(bench, SHIPPED, whole=True, sentences=ASKED).to_dict()
+    workspace = Workspace(default_workspace())
+    return contextual_report(workspace, SHIPPED, whole=True, sentences=ASKED).to_dict()
 
 
 SHIPPED = "shipped-contextual-minilm"
@@ -356,7 +356,9 @@ def main() -> None:
         torch.set_num_threads(chosen.threads)
     if chosen.sizes:
         globals().update(SIZES=tuple(chosen.sizes), HALVES=tuple(chosen.sizes))
-    room = Room(Bench(default_workspace()).space("minilm:sentences"), chosen.cache, chosen.steps)
+    room = Room(
+        Workspace(default_workspace()).space("minilm:sentences"), chosen.cache, chosen.steps
+    )
     for group in chosen.only:
         note(GROUPS[group](room), group)
 

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from benchmarks.common import Stopwatch, record, this_command
 from core.metrics.benchmarks import word_benchmarks
 from core.metrics.fidelity import fidelity, sample_rows
-from core.pipeline.workspace import Bench
+from core.pipeline.workspace import Workspace
 from core.spaces.space import Space
 from core.store.disk import default_workspace
 from core.students.families.transform import TransformSpec, TransformStudent
@@ -42,7 +42,7 @@ def main() -> None:
     """Measure and record."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.parse_args()
-    space = Bench(default_workspace()).space(TEACHER)
+    space = Workspace(default_workspace()).space(TEACHER)
     with Stopwatch() as fitting:
         student = fit(space, TransformSpec(bytes_per_item=BYTES))
     assert isinstance(student, TransformStudent)

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.common import Stopwatch, record, this_command
-from core.pipeline.workspace import Bench
+from core.pipeline.workspace import Workspace
 from core.spaces.lexicon import category_of
 from core.spaces.space import Space
 from core.store.disk import default_workspace
@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--teacher", default="minilm:tokens")
     parser.add_argument("--bytes", type=float, default=64.0)
     arguments = parser.parse_args()
-    space = Bench(default_workspace()).space(arguments.teacher)
+    space = Workspace(default_workspace()).space(arguments.teacher)
     inside = field_rows(space, arguments.words)
     outside = np.setdiff1d(np.arange(len(space)), inside)
     record(

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.request import Request, urlopen
 
 from benchmarks.processes import environment, free_port, server
-from core.pipeline import Bench
+from core.pipeline import Workspace
 
 PROGRAM = Path("build/rival/bin/embedding-atlas")
 MEGABYTES = "megabytes handed out"  # the one entry of a run that is not in seconds
@@ -41,7 +41,7 @@ def write_data(file: Path, teacher: str) -> tuple[int, int]:
     import pyarrow.parquet as pq
 
     with tempfile.TemporaryDirectory() as folder:
-        space = Bench(Path(folder)).space(teacher)
+        space = Workspace(Path(folder)).space(teacher)
         flat = pa.array(space.vectors.ravel(), pa.float32())
         vectors = pa.FixedSizeListArray.from_arrays(flat, space.dim)
         pq.write_table(pa.table({"text": list(space.texts), "vector": vectors}), file)

@@ -28,7 +28,7 @@ import pandas as pd
 
 from benchmarks.common import Stopwatch, record, this_command
 from core.metrics.intervals import seeds_interval
-from core.pipeline.workspace import Bench
+from core.pipeline.workspace import Workspace
 from core.spaces.linalg import unit_rows
 from core.spaces.space import Space
 from core.store.disk import default_workspace
@@ -60,7 +60,7 @@ def main() -> None:
     import torch
 
     torch.set_num_threads(1)
-    space = union(Bench(default_workspace()))
+    space = union(Workspace(default_workspace()))
     rows = asked(space, arguments.texts, 0)
     found: dict[str, Any] = {"items": len(space), **_counts(space, rows)}
     pieces, kept = read_pieces(minilm_folder())
@@ -118,9 +118,9 @@ def student(
     }
 
 
-def union(bench: Bench) -> Space:
+def union(workspace: Workspace) -> Space:
     """minilm:words and minilm:sentences as one space; sentences keep their documents."""
-    words, sentences = bench.space("minilm:words"), bench.space("minilm:sentences")
+    words, sentences = workspace.space("minilm:words"), workspace.space("minilm:sentences")
     metadata = pd.DataFrame(
         {
             "kind": ["word"] * len(words) + ["sentence"] * len(sentences),

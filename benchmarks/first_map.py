@@ -46,7 +46,7 @@ from benchmarks.processes import (
     spread,
     table,
 )
-from core.pipeline import Bench
+from core.pipeline import Workspace
 from core.projection import PcaSpec, UmapSpec
 from core.spaces.space import Space
 
@@ -78,26 +78,26 @@ BLOBS = """() => performance.getEntriesByType("resource")
 # ---------------------------------------------------------------------------------------- ours
 
 
-def start_ours(workspace: Path, port: int) -> list[str]:
+def start_ours(folder: Path, port: int) -> list[str]:
     """The command that a person gives, with the browser left to us."""
     command = [str(PROGRAM), "app", "--no-browser", "--port", str(port)]
-    return [*command, "--workspace", str(workspace)]
+    return [*command, "--workspace", str(folder)]
 
 
-def ours_in_browser(browser: "Browser", workspace: Path, numba: dict[str, str]) -> Times:
+def ours_in_browser(browser: "Browser", folder: Path, numba: dict[str, str]) -> Times:
     """Seconds to: the server answering, first sight, the UMAP painted, its data handed out."""
     port = free_port()
     address = f"http://127.0.0.1:{port}"
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     page = context.new_page()
     page.add_init_script(WATCH)
-    command = start_ours(workspace, port)
-    with server(command, workspace / "server.log", environment(**numba)) as served:
+    command = start_ours(folder, port)
+    with server(command, folder / "server.log", environment(**numba)) as served:
         answered = served.until_answers(f"{address}/_stcore/health")
         page.goto(f"{address}/map?{QUERY}", wait_until="commit")
         times = {"server_answers": answered, **painted(page, served)}
         context.close()
-        until(workspace, complete)
+        until(folder, complete)
     return times
 
 
@@ -115,7 +115,7 @@ def painted(page: "Page", served: Served) -> Times:
     }
 
 
-def ours_without_browser(workspace: Path, numba: dict[str, str]) -> Times:
+def ours_without_browser(folder: Path, numba: dict[str, str]) -> Times:
     """Seconds to the map's data, asked for as the page asks: by websocket, then by address.
 
     Where the UMAP is not there yet, the PCA picture's data come first; the page is asked for
@@ -123,9 +123,7 @@ def ours_without_browser(workspace: Path, numba: dict[str, str]) -> Times:
     """
     port = free_port()
     address = f"127.0.0.1:{port}"
-    with server(
-        start_ours(workspace, port), workspace / "server.log", environment(**numba)
-    ) as served:
+    with server(start_ours(folder, port), folder / "server.log", environment(**numba)) as served:
         times = {"server_answers": served.until_answers(f"http://{address}/_stcore/health")}
         with connect(
             f"ws://{address}/_stcore/stream", subprotocols=[Subprotocol("streamlit")], max_size=None
@@ -134,12 +132,12 @@ def ours_without_browser(workspace: Path, numba: dict[str, str]) -> Times:
             size = fetched(address, blobs)
             if scene == "map pca":
                 times["first_data_handed_out"] = served.seconds()
-                until(workspace, drawn)
+                until(folder, drawn)
                 _, blobs = next_map(page, ("map umap",))
                 size = fetched(address, blobs)
             times["data_handed_out"] = served.seconds()
             times[MEGABYTES] = size
-            until(workspace, complete)
+            until(folder, complete)
     return times
 
 
@@ -165,26 +163,26 @@ def fetched(address: str, blobs: Sequence[str]) -> float:
     return sum(len(urlopen(f"http://{address}/{blob}").read()) for blob in blobs) / 1e6
 
 
-def until(workspace: Path, there: Callable[[Bench, Space], bool]) -> None:
+def until(folder: Path, there: Callable[[Workspace, Space], bool]) -> None:
     """Wait until the worker has computed what is asked for."""
-    bench = Bench(workspace)
-    space = bench.space(TEACHER)
+    workspace = Workspace(folder)
+    space = workspace.space(TEACHER)
     deadline = time.monotonic() + LIMIT_SECONDS
-    while not there(bench, space):
+    while not there(workspace, space):
         if time.monotonic() > deadline:
             raise RuntimeError(f"found the map of {TEACHER} not there after {LIMIT_SECONDS} s")
         time.sleep(0.05)
 
 
-def drawn(bench: Bench, space: Space) -> bool:
+def drawn(workspace: Workspace, space: Space) -> bool:
     """Whether the UMAP is there."""
-    return bench.has_projection(space, UmapSpec())
+    return workspace.has_projection(space, UmapSpec())
 
 
-def complete(bench: Bench, space: Space) -> bool:
+def complete(workspace: Workspace, space: Space) -> bool:
     """Whether its regions and everything about its faithfulness are there too."""
-    known = all(bench.has_faithfulness(space, spec) for spec in (UmapSpec(), PcaSpec()))
-    return known and drawn(bench, space) and bench.has_regions(space, UmapSpec())
+    known = all(workspace.has_faithfulness(space, spec) for spec in (UmapSpec(), PcaSpec()))
+    return known and drawn(workspace, space) and workspace.has_regions(space, UmapSpec())
 
 
 # ------------------------------------------------------------------------------------- by turns

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.common import Stopwatch, record, this_command
-from core.pipeline.workspace import Bench
+from core.pipeline.workspace import Workspace
 from core.spaces.space import Provenance, Space
 from core.store.disk import default_workspace
 from core.students.encoders.training_texts import held_out
@@ -54,10 +54,10 @@ def main() -> None:
     """Measure and write benchmarks/results/languages.json."""
     parser = argparse.ArgumentParser(description="students and scripts")
     parser.parse_args()
-    bench = Bench(default_workspace())
+    workspace = Workspace(default_workspace())
     found: dict[str, Any] = {"tables": [], "tiny_teacher": {}}
     for teacher, size in (("minilm:tokens", 64.0), ("glove:30000", 24.0)):
-        found["tables"].append(by_script(bench.space(teacher), size))
+        found["tables"].append(by_script(workspace.space(teacher), size))
     with tempfile.TemporaryDirectory() as folder:
         where = save_teacher(Path(folder) / "multilingual")
         found["tiny_teacher"] = end_to_end(where, Path(folder))
@@ -127,7 +127,7 @@ def save_teacher(where: Path) -> Path:
 
 def end_to_end(where: Path, folder: Path) -> dict[str, Any]:
     """``path:DIR`` as a teacher; students of three families fitted, saved, read and asked."""
-    tokens = Bench(folder / "workspace").space(f"path:{where}")
+    tokens = Workspace(folder / "workspace").space(f"path:{where}")
     encoder = load_encoder(where, "multilingual", "float32")
     texts = _texts()
     texts_space = Space.create(

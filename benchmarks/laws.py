@@ -16,7 +16,7 @@ from benchmarks.common import record, this_command
 from core.pipeline.models import speaker
 from core.pipeline.trajectories.significance import differences, report
 from core.pipeline.trajectories.statistics import laws, middle
-from core.pipeline.workspace import Bench
+from core.pipeline.workspace import Workspace
 
 
 def main() -> None:
@@ -27,10 +27,12 @@ def main() -> None:
     parser.add_argument("--layer", type=int)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(options.workspace or Path(folder))
+        workspace = Workspace(options.workspace or Path(folder))
         depth = speaker(options.model).depth
         layer = middle(depth) if options.layer is None else options.layer
-        both = {part: laws(bench, options.model, layer, part) for part in ("explored", "held out")}
+        both = {
+            part: laws(workspace, options.model, layer, part) for part in ("explored", "held out")
+        }
         asked = {
             part: {(it.quantity, it.kind): it for it in differences(found)}
             for part, found in both.items()

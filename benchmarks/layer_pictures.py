@@ -22,7 +22,7 @@ from core.pipeline.layers.pictures import (
     second_picture,
 )
 from core.pipeline.models import reader
-from core.pipeline.workspace import Bench
+from core.pipeline.workspace import Workspace
 from core.projection.base import PcaSpec, Spec, UmapSpec
 from core.signatures.hidden import hidden_states
 from core.teachers.corpus import some_sentences
@@ -31,15 +31,15 @@ MODEL = "minilm"
 WALKERS = 60  # sentences
 
 
-def one(bench: Bench, spec: Spec, fit: str, layers: list[Any]) -> dict[str, Any]:
+def one(workspace: Workspace, spec: Spec, fit: str, layers: list[Any]) -> dict[str, Any]:
     """The drift of the walkers in one picture, and how true that picture is."""
     with Stopwatch() as watch:
-        draw_layers(bench, MODEL, spec, fit)
-    own = ground(bench, MODEL)
-    picture = layer_picture(bench, own, spec, fit)
-    found = drift(picture, layers, second_picture(bench, MODEL, spec, fit))
+        draw_layers(workspace, MODEL, spec, fit)
+    own = ground(workspace, MODEL)
+    picture = layer_picture(workspace, own, spec, fit)
+    found = drift(picture, layers, second_picture(workspace, MODEL, spec, fit))
     spaces = (own.joint,) if fit == "joint" else own.layers
-    truth = [bench.faithfulness(space, spec) for space in spaces]
+    truth = [workspace.faithfulness(space, spec) for space in spaces]
     assert found.by_seed is not None
     return {
         "seconds": round(watch.seconds, 1),
@@ -59,9 +59,9 @@ def main() -> None:
     texts = [it.text for it in some_sentences(WALKERS, seed=2)]
     layers = list(hidden_states(texts, reader(MODEL), truncate=True).layers)
     with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(options.workspace or Path(folder))
+        workspace = Workspace(options.workspace or Path(folder))
         found = {
-            f"{spec.kind} {fit}": one(bench, spec, fit, layers)
+            f"{spec.kind} {fit}": one(workspace, spec, fit, layers)
             for spec in (PcaSpec(), UmapSpec())
             for fit in FITS
         }

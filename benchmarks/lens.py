@@ -16,7 +16,7 @@ import numpy as np
 from benchmarks.common import Stopwatch, record, this_command
 from core.pipeline.models import speaker
 from core.pipeline.trajectories.lenses import fitted_lens, read_layers
-from core.pipeline.workspace import Bench
+from core.pipeline.workspace import Workspace
 
 PROMPTS = (
     "The capital of France is the city of",
@@ -33,15 +33,15 @@ def main() -> None:
     parser.add_argument("--model", default="smollm2")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(options.workspace or Path(folder))
-        found = fitted_lens(bench, options.model)
+        workspace = Workspace(options.workspace or Path(folder))
+        found = fitted_lens(workspace, options.model)
         lm = speaker(options.model)
         read = {}
         for text in PROMPTS:
             grids = {}
             for kind in ("logit", "fitted"):
                 with Stopwatch() as watch:
-                    grid = read_layers(bench, options.model, text, kind)
+                    grid = read_layers(workspace, options.model, text, kind)
                 grids[kind] = {
                     "appears": int(grid.appears[-1]),
                     "rank_half_way": int(grid.rank[lm.depth // 2, -1]),

@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.common import RESULTS, Stopwatch, record, this_command
 from core.metrics.rate_distortion import gaussian_limit
-from core.pipeline.workspace import Bench
+from core.pipeline.workspace import Workspace
 from core.spaces.space import Space
 from core.store.disk import default_workspace
 from core.students.coding.coded_matrix import BLOCK, CodedMatrix
@@ -189,7 +189,7 @@ def main() -> None:
     parser.add_argument("teacher")
     parser.add_argument("error", type=float)
     given = parser.parse_args()
-    space = Bench(default_workspace()).space(given.teacher)
+    space = Workspace(default_workspace()).space(given.teacher)
     figures = globals()[given.what](space, given.error)
     file = RESULTS / "rate.json"
     known = json.loads(file.read_text(encoding="utf-8"))["results"] if file.exists() else {}

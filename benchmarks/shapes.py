@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks.common import Stopwatch, record, this_command
 from core.metrics.shapes import chance_in_order, kept_by_chance
-from core.pipeline import Bench
+from core.pipeline import Workspace
 from core.pipeline.models import speaker
 from core.pipeline.trajectories.shapes import CIRCLE, FORMS, LINE, RIVALS, Shaped, ShapeSpec, shape
 from core.teachers.smollm2 import SMOLLM2
@@ -19,10 +19,10 @@ def main() -> None:
     results: dict[str, Any] = {"model": SMOLLM2}
     speaker(SMOLLM2)
     with TemporaryDirectory() as folder:
-        bench = Bench(Path(folder))
+        workspace = Workspace(Path(folder))
         for task in FORMS:
             with Stopwatch() as watch:
-                found = shape(bench, ShapeSpec(SMOLLM2, task))
+                found = shape(workspace, ShapeSpec(SMOLLM2, task))
             results[task] = {"seconds": round(watch.seconds, 1), **_summary(found)}
     record("shapes", this_command(), results)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import MeaningSpaceError
-from core.pipeline import Bench, distill, evaluate_kept, specification
+from core.pipeline import Workspace, distill, evaluate_kept, specification
 from core.pipeline.students.baselines import pareto
 from core.pipeline.students.pareto import SHIPPED as RIVALS
 from core.resources import site_root
@@ -50,12 +50,12 @@ SHIPPED = (
 )
 
 
-def make(bench: Bench, one: Shipped, quick: bool) -> dict[str, Any]:
+def make(workspace: Workspace, one: Shipped, quick: bool) -> dict[str, Any]:
     """Train and measure one, and put it into its place; its report. Raises MeaningSpaceError."""
     values = {**one.values, "bytes_per_item": one.bytes_per_item}
     spec = specification(one.family, values, quick=quick)
-    made = distill(bench, one.teacher, spec, f"making-{one.name}", _say, FOLDER / one.name)
-    return evaluate_kept(bench, str(FOLDER / one.name), progress=_say, seconds=made.seconds)
+    made = distill(workspace, one.teacher, spec, f"making-{one.name}", _say, FOLDER / one.name)
+    return evaluate_kept(workspace, str(FOLDER / one.name), progress=_say, seconds=made.seconds)
 
 
 def weigh() -> int:
@@ -81,16 +81,17 @@ def main() -> int:
     reports = json.loads(REPORTS.read_text(encoding="utf-8")) if REPORTS.exists() else {}
     # A workspace of their own: a training that somebody left half done must not be gone on with.
     with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(Path(folder))
-        bench.store = Bench(default_workspace()).store  # but spaces are not encoded again
+        workspace = Workspace(Path(folder))
+        workspace.store = Workspace(default_workspace()).store  # but spaces are not encoded again
         for one in chosen:
             try:
-                reports[one.name] = make(bench, one, options.quick)
+                reports[one.name] = make(workspace, one, options.quick)
             except MeaningSpaceError as fault:
                 print(f"{one.name}: {fault}", file=sys.stderr)
                 return 1
         rivals = {
-            bench.space_key(teacher): pareto(bench, teacher, _say).to_dict() for teacher in COMPARED
+            workspace.space_key(teacher): pareto(workspace, teacher, _say).to_dict()
+            for teacher in COMPARED
         }
     text = json.dumps(reports, ensure_ascii=False, sort_keys=True, indent=1)
     REPORTS.write_text(text + "\n", encoding="utf-8")

@@ -26,9 +26,9 @@ LOAD = """
 import json, resource, sys
 from pathlib import Path
 from time import perf_counter
-from core.pipeline import Bench, neighbors
+from core.pipeline import Workspace, neighbors
 folder, reference, text = sys.argv[1:]
-bench = Bench(Path(folder))
+bench = Workspace(Path(folder))
 start = perf_counter()
 space = bench.space(reference)
 held = perf_counter()

@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from benchmarks.common import Stopwatch, record, this_command
 from benchmarks.zero_shot import scored
-from core.pipeline.workspace import Bench
+from core.pipeline.workspace import Workspace
 from core.spaces.lemmas import split, whole_words
 from core.spaces.space import Space
 from core.store.disk import default_workspace
@@ -276,7 +276,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=8, help="of tuning; the transformer: 3 times")
     chosen = parser.parse_args(arguments)
-    space = Bench(default_workspace()).space("minilm:tokens")
+    space = Workspace(default_workspace()).space("minilm:tokens")
     found: dict[str, Any] = {}
     for name, by_family in (("families", True), ("single_words", False)):
         for seed in range(chosen.seeds):

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.common import Stopwatch, record, this_command
-from core.pipeline import Bench
+from core.pipeline import Workspace
 from core.pipeline.models import speaker
 from core.pipeline.trajectories.steering import Steered, SteerSpec, default_layer, steer
 from core.pipeline.trajectories.steering_layers import scan
@@ -39,10 +39,10 @@ def main() -> None:
         "random_directions": first.controls,
     }
     with TemporaryDirectory() as folder:
-        bench = Bench(Path(folder))
-        results["prompts"] = [_steered(bench, replace(first, prompt=it)) for it in PROMPTS]
+        workspace = Workspace(Path(folder))
+        results["prompts"] = [_steered(workspace, replace(first, prompt=it)) for it in PROMPTS]
         with Stopwatch() as watch:
-            layers = scan(bench, first)
+            layers = scan(workspace, first)
         results["layers"] = {
             "seconds": round(watch.seconds, 1),
             "strength": layers.strength,
@@ -52,9 +52,9 @@ def main() -> None:
     record("steering", this_command(), results)
 
 
-def _steered(bench: Bench, spec: SteerSpec) -> dict[str, Any]:
+def _steered(workspace: Workspace, spec: SteerSpec) -> dict[str, Any]:
     with Stopwatch() as watch:
-        found: Steered = steer(bench, spec)
+        found: Steered = steer(workspace, spec)
     said = found.to_dict()
     kept = ("prompt", "usual_length", "apart", "slope", "slope_95", "random_slopes")
     return {

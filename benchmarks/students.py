@@ -18,7 +18,7 @@ import numpy as np
 from benchmarks.common import RESULTS, Stopwatch, record, this_command
 from core.metrics.intervals import seeds_interval
 from core.metrics.rate_distortion import limit_of
-from core.pipeline import Bench, evaluate, specification
+from core.pipeline import Workspace, evaluate, specification
 from core.pipeline.students.answers import measured_pareto
 from core.spaces.space import Space
 from core.store.disk import default_workspace
@@ -58,11 +58,11 @@ def measured(space: Space, student: Student, seconds: float) -> dict[str, Any]:
     return {**found, "bytes_without_vocabulary": found["bytes_total"] - words}
 
 
-def tables(bench: Bench, seeds: int) -> dict[str, Any]:
+def tables(workspace: Workspace, seeds: int) -> dict[str, Any]:
     """Both coders of tables at each error asked for, beside the Gaussian limit."""
     found: dict[str, Any] = {}
     for teacher, error, least, hoped in TABLES:
-        space = bench.space(teacher)
+        space = workspace.space(teacher)
         limit = limit_of(space.vectors, error) * len(space) / 8
         each: dict[str, Any] = {
             "target_megabytes": least,
@@ -84,9 +84,9 @@ def tables(bench: Bench, seeds: int) -> dict[str, Any]:
     return found
 
 
-def hybrid(bench: Bench, _seeds: int) -> dict[str, Any]:
+def hybrid(workspace: Workspace, _seeds: int) -> dict[str, Any]:
     """GloVe's 400,000 words and unseen ones in one student, at the bytes of the targets."""
-    space = bench.space("glove")
+    space = workspace.space("glove")
     found: dict[str, Any] = {"target_megabytes": 6.0, "moonshot_megabytes": 4.0}
     for megabytes in HYBRID_MEGABYTES:
         spec = specification("hybrid", {"bytes_per_item": megabytes * 1e6 / len(space)})
@@ -123,9 +123,9 @@ def adding(space: Space, student: HybridStudent) -> dict[str, Any]:
     }
 
 
-def speller(bench: Bench, seeds: int) -> dict[str, Any]:
+def speller(workspace: Workspace, seeds: int) -> dict[str, Any]:
     """Held-out whole words from their letters, by size, over seeds: other words held out each."""
-    space = bench.space("minilm:tokens")
+    space = workspace.space("minilm:tokens")
     found: dict[str, Any] = {"target": {"cosine": 0.45, "true_word_in_top_10": 0.65}}
     for size in SPELLER_BYTES_PER_ITEM:
         runs = []
@@ -143,20 +143,20 @@ def speller(bench: Bench, seeds: int) -> dict[str, Any]:
     return found
 
 
-def rivals(bench: Bench, _seeds: int) -> dict[str, Any]:
+def rivals(workspace: Workspace, _seeds: int) -> dict[str, Any]:
     """The classical coders and the limit, as the Student page draws them."""
     from core.pipeline.recipes import RECIPES
 
     found: dict[str, Any] = {}
     for teacher in ("minilm:tokens", "glove:30000"):
         RECIPES["pareto"](default_workspace(), {"teacher": teacher}, silent)
-        pareto = measured_pareto(bench, teacher)
+        pareto = measured_pareto(workspace, teacher)
         if pareto is not None:
             found[teacher] = [vars(point) for point in pareto.points if point.kind != "student"]
     return found
 
 
-PARTS: dict[str, Callable[[Bench, int], dict[str, Any]]] = {
+PARTS: dict[str, Callable[[Workspace, int], dict[str, Any]]] = {
     "tables": tables,
     "hybrid": hybrid,
     "speller": speller,
@@ -170,11 +170,11 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", choices=sorted(PARTS), default=list(PARTS))
     parser.add_argument("--seeds", type=int, default=3)
     options = parser.parse_args()
-    bench = Bench(default_workspace())
+    workspace = Workspace(default_workspace())
     path: Path = RESULTS / "students.json"
     found = json.loads(path.read_text(encoding="utf-8"))["results"] if path.exists() else {}
     for name in options.only:
-        found[name] = PARTS[name](bench, options.seeds)
+        found[name] = PARTS[name](workspace, options.seeds)
         record("students", this_command(), found)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.common import Stopwatch, record, this_command
-from core.pipeline.workspace import Bench
+from core.pipeline.workspace import Workspace
 from core.spaces.space import Space
 from core.store.disk import default_workspace
 from core.students.families.hybrid import HybridSpec, HybridStudent
@@ -96,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--new", type=int, default=1_000)
     parser.add_argument("--bytes-per-item", type=float, default=15.0)
     chosen = parser.parse_args(arguments)
-    space = Bench(default_workspace()).space(chosen.teacher)
+    space = Workspace(default_workspace()).space(chosen.teacher)
     order = np.random.default_rng(0).permutation(len(space)).astype(np.int64)
     old = space.take(np.sort(order[chosen.new :]), f"{space.name} before")
     new = space.take(np.sort(order[: chosen.new]), f"{space.name} new")

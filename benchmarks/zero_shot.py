@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.common import Stopwatch, record, this_command
-from core.pipeline.workspace import Bench
+from core.pipeline.workspace import Workspace
 from core.spaces.lemmas import split, whole_words
 from core.spaces.space import Space
 from core.store.disk import default_workspace
@@ -159,7 +159,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--quick", action="store_true", help="the speller's quick training")
     chosen = parser.parse_args(arguments)
-    space = Bench(default_workspace()).space("minilm:tokens")
+    space = Workspace(default_workspace()).space("minilm:tokens")
     with Stopwatch() as learning:
         speller = fit(space, SpellerSpec(bytes_per_item=chosen.bytes_per_item, quick=chosen.quick))
     assert isinstance(speller, SpellerStudent)

@@ -7,7 +7,7 @@ import streamlit as st
 from core.permalink import StudentView
 from core.pipeline.students.answers import measured_pareto, student_points
 from core.ui.shared.jobs import space_or_wait
-from core.ui.shared.state import bench, remember, view_of
+from core.ui.shared.state import remember, view_of, workspace
 from core.ui.students.ask import ask
 from core.ui.students.controls import measure_controls, rivals_job, unmeasured_job
 from core.ui.students.curve import default_key
@@ -28,11 +28,11 @@ st.caption(
 job = running(view.teacher)
 view = replace(view, student=just_made() or view.student)
 offered = {family.name for family in families()}
-cards = [card for card in bench().studio.students(view.teacher) if card.family in offered]
+cards = [card for card in workspace().catalogue.students(view.teacher) if card.family in offered]
 if view.student not in {card.key for card in cards}:
     view = replace(view, student=default_key(cards, space.dim))
-pareto = measured_pareto(bench(), view.teacher)
-points = student_points(bench(), view.teacher) if pareto is None else pareto.points
+pareto = measured_pareto(workspace(), view.teacher)
+points = student_points(workspace(), view.teacher) if pareto is None else pareto.points
 card = next((card for card in cards if card.key == view.student), None)
 
 picture, beside = st.columns([0.82, 0.18], gap="small")

@@ -83,7 +83,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(scope="session")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def workspace_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """An empty workspace for the whole run; what code calls the default workspace is this one."""
     folder = tmp_path_factory.mktemp("workspace")
     with pytest.MonkeyPatch.context() as patch:
@@ -92,7 +92,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def worker(workspace: Path) -> Iterator[None]:
+def worker(workspace_folder: Path) -> Iterator[None]:
     """The pages' worker process, one for the whole run: it takes seconds to start."""
     yield
     from core.ui.shared import state
@@ -302,12 +302,12 @@ def _address(server: "subprocess.Popen[bytes]", log: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def small(workspace: Path, words_reference: str) -> str:
+def small(workspace_folder: Path, words_reference: str) -> str:
     """The small space with its PCA picture and all figures, so that no page has to wait."""
     from core.pipeline import make_map
     from core.projection.base import PcaSpec
 
-    make_map(workspace, {"reference": words_reference, "spec": PcaSpec().to_dict()})
+    make_map(workspace_folder, {"reference": words_reference, "spec": PcaSpec().to_dict()})
     return words_reference
 
 

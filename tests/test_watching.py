@@ -64,7 +64,7 @@ def test_a_model_says_what_of_it_is_read(said, report, tmp_path):
     assert told == ["Starting transformers", "Reading the tokenizer (3 MB)", "Reading the weights"]
 
 
-def test_the_command_line_says_it_to_a_terminal(tmp_path, workspace, capsys, monkeypatch):
+def test_the_command_line_says_it_to_a_terminal(tmp_path, workspace_folder, capsys, monkeypatch):
     reference = large(tmp_path)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     assert main(["lens", reference, "the cat", "-k", "2"]) == 0

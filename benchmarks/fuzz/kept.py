@@ -13,7 +13,7 @@ from benchmarks.fuzz.harness import Target
 from core.integrity import SEAL, file_digest
 from core.permalink import VIEWS, decode, encode
 from core.pipeline.students.training import specification
-from core.pipeline.workspace import Bench
+from core.pipeline.workspace import Workspace
 from core.projection.base import PcaSpec
 from core.resources import site_root
 from core.spaces.space import Provenance, Space
@@ -41,7 +41,7 @@ def space() -> Space:
 def artefact_seeds(folder: Path) -> None:
     """One of each kind that a first map makes, and each as before manifests were sealed."""
     logging.getLogger("core").setLevel(logging.ERROR)  # what is put aside is no news here
-    made = Bench(folder / "made")
+    made = Workspace(folder / "made")
     demo = space()
     made.store.save_space("demo", demo)
     made.graph(demo)
@@ -68,13 +68,13 @@ def read_artefact(path: Path) -> None:
         _fit(place)
     with tempfile.TemporaryDirectory(prefix="fuzz-") as name:
         shutil.copytree(place, Path(name) / "cache" / kind / place.name)
-        bench, demo = Bench(Path(name)), space()
+        workspace, demo = Workspace(Path(name)), space()
         if kind == "space":
-            bench.store.recall("space", "demo", lambda: bench.store.load_space("demo"))
+            workspace.store.recall("space", "demo", lambda: workspace.store.load_space("demo"))
         elif kind == "graph":
-            bench.graph(demo)
+            workspace.graph(demo)
         else:
-            getattr(bench, kind)(demo, PcaSpec())
+            getattr(workspace, kind)(demo, PcaSpec())
 
 
 def _fit(place: Path) -> None:

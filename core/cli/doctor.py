@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from core.cli.shared import say, show_progress, workspace
+from core.cli.shared import say, show_progress, workspace_folder
 
 GIB = 2**30
 
@@ -20,7 +20,7 @@ def add_to(command: Callable[..., Any], json_flag: Callable[[Any], None]) -> Non
 def doctor_command(options: argparse.Namespace) -> None:
     from core.pipeline.doctor import examine
 
-    report = examine(workspace(), show_progress)
+    report = examine(workspace_folder(), show_progress)
     say(options, report, lambda: "\n".join(_lines(report)))
 
 

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from core.cli.shared import open_bench, require_folder, say, show_progress
+from core.cli.shared import open_workspace, require_folder, say, show_progress
 
 
 def between_command(options: argparse.Namespace) -> None:
@@ -12,7 +12,7 @@ def between_command(options: argparse.Namespace) -> None:
     from core.pipeline.paths.interpolation import kept_between
 
     found = kept_between(
-        open_bench(),
+        open_workspace(),
         options.model,
         options.a,
         options.b,
@@ -44,8 +44,10 @@ def islands_command(options: argparse.Namespace) -> None:
 
     require_folder(options.out)
     three = (options.a, options.b, options.c)
-    bench = open_bench()
-    found = kept_islands(bench, options.model, three, options.layer, options.grid, show_progress)
+    workspace = open_workspace()
+    found = kept_islands(
+        workspace, options.model, three, options.layer, options.grid, show_progress
+    )
     if options.out is not None:
         found.cells.to_parquet(options.out)
     said = found.to_dict()

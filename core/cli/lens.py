@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from core.cli.shared import at_least_one, open_bench, say, show_progress
+from core.cli.shared import at_least_one, open_workspace, say, show_progress
 
 SHOWN = 10  # layers of the text form
 
@@ -28,7 +28,7 @@ def lens_command(options: argparse.Namespace) -> None:
     from core.pipeline.trajectories.lenses import read_layers
 
     grid = read_layers(
-        open_bench(),
+        open_workspace(),
         options.model,
         options.text,
         options.kind,

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.cli.shared import at_least_one, label, named, open_bench, say, show_progress
+from core.cli.shared import at_least_one, label, named, open_workspace, say, show_progress
 from core.errors import InvalidSpecification, UnreadableFile
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from core.pipeline import Bench
+    from core.pipeline import Workspace
 
 STEPS = 5  # of a way
 MOST_STEPS = 200
@@ -41,17 +41,17 @@ def describe_command(options: argparse.Namespace) -> None:
     from core.pipeline.points.description import descriptions
 
     at_least_one(options.k)
-    bench = open_bench()
-    t, points = _points(options, bench)
+    workspace = open_workspace()
+    t, points = _points(options, workspace)
     found = descriptions(
-        bench,
+        workspace,
         options.teacher,
         points,
         options.k,
         not options.no_sentence,
         show_progress,
     )
-    space = bench.space(options.teacher)
+    space = workspace.space(options.teacher)
     answer = [
         {"t": None if t is None else round(float(t[at]), 4), **it.to_dict()}
         for at, it in enumerate(found)
@@ -66,7 +66,7 @@ def describe_command(options: argparse.Namespace) -> None:
 
 
 def _points(
-    options: argparse.Namespace, bench: "Bench"
+    options: argparse.Namespace, workspace: "Workspace"
 ) -> "tuple[npt.NDArray[Any] | None, npt.NDArray[Any]]":
     """The parameters t of a way, None for other points; and the points (m, d)."""
     from core.paths.notation import waypoints_of
@@ -75,12 +75,12 @@ def _points(
         return None, _read(Path(options.point))
     waypoints = waypoints_of(options.point)
     if len(waypoints) < 2:
-        return None, bench.represent(options.teacher, options.point).vector[None]
+        return None, workspace.represent(options.teacher, options.point).vector[None]
     from core.pipeline import path
 
     if not 2 <= options.steps <= MOST_STEPS:
         raise InvalidSpecification(f"found --steps {options.steps}; expected 2 to {MOST_STEPS}")
-    report = path(bench, options.teacher, waypoints, options.kind, options.steps)
+    report = path(workspace, options.teacher, waypoints, options.kind, options.steps)
     return report.curve.t, report.curve.points
 
 

@@ -1,4 +1,4 @@
-"""What the commands share: the bench, settings, progress, and how an answer is printed."""
+"""What the commands share: the workspace, settings, progress, and how an answer is printed."""
 
 import argparse
 import json
@@ -14,23 +14,23 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from core.pipeline import Bench
+    from core.pipeline import Workspace
     from core.spaces.space import Space
 
 
 NONE = "no other item"  # where a space has none to list
 
 
-def workspace() -> Path:
+def workspace_folder() -> Path:
     from core.store.disk import default_workspace
 
     return default_workspace()
 
 
-def open_bench() -> "Bench":
-    from core.pipeline import Bench
+def open_workspace() -> "Workspace":
+    from core.pipeline import Workspace
 
-    return Bench(workspace())
+    return Workspace(workspace_folder())
 
 
 def picture_spec(options: argparse.Namespace) -> Any:

@@ -13,7 +13,7 @@ from core.cli.shared import (
     label,
     lines,
     listed,
-    open_bench,
+    open_workspace,
     pairs,
     picture_spec,
     require_folder,
@@ -78,18 +78,18 @@ def map_command(options: argparse.Namespace) -> None:
     import pandas as pd
 
     spec = picture_spec(options)
-    bench = open_bench()
+    workspace = open_workspace()
     seconds: dict[str, float] = {}
     started = perf_counter()
     for folder in (options.out, options.report):
         require_folder(folder)
-    space = bench.space(options.teacher, show_progress)
+    space = workspace.space(options.teacher, show_progress)
     seconds["space"] = perf_counter() - started
     begun = perf_counter()
-    picture = bench.projection(space, spec, show_progress)
+    picture = workspace.projection(space, spec, show_progress)
     seconds["picture"] = perf_counter() - begun
     begun = perf_counter()
-    measured = bench.faithfulness(space, spec, show_progress)
+    measured = workspace.faithfulness(space, spec, show_progress)
     seconds["faithfulness"] = perf_counter() - begun
     seconds["total"] = perf_counter() - started
     if options.out is not None:
@@ -97,7 +97,7 @@ def map_command(options: argparse.Namespace) -> None:
         for axis, name in enumerate("xyz"[: spec.dims]):
             table[name] = picture.coords[:, axis]
         table.to_parquet(options.out)
-    graph = bench.graph(space)
+    graph = workspace.graph(space)
     report = {
         "teacher": options.teacher,
         "n": len(space),
@@ -120,9 +120,9 @@ def neighbors_command(options: argparse.Namespace) -> None:
     from core.pipeline import neighbors
 
     require_folder(options.vectors)
-    bench = open_bench()
-    found = neighbors(bench, options.teacher, options.text, at_least_one(options.k))
-    space = bench.space(options.teacher)
+    workspace = open_workspace()
+    found = neighbors(workspace, options.teacher, options.text, at_least_one(options.k))
+    space = workspace.space(options.teacher)
     near = pairs(space, found.rows, found.cosines)
     answer = {
         "teacher": options.teacher,
@@ -139,10 +139,10 @@ def path_command(options: argparse.Namespace) -> None:
     from core.pipeline import path, place_path
 
     require_folder(options.vectors)
-    bench = open_bench()
+    workspace = open_workspace()
     spec = picture_spec(options)
     report = path(
-        bench,
+        workspace,
         options.teacher,
         options.waypoints,
         options.kind,
@@ -152,9 +152,9 @@ def path_command(options: argparse.Namespace) -> None:
         at_least_one(options.k),
         show_progress,
     )
-    space = bench.space(options.teacher)
-    bench.projection(space, spec, show_progress)
-    coords = place_path(bench, options.teacher, spec, report)
+    space = workspace.space(options.teacher)
+    workspace.projection(space, spec, show_progress)
+    coords = place_path(workspace, options.teacher, spec, report)
     steps: list[dict[str, Any]] = []
     for step in range(len(report.curve)):
         place = {name: float(coords[step, i]) for i, name in enumerate("xyz"[: spec.dims])}
@@ -202,9 +202,9 @@ def path_command(options: argparse.Namespace) -> None:
 def solve_command(options: argparse.Namespace) -> None:
     from core.pipeline import solve
 
-    bench = open_bench()
-    found = solve(bench, options.teacher, options.expression, at_least_one(options.k))
-    space = bench.space(options.teacher)
+    workspace = open_workspace()
+    found = solve(workspace, options.teacher, options.expression, at_least_one(options.k))
+    space = workspace.space(options.teacher)
     answers = pairs(space, found.rows, found.cosines)
     answer = {
         "teacher": options.teacher,
@@ -225,9 +225,9 @@ def axis_command(options: argparse.Namespace) -> None:
         except ValueError as error:
             raise InvalidSpecification(f"found {text!r:.60}; expected {error}") from None
 
-    bench = open_bench()
-    made = axis(bench, options.teacher, words(options.low), words(options.high))
-    values = axis_scores(bench, options.teacher, made, options.texts)
+    workspace = open_workspace()
+    made = axis(workspace, options.teacher, words(options.low), words(options.high))
+    values = axis_scores(workspace, options.teacher, made, options.texts)
     scored = [
         {"text": text, "score": float(value)}
         for text, value in zip(options.texts, values, strict=True)

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from core.cli.shared import open_bench, say, show_progress
+from core.cli.shared import open_workspace, say, show_progress
 from core.errors import InvalidSpecification
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def steer_command(options: argparse.Namespace) -> None:
         options.controls,
         AXIS if options.axis else PROMPTS,
     )
-    found = steer(open_bench(), spec, show_progress)
+    found = steer(open_workspace(), spec, show_progress)
     say(options, found.to_dict(), lambda: _text(found))
 
 

@@ -16,7 +16,7 @@ from core.cli.shared import (
     at_least_one,
     label,
     named,
-    open_bench,
+    open_workspace,
     require_folder,
     say,
     settings,
@@ -26,7 +26,7 @@ from core.cli.shared import (
 from core.errors import Cancelled, Unsupported
 
 if TYPE_CHECKING:
-    from core.pipeline import Bench
+    from core.pipeline import Workspace
     from core.types import Progress, Vector
 
 MOVED_SHOWN = 10
@@ -43,19 +43,19 @@ def distill_command(options: argparse.Namespace) -> None:
     values: dict[str, Any] = {"bytes_per_item": size, "seed": options.seed}
     values |= settings(options.set, "held_out=0.1", words=True)
     spec = specification(options.student, values, quick=options.quick)
-    bench = open_bench()
+    workspace = open_workspace()
     with _stoppable() as progress:
         try:
-            made = distill(bench, options.teacher, spec, progress=progress, out=options.out)
+            made = distill(workspace, options.teacher, spec, progress=progress, out=options.out)
         except Cancelled as stopped:
             raise Cancelled(
-                f"{stopped}; what was learnt is kept in {bench.studio.under_way}: run the same "
-                "command again to go on"
+                f"{stopped}; what was learnt is kept in {workspace.catalogue.under_way}: run the "
+                "same command again to go on"
             ) from None
     try:
         with _stoppable() as progress:
             report = evaluate_kept(
-                bench, _student(str(options.out)), None, progress, seconds=made.seconds
+                workspace, _student(str(options.out)), None, progress, seconds=made.seconds
             )
     except Cancelled as stopped:
         raise Cancelled(
@@ -73,7 +73,7 @@ def evaluate_command(options: argparse.Namespace) -> None:
 
     student = _student(options.student)
     with _stoppable() as progress:
-        report = evaluate_kept(open_bench(), student, options.teacher, progress)
+        report = evaluate_kept(open_workspace(), student, options.teacher, progress)
     say(options, report, lambda: "\n".join(_figures(report)))
 
 
@@ -81,11 +81,11 @@ def generate_command(options: argparse.Namespace) -> None:
     from core.pipeline.students.answers import teacher_of
 
     require_folder(options.vectors)
-    bench, k = open_bench(), at_least_one(options.k)
+    workspace, k = open_workspace(), at_least_one(options.k)
     key = _student(options.student)
-    vectors = teacher_of(bench, key).vectors(options.texts)
+    vectors = teacher_of(workspace, key).vectors(options.texts)
     items = [
-        _asked(bench, key, text, vector, k)
+        _asked(workspace, key, text, vector, k)
         for text, vector in zip(options.texts, vectors, strict=True)
     ]
     write_vectors(options.vectors, vectors)
@@ -97,13 +97,13 @@ def generate_command(options: argparse.Namespace) -> None:
     say(options, {"items": items}, lambda: "\n".join(map(line, items)))
 
 
-def _asked(bench: "Bench", key: str, text: str, vector: "Vector", k: int) -> dict[str, Any]:
+def _asked(workspace: "Workspace", key: str, text: str, vector: "Vector", k: int) -> dict[str, Any]:
     """A text, whether the student stores it, and the items nearest to its vector."""
     from core.pipeline.students.answers import near, space_of, student_of
 
-    known = text in student_of(bench, key).known
+    known = text in student_of(workspace, key).known
     try:
-        space = space_of(bench, key)
+        space = space_of(workspace, key)
         nearest = [
             {**named(space, row), "cosine": cosine}
             for _, cosine, row in near(space, text, vector, k)
@@ -118,7 +118,9 @@ def compare_command(options: argparse.Namespace) -> None:
     from core.pipeline.compare.comparison import compare
 
     with _stoppable() as progress:
-        found = compare(open_bench(), reference_to(options.a), reference_to(options.b), progress)
+        found = compare(
+            open_workspace(), reference_to(options.a), reference_to(options.b), progress
+        )
 
     def text() -> str:
         lines = [found.join.sentence((options.a, options.b))]
@@ -135,7 +137,7 @@ def pareto_command(options: argparse.Namespace) -> None:
 
     require_folder(options.out)
     with _stoppable() as progress:
-        found = pareto(open_bench(), options.teacher, progress)
+        found = pareto(open_workspace(), options.teacher, progress)
     _write_json(found.to_dict(), options.out)
 
 
@@ -143,7 +145,7 @@ def update_command(options: argparse.Namespace) -> None:
     from core.pipeline import update
 
     require_folder(options.out)
-    done = update(open_bench(), _student(options.student), options.add, options.out)
+    done = update(open_workspace(), _student(options.student), options.add, options.out)
     say(
         options,
         done,

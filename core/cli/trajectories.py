@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from core.cli.shared import at_least_one, open_bench, say, settings, show_progress
+from core.cli.shared import at_least_one, open_workspace, say, settings, show_progress
 
 if TYPE_CHECKING:
     from core.pipeline.trajectories.trajectory import Trajectory
@@ -59,7 +59,7 @@ def trajectory_command(options: argparse.Namespace) -> None:
             f"found --samples {options.samples}; expected 1 to {MOST_SAMPLES}"
         )
     found = trajectory(
-        open_bench(),
+        open_workspace(),
         options.model,
         options.prompt,
         Sampling(options.temperature, options.top_p, options.seed, options.steps),
@@ -85,7 +85,7 @@ def fan_command(options: argparse.Namespace) -> None:
     from core.pipeline.trajectories.next_tokens import fan
 
     found = fan(
-        open_bench(),
+        open_workspace(),
         options.model,
         options.prompt,
         at_least_one(options.k),

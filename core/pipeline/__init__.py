@@ -1,6 +1,6 @@
 """The recipes: the only place that combines teachers, spaces, pictures, paths and the store.
 
-A :class:`Bench` remembers in memory and on disk; the worker process, the pages and the command
+A :class:`Workspace` remembers in memory and on disk; the worker process, the pages and the command
 line all go through one, so that what one of them computed the others find.
 """
 
@@ -15,7 +15,7 @@ from core.pipeline.points.queries import (
     solve,
 )
 from core.pipeline.recipes import RECIPES, discard, make_map, make_space, teachers, warm_up
-from core.pipeline.student_catalogue import StudentCard, Studio, Training
+from core.pipeline.student_catalogue import StudentCard, StudentCatalogue, Training
 from core.pipeline.students.answers import Answer
 from core.pipeline.students.baselines import pareto
 from core.pipeline.students.evaluation import evaluate, evaluate_kept
@@ -28,13 +28,12 @@ from core.pipeline.students.training import (
     student_key,
     update,
 )
-from core.pipeline.workspace import Bench, Waypoint, picture_key
+from core.pipeline.workspace import Waypoint, Workspace, picture_key
 
 __all__ = [
     "KINDS",
     "RECIPES",
     "Answer",
-    "Bench",
     "Comparison",
     "Made",
     "Neighbors",
@@ -43,9 +42,10 @@ __all__ = [
     "PathReport",
     "Solution",
     "StudentCard",
-    "Studio",
+    "StudentCatalogue",
     "Training",
     "Waypoint",
+    "Workspace",
     "axis",
     "axis_scores",
     "discard",

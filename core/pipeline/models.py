@@ -7,7 +7,7 @@ from core.cache import Kept
 from core.decode.language_model import LanguageModel
 from core.errors import UnknownTeacher, Unsupported
 from core.pipeline.student_catalogue import PREFIX
-from core.pipeline.workspace import Bench
+from core.pipeline.workspace import Workspace
 from core.signatures.hidden import Reader
 from core.store.disk import default_workspace
 from core.students import registry
@@ -41,8 +41,8 @@ def reader(reference: str) -> Reader:
 
 
 def _student(reference: str) -> Path:
-    workspace = default_workspace()
-    return Bench(workspace).studio.where(reference.removeprefix(PREFIX))
+    folder = default_workspace()
+    return Workspace(folder).catalogue.where(reference.removeprefix(PREFIX))
 
 
 @lru_cache(maxsize=2)

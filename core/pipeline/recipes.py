@@ -31,7 +31,7 @@ from core.pipeline.trajectories.shapes import ShapeSpec, shape
 from core.pipeline.trajectories.statistics import laws
 from core.pipeline.trajectories.steering import SteerSpec, steer
 from core.pipeline.trajectories.steering_layers import scan
-from core.pipeline.workspace import Bench, picture_key
+from core.pipeline.workspace import Workspace, picture_key
 from core.progress import scaled
 from core.projection.base import PcaSpec, spec_from_dict
 from core.projection.umap import warm_up as compile_umap
@@ -43,246 +43,246 @@ from core.types import (
 
 
 def make_space(
-    workspace: Path, arguments: dict[str, Any], progress: Progress = silent
+    folder: Path, arguments: dict[str, Any], progress: Progress = silent
 ) -> dict[str, Any]:
     """Recipe "space": make a teacher's space and keep it."""
-    space = Bench(workspace).space(arguments["reference"], progress)
+    space = Workspace(folder).space(arguments["reference"], progress)
     return {"digest": space.digest, "items": len(space)}
 
 
 def make_map(
-    workspace: Path, arguments: dict[str, Any], progress: Progress = silent
+    folder: Path, arguments: dict[str, Any], progress: Progress = silent
 ) -> dict[str, Any]:
     """Recipe "map": space, neighbours, picture, its faithfulness and its regions, all kept."""
-    bench = _worker_bench(workspace)
+    workspace = _worker_workspace(folder)
     spec = spec_from_dict(arguments["spec"])
     reference = arguments["reference"]
-    space = bench.space(reference, partial(scaled, progress, 0, 30))
+    space = workspace.space(reference, partial(scaled, progress, 0, 30))
     drawn = 40 if isinstance(spec, PcaSpec) else 90  # PCA comes before the neighbours
-    bench.projection(space, spec, partial(scaled, progress, 30, drawn))
-    bench.graph(space, partial(scaled, progress, drawn, 90))
+    workspace.projection(space, spec, partial(scaled, progress, 30, drawn))
+    workspace.graph(space, partial(scaled, progress, drawn, 90))
     if spec.dims == 2:
         scaled(progress, 90, 95, 0, 1, "naming the regions")
-        bench.regions(space, spec)
-    bench.faithfulness(space, spec, partial(scaled, progress, 95, 98))
-    bench.faithfulness(space, PcaSpec(dims=spec.dims), partial(scaled, progress, 98, 100))
+        workspace.regions(space, spec)
+    workspace.faithfulness(space, spec, partial(scaled, progress, 95, 98))
+    workspace.faithfulness(space, PcaSpec(dims=spec.dims), partial(scaled, progress, 98, 100))
     return {"digest": picture_key(space, spec)}
 
 
 def make_student(
-    workspace: Path, arguments: dict[str, Any], progress: Progress = silent
+    folder: Path, arguments: dict[str, Any], progress: Progress = silent
 ) -> dict[str, Any]:
     """Recipe "distill": make a student and measure it; {"teacher", "spec", "key"} -> {"key"}.
 
     Asked again with the same arguments, it goes on from the last checkpoint.
     """
-    bench = _worker_bench(workspace)
+    workspace = _worker_workspace(folder)
     spec = specification(arguments["spec"]["family"], arguments["spec"])
-    made = distill(bench, arguments["teacher"], spec, arguments.get("key"), progress)
+    made = distill(workspace, arguments["teacher"], spec, arguments.get("key"), progress)
     answer = {"key": made.key, "notes": list(made.notes), "evaluated": True}
     try:
         last = partial(scaled, progress, 90, 100)
-        evaluate_kept(bench, made.key, progress=last, seconds=made.seconds)
+        evaluate_kept(workspace, made.key, progress=last, seconds=made.seconds)
     except Cancelled:  # the student is there; it can be measured later
         answer["evaluated"] = False
     return answer
 
 
 def measure_student(
-    workspace: Path, arguments: dict[str, Any], progress: Progress = silent
+    folder: Path, arguments: dict[str, Any], progress: Progress = silent
 ) -> dict[str, Any]:
     """Recipe "evaluate": measure a student; {"key"} -> {"key"}."""
-    evaluate_kept(_worker_bench(workspace), arguments["key"], progress=progress)
+    evaluate_kept(_worker_workspace(folder), arguments["key"], progress=progress)
     return {"key": arguments["key"]}
 
 
 def measure_rivals(
-    workspace: Path, arguments: dict[str, Any], progress: Progress = silent
+    folder: Path, arguments: dict[str, Any], progress: Progress = silent
 ) -> dict[str, Any]:
     """Recipe "pareto": measure the rivals of a teacher's students; {"teacher"} -> {"points"}."""
-    found = pareto(_worker_bench(workspace), arguments["teacher"], progress)
+    found = pareto(_worker_workspace(folder), arguments["teacher"], progress)
     return {"points": len(found.points)}
 
 
 def lay_over(
-    workspace: Path, arguments: dict[str, Any], progress: Progress = silent
+    folder: Path, arguments: dict[str, Any], progress: Progress = silent
 ) -> dict[str, Any]:
     """Recipe "compare": compare two spaces; {"a", "b"} -> {"shared"}."""
-    found = compare(_worker_bench(workspace), arguments["a"], arguments["b"], progress)
+    found = compare(_worker_workspace(folder), arguments["a"], arguments["b"], progress)
     return {"shared": found.shared}
 
 
 def draw_compared(
-    workspace: Path, arguments: dict[str, Any], progress: Progress = silent
+    folder: Path, arguments: dict[str, Any], progress: Progress = silent
 ) -> dict[str, Any]:
     """Recipe "counterpart": what the compare page shows; {"a", "b", "spec"} -> {"shared"}."""
     spec = spec_from_dict(arguments["spec"])
-    bench = _worker_bench(workspace)
-    draw_over(bench, arguments["a"], arguments["b"], spec, progress)
-    return {"shared": compare(bench, arguments["a"], arguments["b"]).shared}
+    workspace = _worker_workspace(folder)
+    draw_over(workspace, arguments["a"], arguments["b"], spec, progress)
+    return {"shared": compare(workspace, arguments["a"], arguments["b"]).shared}
 
 
 def draw_all_layers(
-    workspace: Path, arguments: dict[str, Any], progress: Progress = silent
+    folder: Path, arguments: dict[str, Any], progress: Progress = silent
 ) -> dict[str, Any]:
     """Recipe "layers": what the layers page draws; {"model", "spec", "fit"} -> {"model"}."""
     spec = spec_from_dict(arguments["spec"])
     model = arguments["model"]
-    draw_layers(_worker_bench(workspace), model, spec, arguments["fit"], progress)
+    draw_layers(_worker_workspace(folder), model, spec, arguments["fit"], progress)
     return {"model": model}
 
 
 def index_states(
-    workspace: Path, arguments: dict[str, Any], progress: Progress = silent
+    folder: Path, arguments: dict[str, Any], progress: Progress = silent
 ) -> dict[str, Any]:
     """Recipe "states": index the states of tokens; {"model"} -> {"states"}."""
-    return {"states": len(build_index(workspace, arguments["model"], progress))}
+    return {"states": len(build_index(folder, arguments["model"], progress))}
 
 
 def make_library(
-    workspace: Path, arguments: dict[str, Any], progress: Progress = silent
+    folder: Path, arguments: dict[str, Any], progress: Progress = silent
 ) -> dict[str, Any]:
     """Recipe "library": read whole documents, draw them and name the regions, all kept;
     {"model", "spec"} -> {"items"}."""
     spec = spec_from_dict(arguments["spec"])
-    return {"items": draw_library(_worker_bench(workspace), arguments["model"], spec, progress)}
+    return {"items": draw_library(_worker_workspace(folder), arguments["model"], spec, progress)}
 
 
 def read_own_text(
-    workspace: Path, arguments: dict[str, Any], progress: Progress = silent
+    folder: Path, arguments: dict[str, Any], progress: Progress = silent
 ) -> dict[str, Any]:
     """Recipe "document": read a text of the workspace; {"model", "key"} -> {"windows"}."""
-    found = dropped(_worker_bench(workspace), arguments["model"], arguments["key"], progress)
+    found = dropped(_worker_workspace(folder), arguments["model"], arguments["key"], progress)
     return {"windows": len(found.read.windows)}
 
 
 def measure_pairs(
-    workspace: Path, arguments: dict[str, Any], progress: Progress = silent
+    folder: Path, arguments: dict[str, Any], progress: Progress = silent
 ) -> dict[str, Any]:
     """Recipe "pairs": signatures of pairs against means of rows; {"model"} -> {"pairs"}."""
-    found = kept_pairs(_worker_bench(workspace), arguments["model"], progress)
+    found = kept_pairs(_worker_workspace(folder), arguments["model"], progress)
     return {"pairs": len(found.pairs)}
 
 
 def ask_probes(
-    workspace: Path, arguments: dict[str, Any], progress: Progress = silent
+    folder: Path, arguments: dict[str, Any], progress: Progress = silent
 ) -> dict[str, Any]:
     """Recipe "probe": ask every layer; {"model", "task", "seed"} -> {"items"}."""
     model, task, seed = (arguments[name] for name in ("model", "task", "seed"))
-    found = kept_probing(_worker_bench(workspace), model, task, seed, progress)
+    found = kept_probing(_worker_workspace(folder), model, task, seed, progress)
     return {"items": found.items}
 
 
 def measure_layers(
-    workspace: Path, arguments: dict[str, Any], progress: Progress = silent
+    folder: Path, arguments: dict[str, Any], progress: Progress = silent
 ) -> dict[str, Any]:
     """Recipe "measures": what is measured of a model's layers; {"model"} -> {"model"}."""
-    measures(_worker_bench(workspace), arguments["model"], progress)
+    measures(_worker_workspace(folder), arguments["model"], progress)
     return {"model": arguments["model"]}
 
 
 def liken_layers(
-    workspace: Path, arguments: dict[str, Any], progress: Progress = silent
+    folder: Path, arguments: dict[str, Any], progress: Progress = silent
 ) -> dict[str, Any]:
     """Recipe "grid": layer against layer of two models; {"a", "b"} -> {"words"}."""
-    found = grid(_worker_bench(workspace), arguments["a"], arguments["b"], progress)
+    found = grid(_worker_workspace(folder), arguments["a"], arguments["b"], progress)
     return {"words": found.words}
 
 
 def fit_one_lens(
-    workspace: Path, arguments: dict[str, Any], progress: Progress = silent
+    folder: Path, arguments: dict[str, Any], progress: Progress = silent
 ) -> dict[str, Any]:
     """Recipe "lens": fit a model's lens and judge it; {"model"} -> {"tokens"}."""
-    found = fitted_lens(_worker_bench(workspace), arguments["model"], progress)
+    found = fitted_lens(_worker_workspace(folder), arguments["model"], progress)
     return {"tokens": found.tokens}
 
 
 def measure_laws(
-    workspace: Path, arguments: dict[str, Any], progress: Progress = silent
+    folder: Path, arguments: dict[str, Any], progress: Progress = silent
 ) -> dict[str, Any]:
     """Recipe "laws": measure texts of all kinds as paths; {"model", "layer", "part"} ->
     {"documents"}."""
     model, layer, part = (arguments[name] for name in ("model", "layer", "part"))
-    found = laws(_worker_bench(workspace), model, layer, part, progress)
+    found = laws(_worker_workspace(folder), model, layer, part, progress)
     return {"documents": len(found.documents)}
 
 
 def read_between(
-    workspace: Path, arguments: dict[str, Any], progress: Progress = silent
+    folder: Path, arguments: dict[str, Any], progress: Progress = silent
 ) -> dict[str, Any]:
     """Recipe "between": what a model says on the way between two concepts; {"model", "a", "b",
     "layer", "steps", "kind"} -> {"steps"}."""
     names = ("model", "a", "b", "layer", "steps", "kind")
     model, a, b, layer, steps, kind = (arguments[name] for name in names)
-    bench = _worker_bench(workspace)
-    found = kept_between(bench, model, a, b, layer, steps, kind, progress)
+    workspace = _worker_workspace(folder)
+    found = kept_between(workspace, model, a, b, layer, steps, kind, progress)
     return {"steps": len(found.t)}
 
 
 def read_islands(
-    workspace: Path, arguments: dict[str, Any], progress: Progress = silent
+    folder: Path, arguments: dict[str, Any], progress: Progress = silent
 ) -> dict[str, Any]:
     """Recipe "islands": the map between three concepts, kept as it grows; {"model", "three",
     "layer", "grid"} -> {"cells"}."""
     model, three, layer, grid = (arguments[it] for it in ("model", "three", "layer", "grid"))
-    found = kept_islands(_worker_bench(workspace), model, three, layer, grid, progress)
+    found = kept_islands(_worker_workspace(folder), model, three, layer, grid, progress)
     return {"cells": len(found.cells)}
 
 
 def name_nouns(
-    workspace: Path, arguments: dict[str, Any], progress: Progress = silent
+    folder: Path, arguments: dict[str, Any], progress: Progress = silent
 ) -> dict[str, Any]:
     """Recipe "nouns": in which layers a model names sixty nouns; {"model"} -> {"layer"}."""
-    found = kept_named(_worker_bench(workspace), arguments["model"], progress)
+    found = kept_named(_worker_workspace(folder), arguments["model"], progress)
     return {"layer": found.suggested}
 
 
 def steer_texts(
-    workspace: Path, arguments: dict[str, Any], progress: Progress = silent
+    folder: Path, arguments: dict[str, Any], progress: Progress = silent
 ) -> dict[str, Any]:
     """Recipe "steer": write steered and at random, and measure it; {"spec"} -> {"texts"}."""
-    found = steer(_worker_bench(workspace), SteerSpec.from_dict(arguments["spec"]), progress)
+    found = steer(_worker_workspace(folder), SteerSpec.from_dict(arguments["spec"]), progress)
     return {"texts": len(found.texts)}
 
 
 def steer_layers(
-    workspace: Path, arguments: dict[str, Any], progress: Progress = silent
+    folder: Path, arguments: dict[str, Any], progress: Progress = silent
 ) -> dict[str, Any]:
     """Recipe "steer layers": steer in every second layer; {"spec"} -> {"layer"}, the best."""
-    found = scan(_worker_bench(workspace), SteerSpec.from_dict(arguments["spec"]), progress)
+    found = scan(_worker_workspace(folder), SteerSpec.from_dict(arguments["spec"]), progress)
     return {"layer": found.best}
 
 
 def find_shape(
-    workspace: Path, arguments: dict[str, Any], progress: Progress = silent
+    folder: Path, arguments: dict[str, Any], progress: Progress = silent
 ) -> dict[str, Any]:
     """Recipe "shape": look for a shape in every layer; {"model", "task", "words", "form"} ->
     {"words"}."""
     model, task, words, form = (arguments[it] for it in ("model", "task", "words", "form"))
     spec = ShapeSpec(model, task, tuple(words), form)
-    return {"words": len(shape(_worker_bench(workspace), spec, progress).words)}
+    return {"words": len(shape(_worker_workspace(folder), spec, progress).words)}
 
 
 def build_bridge(
-    workspace: Path, arguments: dict[str, Any], progress: Progress = silent
+    folder: Path, arguments: dict[str, Any], progress: Progress = silent
 ) -> dict[str, Any]:
     """Recipe "bridge": train the bridge from sentences to a language model; {"model"} ->
     {"words"}. Stopped, it goes on from its checkpoint."""
-    found = trained_bridge(_worker_bench(workspace), arguments["model"], progress=progress)
+    found = trained_bridge(_worker_workspace(folder), arguments["model"], progress=progress)
     return {"words": len(found.bridge.tokens)}
 
 
 def describe_points(
-    workspace: Path, arguments: dict[str, Any], progress: Progress = silent
+    folder: Path, arguments: dict[str, Any], progress: Progress = silent
 ) -> dict[str, Any]:
     """Recipe "describe": put points of a space into words, kept one by one; {"teacher", "points"}
     -> {"points"}."""
     points = np.array(arguments["points"], np.float32)
-    bench = _worker_bench(workspace)
-    return {"points": len(descriptions(bench, arguments["teacher"], points, progress=progress))}
+    workspace = _worker_workspace(folder)
+    return {"points": len(descriptions(workspace, arguments["teacher"], points, progress=progress))}
 
 
-def discard(workspace: Path, recipe: str, arguments: dict[str, Any]) -> None:
+def discard(folder: Path, recipe: str, arguments: dict[str, Any]) -> None:
     """Throw away what a cancelled job had kept to go on from."""
     if recipe != "distill":
         return
@@ -290,7 +290,7 @@ def discard(workspace: Path, recipe: str, arguments: dict[str, Any]) -> None:
         key = arguments.get("key") or student_key(
             arguments["teacher"], specification(arguments["spec"]["family"], arguments["spec"])
         )
-        Bench(workspace).studio.discard(key)
+        Workspace(folder).catalogue.discard(key)
 
 
 RECIPES: dict[str, Callable[[Path, dict[str, Any], Progress], dict[str, Any]]] = {
@@ -322,22 +322,22 @@ RECIPES: dict[str, Callable[[Path, dict[str, Any], Progress], dict[str, Any]]] =
 }
 
 
-def when_held(workspace: Path, tell: Callable[[str, str, bytes, str], None]) -> None:
+def when_held(folder: Path, tell: Callable[[str, str, bytes, str], None]) -> None:
     """Have ``tell(kind, key, packed, why)`` called with what is made and no disk takes."""
-    _worker_bench(workspace).store.when_held(tell)
+    _worker_workspace(folder).store.when_held(tell)
 
 
-def hold(workspace: Path, kind: str, key: str, packed: bytes, why: str) -> None:
+def hold(folder: Path, kind: str, key: str, packed: bytes, why: str) -> None:
     """Hold in this process what the worker made and no disk took."""
-    Bench(workspace).store.hold(kind, key, packed, why)
+    Workspace(folder).store.hold(kind, key, packed, why)
 
 
 @cache
-def _worker_bench(workspace: Path) -> Bench:
-    """One bench for the worker's whole life, so that a second map finds the space in memory."""
-    bench = Bench(workspace)
-    bench.store.sweep()
-    return bench
+def _worker_workspace(folder: Path) -> Workspace:
+    """One workspace for the worker's whole life, so that a second map finds the space in memory."""
+    workspace = Workspace(folder)
+    workspace.store.sweep()
+    return workspace
 
 
 def warm_up() -> None:

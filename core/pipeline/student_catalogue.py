@@ -1,4 +1,4 @@
-"""The studio: the students of a workspace and those that came with the program, and trainings.
+"""The catalogue: the students of a workspace and those that came with the program, and trainings.
 
 <workspace>/students/KEY/      a finished student, see core/students/storage.py
            trainings/KEY/      one that runs, is paused or broke off: training.json beside
@@ -81,8 +81,8 @@ class Training:
         return titled(self.spec["family"], float(self.spec["bytes_per_item"]), self.teacher)
 
 
-class Studio:
-    """One per bench: finds students by key or path, and lists trainings."""
+class StudentCatalogue:
+    """One per workspace: finds students by key or path, and lists trainings."""
 
     def __init__(self, store: Store, workspace: Path) -> None:
         self._store = store

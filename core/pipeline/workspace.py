@@ -1,4 +1,4 @@
-"""The bench: makes spaces, graphs and pictures, each once, and remembers them."""
+"""The workspace: a folder in which spaces, graphs and pictures are made once and kept."""
 
 import threading
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, TypeVar
 
-from core.pipeline.student_catalogue import PREFIX, Studio
+from core.pipeline.student_catalogue import PREFIX, StudentCatalogue
 from core.pipeline.student_teacher import StudentTeacher
 from core.progress import scaled
 from core.projection.base import PcaSpec, Projection, Spec, UmapSpec, spec_from_dict
@@ -36,13 +36,13 @@ MOST = {"space": 6, "graph": 8, "comparison": 3, "ground": 4, "library": 2, "pro
 MOST |= {"projection": 24, "faithfulness": 24, "lens": 2, "bridge": 2, "laws": 4, "shape": 8}
 
 
-class Bench:
+class Workspace:
     """Makes spaces, graphs, pictures and paths, each once; ``workspace`` keeps them."""
 
-    def __init__(self, workspace: Path) -> None:
-        self.workspace = Path(workspace)
-        self.store = Store(self.workspace / "cache")
-        self.studio = Studio(self.store, self.workspace)
+    def __init__(self, folder: Path) -> None:
+        self.folder = Path(folder)
+        self.store = Store(self.folder / "cache")
+        self.catalogue = StudentCatalogue(self.store, self.folder)
         self._memory: dict[tuple[str, str], Any] = {}
         self._turns: dict[tuple[str, str], threading.RLock] = {}
         self._lock = threading.Lock()
@@ -168,7 +168,7 @@ class Bench:
 
     def _student(self, reference: str) -> Teacher:
         """Another digest, another student: one may be trained anew in the same place."""
-        where = self.studio.where(reference.removeprefix(PREFIX))
+        where = self.catalogue.where(reference.removeprefix(PREFIX))
         found: Teacher = self._once(
             "teacher",
             f"{reference} {storage.digest(where)}",

@@ -102,8 +102,8 @@ def _prepare() -> None:
     from core.ui.shared import state
 
     with suppress(MeaningSpaceError):  # whoever opens the page is told why
-        space = state.bench().space(TEACHER)
-        state.bench().projection(space, PcaSpec())
+        space = state.workspace().space(TEACHER)
+        state.workspace().projection(space, PcaSpec())
     threadpool_limits(1, "blas")
     state.runner()
 

@@ -10,7 +10,7 @@ from conftest import served
 from few_texts import few_documents
 from playwright.sync_api import Page, expect
 
-from core.pipeline import Bench
+from core.pipeline import Workspace
 from core.pipeline.texts import library as libraries
 from core.pipeline.texts.library import draw_library
 from core.projection.base import UmapSpec
@@ -30,7 +30,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("texts")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(libraries, "corpus_documents", few_documents)
-        draw_library(Bench(folder), "minilm", UmapSpec())
+        draw_library(Workspace(folder), "minilm", UmapSpec())
     with served(folder) as address:
         yield address
 

@@ -23,7 +23,7 @@ pytestmark = [  # a library's warning would be a second line
 
 
 @pytest.fixture(autouse=True)
-def _own_workspace(workspace: Path) -> None:
+def _own_workspace(workspace_folder: Path) -> None:
     """Nothing is written into a person's own folders."""
 
 

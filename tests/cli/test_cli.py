@@ -26,7 +26,7 @@ PAIR = {"text", "cosine"}
 
 
 @pytest.fixture(autouse=True)
-def _own_workspace(workspace: Path) -> None:
+def _own_workspace(workspace_folder: Path) -> None:
     """Every command finds what an earlier one computed."""
 
 
@@ -212,10 +212,10 @@ class TestMap:
         folder.mkdir(exist_ok=True)
         table, report = folder / "m.parquet", folder / "r.json"
         files = ("--out", str(table), "--report", str(report))
-        workspace = ("--workspace", str(folder / "workspace"))
+        workspace_folder = ("--workspace", str(folder / "workspace"))
         with pytest.MonkeyPatch.context() as patch:  # the command sets it for its process
             patch.setenv("MEANING_SPACE_WORKSPACE", "")
-            assert main(["map", reference, *options, *files, *workspace]) == 0
+            assert main(["map", reference, *options, *files, *workspace_folder]) == 0
         return pd.read_parquet(table), json.loads(report.read_text(encoding="utf-8"))
 
     def test_columns_and_report(self, words_reference, tmp_path, capsys):
@@ -243,7 +243,7 @@ class TestMap:
         assert json.loads(capsys.readouterr().out)["teacher"] == words_reference
 
     @pytest.mark.parametrize("n", [1, 2, 3])
-    def test_too_few_items_get_no_marks(self, n, tmp_path, workspace, capsys):
+    def test_too_few_items_get_no_marks(self, n, tmp_path, workspace_folder, capsys):
         file = tmp_path / "few.vec"
         file.write_text("".join(f"w{row} {row % 2} {row + 1} {row * row}\n" for row in range(n)))
         assert main(["map", f"vectors:{file}", "--projector", "pca"]) == 0
@@ -296,7 +296,7 @@ def test_what_json_has_no_number_for_is_null(capsys):
     assert found == {"a": [1.5, None], "b": [{"c": None, "d": None}, "NaN"]}
 
 
-def test_any_word_can_be_told_to_any_terminal(words_reference, workspace):
+def test_any_word_can_be_told_to_any_terminal(words_reference, workspace_folder):
     """On a terminal that knows ASCII alone an emoji is escaped, not a traceback."""
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     done = python("neighbors", words_reference, "😀", "-k", "400", env=environment)

@@ -16,7 +16,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(autouse=True)
-def _own_workspace(workspace: Any) -> None:
+def _own_workspace(workspace_folder: Any) -> None:
     """Nothing is written to the user's own."""
 
 

@@ -16,7 +16,7 @@ from small_words import small_words
 from toy_students import FlatStudent, ToySpec, registered
 
 from core.cli import EXIT_INTERRUPTED, main
-from core.pipeline import Bench, distill
+from core.pipeline import Workspace, distill
 from core.students import registry, storage
 
 HELPERS = Path(__file__).resolve().parents[1] / "helpers"
@@ -33,7 +33,7 @@ def _toys() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _own_workspace(workspace: Path) -> None:
+def _own_workspace(workspace_folder: Path) -> None:
     """Every command finds what an earlier one computed."""
 
 
@@ -65,7 +65,7 @@ def refused(capsys: pytest.CaptureFixture[str]) -> Any:
 
 
 @pytest.fixture(scope="module")
-def students(tmp_path_factory, words_reference, workspace) -> Path:
+def students(tmp_path_factory, words_reference, workspace_folder) -> Path:
     """A toy, its second seed and a flat one."""
     place = tmp_path_factory.mktemp("students")
     for name, family, seed in (("toy", "toy", 0), ("other", "toy", 1), ("flat", "flat", 0)):
@@ -133,21 +133,21 @@ class TestDistill:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         )
-        studio = Bench(tmp_path / "w").studio
+        catalogue = Workspace(tmp_path / "w").catalogue
         end = time.monotonic() + 120
-        while not any(it.history for it in studio.trainings()) and time.monotonic() < end:
+        while not any(it.history for it in catalogue.trainings()) and time.monotonic() < end:
             time.sleep(0.02)
         first.send_signal(signal.SIGINT)
         _, said = first.communicate(timeout=60)
         assert first.returncode == EXIT_INTERRUPTED, said
         assert b"run the same command again to go on" in said
-        assert len(studio.trainings()) == 1
+        assert len(catalogue.trainings()) == 1
         assert not (tmp_path / "s").exists()
         monkeypatch.setenv("MEANING_SPACE_WORKSPACE", "put back afterwards")
         assert main([*command, "--report", str(tmp_path / "r.json")]) == 0
-        assert studio.trainings() == []
+        assert catalogue.trainings() == []
         spec = ToySpec(pause_between=0.05, steps=40)
-        whole = distill(Bench(tmp_path / "x"), words_reference, spec, "whole")
+        whole = distill(Workspace(tmp_path / "x"), words_reference, spec, "whole")
         assert storage.digest(tmp_path / "s") == storage.digest(whole.folder)
 
 

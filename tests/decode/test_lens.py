@@ -10,7 +10,7 @@ from core.cli import main
 from core.decode import lens
 from core.decode.lens import STRENGTHS, FittedLens, Sums, fit_lens, judge, lens_grid, summed
 from core.errors import InvalidSpecification, Unsupported
-from core.pipeline import Bench
+from core.pipeline import Workspace
 from core.pipeline.trajectories import lenses
 from core.pipeline.trajectories.corpus_split import PARTS, documents, windows
 from core.pipeline.trajectories.lenses import (
@@ -255,12 +255,12 @@ class TestKept:
             windows(lm, "x", 3)
 
     def test_it_is_made_once(self, tmp_path, model, few, monkeypatch):
-        assert not has_lens(Bench(tmp_path), model)
-        made = fitted_lens(Bench(tmp_path), model)
+        assert not has_lens(Workspace(tmp_path), model)
+        made = fitted_lens(Workspace(tmp_path), model)
         assert made.documents == 96
         assert made.judged_documents == 5
         monkeypatch.setattr(lenses, "_made", None)
-        again = fitted_lens(Bench(tmp_path), model)
+        again = fitted_lens(Workspace(tmp_path), model)
         assert again.to_dict() == made.to_dict()
         assert (again.fitted.maps == made.fitted.maps).all()
         last = made.figures[made.figures.layer == DEPTH]
@@ -268,14 +268,14 @@ class TestKept:
         assert last.agreement_low.tolist() == [1, 1]
 
     def test_other_weights_in_the_same_folder_have_another_lens(self, tmp_path, few):
-        bench, model = Bench(tmp_path / "workspace"), save_tiny(tmp_path / "model")
-        old = fitted_lens(bench, model)
+        workspace, model = Workspace(tmp_path / "workspace"), save_tiny(tmp_path / "model")
+        old = fitted_lens(workspace, model)
         save_tiny(tmp_path / "model", seed=1)
-        assert not has_lens(bench, model)
-        assert not np.array_equal(fitted_lens(bench, model).fitted.maps, old.fitted.maps)
+        assert not has_lens(workspace, model)
+        assert not np.array_equal(fitted_lens(workspace, model).fitted.maps, old.fitted.maps)
 
     def test_a_table_of_cells(self, tmp_path, model):
-        grid = read_layers(Bench(tmp_path), model, TEXT, k=2)
+        grid = read_layers(Workspace(tmp_path), model, TEXT, k=2)
         table = grid_table(tiny_model(), grid)
         assert len(table) == grid.top[:, :, 0].size
         row = table[(table.layer == 2) & (table.position == 3)].iloc[0]
@@ -289,9 +289,9 @@ class TestKept:
     )
     def test_bad_input(self, tmp_path, model, text, kind, match):
         with pytest.raises(InvalidSpecification, match=match):
-            read_layers(Bench(tmp_path), model, text, kind)
+            read_layers(Workspace(tmp_path), model, text, kind)
 
-    def test_the_command(self, workspace, model, few, capsys):
+    def test_the_command(self, workspace_folder, model, few, capsys):
         for kind in ("logit", "fitted"):
             assert main(["lens", model, TEXT, "--kind", kind, "-k", "2", "--json"]) == 0
             told = json.loads(capsys.readouterr().out)
@@ -307,14 +307,16 @@ class TestKept:
 
     def test_a_model_without_a_head(self, tmp_path):
         with pytest.raises(Unsupported, match="no language head"):
-            read_layers(Bench(tmp_path), "minilm", TEXT)
+            read_layers(Workspace(tmp_path), "minilm", TEXT)
 
 
 @pytest.mark.models
-def test_the_packaged_model_knows_a_capital(workspace):
+def test_the_packaged_model_knows_a_capital(workspace_folder):
     from core.pipeline.models import speaker
 
-    grid = read_layers(Bench(workspace), "smollm2", "The capital of France is the city of")
+    grid = read_layers(
+        Workspace(workspace_folder), "smollm2", "The capital of France is the city of"
+    )
     lm = speaker("smollm2")
     assert lm.text([int(grid.top[-1, -1, 0])]) == " Paris"
     assert 10 < grid.appears[-1] < lm.depth

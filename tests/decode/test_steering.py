@@ -29,7 +29,7 @@ from core.decode.steering import (
 from core.errors import Cancelled, InvalidSpecification, InvalidVectors
 from core.figures.tokens import LIGHT
 from core.figures.trajectories.steering import Measured, layers_figure, steering_figure
-from core.pipeline import Bench
+from core.pipeline import Workspace
 from core.pipeline.trajectories import steering
 from core.pipeline.trajectories.steering import (
     AXIS,
@@ -245,15 +245,15 @@ def model(tmp_path_factory) -> str:
 
 
 @pytest.fixture
-def bench(tmp_path: Path, monkeypatch) -> Bench:
-    """A bench whose texts are few, and whose sentence model counts letters."""
+def workspace(tmp_path: Path, monkeypatch) -> Workspace:
+    """A workspace whose texts are few, and whose sentence model counts letters."""
     monkeypatch.setattr(steering, "passages", lambda: (("a", "the cat sat on the mat"),) * 2)
 
     class Counting:
         def encode(self, texts, progress=None):
             return np.array([[t.count("r") + 1.0, t.count("b"), len(t)] for t in texts], np.float32)
 
-    found = Bench(tmp_path)
+    found = Workspace(tmp_path)
     plain = found.teacher
     monkeypatch.setattr(
         found, "teacher", lambda it: Counting() if it == steering.SCORER else plain(it)
@@ -284,49 +284,49 @@ def made(slopes: tuple[float, ...]) -> Steered:
 
 
 class TestSteer:
-    def test_every_strength_has_its_texts_and_is_kept(self, bench, model):
+    def test_every_strength_has_its_texts_and_is_kept(self, workspace, model):
         spec = asked(model)
-        assert not has_steered(bench, spec)
-        found = steer(bench, spec)
-        assert has_steered(bench, spec)
+        assert not has_steered(workspace, spec)
+        found = steer(workspace, spec)
+        assert has_steered(workspace, spec)
         assert len(found.texts) == count_texts(spec) == 3 * 2 + 2 * 3 * 2
         assert len(found.of("along", 0.0)) == 2
         assert found.of("random", 0.0).equals(found.of("along", 0.0))
         assert len(found.of("random", -0.5)) == 3 * 2
-        again = steer(Bench(bench.workspace), spec)
+        again = steer(Workspace(workspace.folder), spec)
         pd.testing.assert_frame_equal(again.texts, found.texts.reset_index(drop=True))
         assert (again.usual, again.apart) == (found.usual, found.apart)
         assert set(found.texts.columns) >= {"text", "score", "perplexity", "repeated"}
 
-    def test_at_nought_nothing_is_steered(self, bench, model):
+    def test_at_nought_nothing_is_steered(self, workspace, model):
         spec = asked(model)
-        rows = steer(bench, spec).of("along", 0.0)
+        rows = steer(workspace, spec).of("along", 0.0)
         lm = tiny_model()
         steps = list(lm.write(lm.ids(PROMPT), HOT, copies=2, layers=[]))
         texts = np.stack([step.ids for step in steps]).T.tolist()
         plain = [lm.text([it for it in row if it not in lm.ends]) for row in texts]
         assert rows["text"].tolist() == plain
 
-    def test_what_cannot_be_done_is_said(self, bench, model):
+    def test_what_cannot_be_done_is_said(self, workspace, model):
         with pytest.raises(InvalidSpecification, match="layer 9"):
-            steer(bench, SteerSpec(model, PROMPT, PLUS, MINUS, 9))
+            steer(workspace, SteerSpec(model, PROMPT, PLUS, MINUS, 9))
         with pytest.raises(InvalidSpecification, match="empty prompt"):
-            steer(bench, SteerSpec(model, "  ", PLUS, MINUS, 2))
+            steer(workspace, SteerSpec(model, "  ", PLUS, MINUS, 2))
         with pytest.raises(InvalidSpecification, match="behind the final norm"):
-            steer(bench, SteerSpec(model, PROMPT, ("red",), ("blue",), DEPTH, made=AXIS))
+            steer(workspace, SteerSpec(model, PROMPT, ("red",), ("blue",), DEPTH, made=AXIS))
 
-    def test_the_layers_are_tried(self, bench, model):
-        found = scan(bench, asked(model))
+    def test_the_layers_are_tried(self, workspace, model):
+        found = scan(workspace, asked(model))
         assert found.layers["layer"].tolist() == [2, 4]
         assert found.best in (2, 4)
         assert found.strength == pytest.approx(0.3)
-        assert scan(Bench(bench.workspace), asked(model)).layers.equals(found.layers)
+        assert scan(Workspace(workspace.folder), asked(model)).layers.equals(found.layers)
         # which layer the page looks at is all the same
         with pytest.raises(InvalidSpecification, match="belongs to one layer"):
-            scan(bench, asked(model, made=AXIS))
+            scan(workspace, asked(model, made=AXIS))
 
-    def test_one_strength_alone_compares_with_the_unsteered_texts(self, bench, model):
-        found = steer(bench, asked(model, strengths=(0.3,)))
+    def test_one_strength_alone_compares_with_the_unsteered_texts(self, workspace, model):
+        found = steer(workspace, asked(model, strengths=(0.3,)))
         assert len(found.random_slopes) == 3
         rows = found.of("random", 0.3)
         away = found.effect("along", 0.0).value
@@ -382,7 +382,7 @@ class TestSteer:
 
 
 class TestAxis:
-    def test_an_axis_of_the_axes_page_is_the_same_direction(self, bench, model, monkeypatch):
+    def test_an_axis_of_the_axes_page_is_the_same_direction(self, workspace, model, monkeypatch):
         from core.pipeline.points.queries import axis
         from core.teachers import layer_states
 
@@ -391,8 +391,8 @@ class TestAxis:
         )
         spec = SteerSpec(model, PROMPT, ("the cat",), ("the mat",), 2, made=AXIS)
         lm = tiny_model()
-        found = steering.direction(bench, lm, spec)
-        made = axis(bench, f"{model}:layer2", ("the mat",), ("the cat",))
+        found = steering.direction(workspace, lm, spec)
+        made = axis(workspace, f"{model}:layer2", ("the mat",), ("the cat",))
         near(found.unit, made.direction)
         assert isinstance(found, Direction)
 
@@ -426,11 +426,11 @@ class TestMarked:
 
 
 class TestCommand:
-    def test_json_and_text(self, bench, model, monkeypatch, capsys):
+    def test_json_and_text(self, workspace, model, monkeypatch, capsys):
         from core.cli import steering as command
         from core.cli.parser import parser
 
-        monkeypatch.setattr(command, "open_bench", lambda: bench)
+        monkeypatch.setattr(command, "open_workspace", lambda: workspace)
         said = ["steer", model, PROMPT, "--plus", PLUS[0], "--minus", MINUS[0], "--plus", "a lamp"]
         small = ["--steps", "3", "--samples", "1", "--controls", "1", "--scale", "0.4"]
         options = parser().parse_args([*said, *small, "--json"])
@@ -448,12 +448,12 @@ class TestCommand:
         ("given", "samples"), [(["--samples", "2"], 2), (["--temperature", "0"], 1)]
     )
     def test_what_is_unknown_is_null_and_said(
-        self, bench, model, monkeypatch, capsys, given, samples
+        self, workspace, model, monkeypatch, capsys, given, samples
     ):
         from core.cli import steering as command
         from core.cli.parser import parser
 
-        monkeypatch.setattr(command, "open_bench", lambda: bench)
+        monkeypatch.setattr(command, "open_workspace", lambda: workspace)
         said = ["steer", model, PROMPT, "--plus", PLUS[0], "--minus", MINUS[0], "--steps", "3"]
         options = parser().parse_args([*said, "--controls", "3", *given, "--json"])
         options.run(options)
@@ -483,7 +483,7 @@ class TestSmolLM2:
             ("I love this, it is wonderful",), ("I hate this, it is terrible",),
             14, (-0.3, 0.3), Sampling(temperature=0.6, steps=16), samples=3, controls=0,
         )  # fmt: skip
-        found = steer(Bench(tmp_path), spec)
+        found = steer(Workspace(tmp_path), spec)
         assert 120 < found.usual < 200
         assert found.effect("along", 0.3).value > found.effect("along", -0.3).value
         assert found.price("along", 0.3).value < 60

@@ -52,7 +52,7 @@ def save_folder(place: Path, turn: int) -> None:
 
 
 def folder(place: Path) -> int | None:
-    atomic.sweep(place / "students")  # as the studio does when it opens
+    atomic.sweep(place / "students")  # as the catalogue does when it opens
     files = sorted((place / "students" / "a").glob("*"))
     content = {file.read_bytes() for file in files}
     assert len(content) == 1

@@ -14,7 +14,7 @@ from test_server import asked, opened
 
 from core.errors import JobFailed, MeaningSpaceError, UnreadableFile
 from core.jobs.runner import MOST_EACH, Runner
-from core.pipeline import Bench
+from core.pipeline import Workspace
 from core.pipeline.models import identity
 from core.reach import close_paths, require_open
 from core.teachers.causal import causal_source
@@ -186,7 +186,7 @@ class TestClosedPaths:
             lambda: causal_source(f"path:{typed}"),
             lambda: identity(f"path:{typed}"),
             lambda: identity(f"student:{typed}"),
-            lambda: Bench(folder / "workspace").teacher(f"student:{typed}"),
+            lambda: Workspace(folder / "workspace").teacher(f"student:{typed}"),
             lambda: resolve("vectors:~root/x"),
             lambda: resolve("vectors:~nobody-of-this-name/x"),
             lambda: resolve("vectors:/etc/passwd"),

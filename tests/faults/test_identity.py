@@ -16,7 +16,7 @@ from core.figures.colors import own_column
 from core.figures.tokens import LIGHT
 from core.paths.notation import box_text, waypoints_of
 from core.permalink import MapView, PathView, decode, encode
-from core.pipeline import Bench, neighbors, path
+from core.pipeline import Workspace, neighbors, path
 from core.pipeline.compare.comparison import compare, sketch
 from core.spaces.columns import own_columns, to_take_away, with_own
 from core.spaces.join import has_own_ids, in_both, join
@@ -39,8 +39,8 @@ def table(file: Path, texts: list[str], vectors: Any, **more: Any) -> str:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path / "workspace")
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace(tmp_path / "workspace")
 
 
 # ----------------------------------------------------------------------------------- addresses
@@ -83,16 +83,16 @@ def test_links_and_boxes_carry_addresses() -> None:
     assert space.find(old.selected or "") == 0
 
 
-def test_the_third_of_equal_texts_answers_for_itself(bench: Bench, tmp_path: Path) -> None:
+def test_the_third_of_equal_texts_answers_for_itself(workspace: Workspace, tmp_path: Path) -> None:
     vectors = GENERATOR.normal(size=(len(WORDS), 5))
     reference = table(tmp_path / "a.parquet", WORDS, vectors, id=[f"t{k}" for k in range(9)])
-    space = bench.space(reference)
-    third = neighbors(bench, reference, space.address(4), 3)
+    space = workspace.space(reference)
+    third = neighbors(workspace, reference, space.address(4), 3)
     assert (third.query.row, third.query.text) == (4, "the")
     assert 4 not in third.rows
     cosines = space.unit.astype(np.float64) @ space.unit[4].astype(np.float64)
     assert third.rows.tolist() == [row for row in np.argsort(-cosines) if row != 4][:3]
-    way = path(bench, reference, ("the#t2", "the#t4"), steps=5)
+    way = path(workspace, reference, ("the#t2", "the#t4"), steps=5)
     assert [point.row for point in way.waypoints] == [2, 4]
     np.testing.assert_array_equal(way.curve.points[[0, -1]], space.vectors[[2, 4]])
 
@@ -100,7 +100,7 @@ def test_the_third_of_equal_texts_answers_for_itself(bench: Bench, tmp_path: Pat
 # --------------------------------------------------------------------------------- comparisons
 
 
-def test_spaces_with_ids_are_joined_by_id(bench: Bench, tmp_path: Path) -> None:
+def test_spaces_with_ids_are_joined_by_id(workspace: Workspace, tmp_path: Path) -> None:
     texts = [f"item {k}" for k in range(12)]
     ids = [f"n{k}" for k in range(12)]
     vectors = GENERATOR.normal(size=(12, 5))
@@ -112,7 +112,7 @@ def test_spaces_with_ids_are_joined_by_id(bench: Bench, tmp_path: Path) -> None:
         2 * vectors[order],
         id=[ids[k] for k in order],
     )
-    found = compare(bench, one, other)
+    found = compare(workspace, one, other)
     assert found.shared == 12
     assert np.abs(found.drift).max() < 1e-5  # joined by text or by row, they would have moved
     said = found.to_dict()
@@ -122,17 +122,17 @@ def test_spaces_with_ids_are_joined_by_id(bench: Bench, tmp_path: Path) -> None:
         0,
         0,
     )
-    again = compare(Bench(bench.workspace), one, other)  # read back
+    again = compare(Workspace(workspace.folder), one, other)  # read back
     assert again.to_dict() == said
     np.testing.assert_array_equal(again.join.b, found.join.b)
 
 
-def test_equal_texts_of_other_items_are_no_agreement(bench: Bench, tmp_path: Path) -> None:
+def test_equal_texts_of_other_items_are_no_agreement(workspace: Workspace, tmp_path: Path) -> None:
     vectors = GENERATOR.normal(size=(9, 5))
     one = table(tmp_path / "1.parquet", WORDS, vectors, id=[f"a{k}" for k in range(9)])
     other = table(tmp_path / "2.parquet", WORDS, vectors, id=[f"b{k}" for k in range(9)])
     with pytest.raises(InvalidSpecification, match=r"found 0 items that .* share by id; expected"):
-        compare(bench, one, other)
+        compare(workspace, one, other)
 
 
 def test_without_ids_the_second_of_equal_texts_is_the_second() -> None:
@@ -183,13 +183,15 @@ def test_tokens_of_documents_are_joined_in_their_document() -> None:
     assert (joined.a.tolist(), joined.b.tolist()) == ([0, 2, 4], [0, 1, 2])
 
 
-def test_a_way_is_walked_between_the_same_items_in_both(bench: Bench, tmp_path: Path) -> None:
+def test_a_way_is_walked_between_the_same_items_in_both(
+    workspace: Workspace, tmp_path: Path
+) -> None:
     texts = ["the", "the", "sea", "the", "cat"]
     vectors = GENERATOR.normal(size=(5, 4))
     one = table(tmp_path / "1.parquet", texts, vectors, id=[f"a{k}" for k in range(5)])
     other = table(tmp_path / "2.parquet", texts[1:], vectors[1:], id=list("0123"))
-    a, b = bench.space(one), bench.space(other)
-    found = sketch(bench, one, other)
+    a, b = workspace.space(one), workspace.space(other)
+    found = sketch(workspace, one, other)
     assert found.join.by == "text"
     names = [found.a.address(row) for row in range(found.shared)] + ["no item"]
     led = in_both(found.join, found.a, (a, b), names)
@@ -282,10 +284,10 @@ def test_what_tells_nothing_apart_is_no_colour(values: list[Any]) -> None:
     assert own_column(pd.Series(values, dtype=object), "x", LIGHT, False) is None
 
 
-def test_own_columns_survive_the_store(bench: Bench, tmp_path: Path) -> None:
+def test_own_columns_survive_the_store(workspace: Workspace, tmp_path: Path) -> None:
     reference = table(tmp_path / "m.parquet", list("abc"), np.eye(3), category=["x", "x", "y"])
-    made = bench.space(reference)
-    read = Bench(bench.workspace).space(reference)
+    made = workspace.space(reference)
+    read = Workspace(workspace.folder).space(reference)
     assert read.digest == made.digest
     assert read.metadata["own:category"].tolist() == ["x", "x", "y"]
     assert list(with_own(pd.DataFrame(index=range(2)), pd.DataFrame()).columns) == []

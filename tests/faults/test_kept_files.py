@@ -17,7 +17,7 @@ from core.errors import InvalidStudent, StoreError
 from core.integrity import file_digest
 from core.jobs.job import Status
 from core.jobs.runner import Runner
-from core.pipeline.workspace import Bench
+from core.pipeline.workspace import Workspace
 from core.projection.base import PcaSpec
 from core.signatures.states import MANIFEST, States
 from core.spaces.space import Provenance, Space
@@ -103,12 +103,12 @@ def reference(tmp_path: Path) -> str:
     return f"vectors:{tmp_path / 'v.npz'}"
 
 
-def asked(workspace: Path, reference: str) -> dict[str, Any]:
+def asked(workspace_folder: Path, reference: str) -> dict[str, Any]:
     """What a page asks a new process for, by the kind of artefact."""
-    bench, spec = Bench(workspace), PcaSpec()
-    space = bench.space(reference)
-    graph, picture = bench.graph(space), bench.projection(space, spec)
-    measured, regions = bench.faithfulness(space, spec), bench.regions(space, spec)
+    workspace, spec = Workspace(workspace_folder), PcaSpec()
+    space = workspace.space(reference)
+    graph, picture = workspace.graph(space), workspace.projection(space, spec)
+    measured, regions = workspace.faithfulness(space, spec), workspace.regions(space, spec)
     return {
         "space": (space.texts, space.digest, space.vectors.tobytes(), space.provenance),
         "graph": (graph.indices.tobytes(), graph.cosines.tobytes(), graph.method, graph.recall),
@@ -120,15 +120,15 @@ def asked(workspace: Path, reference: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("kind", ["space", "graph", "projection", "faithfulness", "regions"])
 def test_damage_of_an_artefact_gives_no_wrong_figure_and_is_mended(tmp_path, reference, kind):
-    workspace = tmp_path / "workspace"
-    right = asked(workspace, reference)
-    (place,) = (workspace / "cache" / kind).iterdir()
+    workspace_folder = tmp_path / "workspace"
+    right = asked(workspace_folder, reference)
+    (place,) = (workspace_folder / "cache" / kind).iterdir()
     count = 0
     for file, said in damaged(place):
-        assert asked(workspace, reference)[kind] == right[kind], said
+        assert asked(workspace_folder, reference)[kind] == right[kind], said
         assert file.exists(), said
         count += 1
-    aside = list((workspace / "damaged").iterdir())
+    aside = list((workspace_folder / "damaged").iterdir())
     assert len(aside) == min(count, 20)
     assert count >= 15
 
@@ -274,6 +274,6 @@ def test_a_picture_is_made_in_a_folder_that_is_a_file(tmp_path, reference):
     (tmp_path / "workspace").write_text("in the way")
     right = asked(tmp_path / "other", reference)
     assert asked(tmp_path / "workspace", reference) == right
-    bench = Bench(tmp_path / "workspace")
-    assert bench.has_projection(bench.space(reference), PcaSpec())
-    assert bench.store.unkept == "Not a directory"
+    workspace = Workspace(tmp_path / "workspace")
+    assert workspace.has_projection(workspace.space(reference), PcaSpec())
+    assert workspace.store.unkept == "Not a directory"

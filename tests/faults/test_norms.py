@@ -21,7 +21,7 @@ from core.paths.plane import plane_of_path
 from core.pipeline.compare.comparison import compare
 from core.pipeline.paths.space_path import path
 from core.pipeline.students.seed_drift import drift_of
-from core.pipeline.workspace import Bench
+from core.pipeline.workspace import Workspace
 from core.spaces.linalg import paired_cosines, row_lengths, unit_rows
 from core.spaces.neighbors import knn_graph, nearest
 from core.spaces.space import Provenance, Space
@@ -120,13 +120,13 @@ def test_two_tables_are_measured_alike(factor):
 @pytest.mark.parametrize("kind", ["lerp", "slerp", "graph"])
 def test_paths_and_comparisons_of_files(kind, tmp_path):
     words, vectors = small_words()
-    bench = Bench(tmp_path / "workspace")
+    workspace = Workspace(tmp_path / "workspace")
     references = []
     for number, factor in enumerate([1.0, *FACTORS]):
         file = tmp_path / f"{number}.npz"
         np.savez(file, words=np.array(words), vectors=vectors * np.float32(factor))
         references.append(f"vectors:{file}")
-    ways = [path(bench, it, ["dog", "table", "ocean"], kind) for it in references]
+    ways = [path(workspace, it, ["dog", "table", "ocean"], kind) for it in references]
     for way, factor in zip(ways[1:], FACTORS, strict=True):
         np.testing.assert_array_equal(way.nearest, ways[0].nearest)
         np.testing.assert_allclose(way.cosine_to_end, ways[0].cosine_to_end, atol=1e-6)
@@ -134,6 +134,6 @@ def test_paths_and_comparisons_of_files(kind, tmp_path):
         np.testing.assert_allclose(way.norm_percentile, ways[0].norm_percentile)
     if kind == "lerp":
         for reference in references[1:]:
-            found = compare(bench, references[0], reference)
+            found = compare(workspace, references[0], reference)
             assert found.summary["procrustes_residual"] < 1e-9
             assert found.drift.max() < 1e-5

@@ -21,7 +21,7 @@ from core.cli import main
 from core.errors import InvalidStudent, StoreError, TeacherUnavailable, UnreadableFile
 from core.integrity import file_digest
 from core.pipeline.doctor import kept_in
-from core.pipeline.workspace import Bench
+from core.pipeline.workspace import Workspace
 from core.regular import read_bytes
 from core.signatures.states import States
 from core.spaces.io import read_vectors, require_readable
@@ -120,15 +120,15 @@ def test_a_file_that_does_not_read_is_named_with_the_reason(read):
 def test_a_pipe_in_an_artefact_is_damage_and_is_made_again(file, tmp_path):
     (tmp_path / "v.txt").write_bytes(LINES)
     reference = f"vectors:{tmp_path / 'v.txt'}"
-    bench = Bench(tmp_path / "workspace")
-    vectors = bench.space(reference).vectors
-    place = bench.store.folder("space", bench.space_key(reference))
+    workspace = Workspace(tmp_path / "workspace")
+    vectors = workspace.space(reference).vectors
+    place = workspace.store.folder("space", workspace.space_key(reference))
     pipe(place / file)
-    assert len(kept_in(bench.workspace).faults) == 1
-    other = Bench(bench.workspace)
+    assert len(kept_in(workspace.folder).faults) == 1
+    other = Workspace(workspace.folder)
     np.testing.assert_array_equal(other.space(reference).vectors, vectors)
     assert (place / file).is_file()
-    assert len(list((bench.workspace / "damaged").iterdir())) == 1
+    assert len(list((workspace.folder / "damaged").iterdir())) == 1
 
 
 @pytest.mark.skipif(os.name != "posix", reason="links need rights elsewhere")
@@ -179,10 +179,10 @@ def test_vectors_that_change_while_they_are_read_are_refused(tmp_path, monkeypat
     file = tmp_path / "v.txt"
     file.write_bytes(LINES)
     changed_while_read(monkeypatch, file, LINES.replace(b"0.9", b"0.8"))
-    bench = Bench(tmp_path / "workspace")
+    workspace = Workspace(tmp_path / "workspace")
     with pytest.raises(TeacherUnavailable, match="changed while it was read"):
-        bench.space(f"vectors:{file}")
-    space = bench.space(f"vectors:{file}")
+        workspace.space(f"vectors:{file}")
+    space = workspace.space(f"vectors:{file}")
     assert space.vectors[1, 0] == np.float32(0.8)
     assert space.provenance.revision == file_digest(file)
 
@@ -202,8 +202,8 @@ def test_nothing_is_kept_under_the_key_of_other_content(tmp_path, monkeypatch):
     """The key is taken first; the file changes before its teacher begins to read."""
     file = tmp_path / "v.txt"
     file.write_bytes(LINES)
-    bench = Bench(tmp_path / "workspace")
-    before = bench.space_key(f"vectors:{file}")
+    workspace = Workspace(tmp_path / "workspace")
+    before = workspace.space_key(f"vectors:{file}")
     begin = VectorsFile.space
 
     def space(self: VectorsFile, *rest: object) -> Space:
@@ -213,8 +213,8 @@ def test_nothing_is_kept_under_the_key_of_other_content(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(VectorsFile, "space", space)
         with pytest.raises(TeacherUnavailable, match="changed while it was read"):
-            bench.space(f"vectors:{file}")
-    assert not bench.store.has("space", before)
+            workspace.space(f"vectors:{file}")
+    assert not workspace.store.has("space", before)
 
 
 def test_an_old_time_does_not_hide_new_content(tmp_path):

@@ -24,7 +24,7 @@ from core.figures.compare import (
 )
 from core.figures.scene import Items, Picture, Scene, to_json
 from core.figures.tokens import DARK, LIGHT
-from core.pipeline import Bench
+from core.pipeline import Workspace
 from core.pipeline.compare.comparison import compare
 from core.pipeline.compare.joint_picture import counterpart
 from core.projection.base import PcaSpec
@@ -56,10 +56,10 @@ def trace_of(figure, role, side=None):
 @pytest.fixture(scope="module")
 def compared(tmp_path_factory, words_reference):
     """A real comparison: a turned copy in which three words took each other's places."""
-    bench = Bench(tmp_path_factory.mktemp("bench"))
+    workspace = Workspace(tmp_path_factory.mktemp("workspace"))
     second = write_second(tmp_path_factory.mktemp("second") / "second.npz")
-    comparison = compare(bench, words_reference, f"vectors:{second}")
-    return comparison, counterpart(bench, comparison, PcaSpec())
+    comparison = compare(workspace, words_reference, f"vectors:{second}")
+    return comparison, counterpart(workspace, comparison, PcaSpec())
 
 
 class TestMaps:

@@ -19,19 +19,19 @@ def warm_up() -> None:
     print("warming up on standard output")
 
 
-def echo(workspace: Path, arguments: Json, progress: Progress) -> Json:
+def echo(workspace_folder: Path, arguments: Json, progress: Progress) -> Json:
     progress(1, 1, "echoing")
-    return {"workspace": str(workspace), "pid": os.getpid(), **arguments}
+    return {"workspace": str(workspace_folder), "pid": os.getpid(), **arguments}
 
 
-def noisy(workspace: Path, arguments: Json, progress: Progress) -> Json:
+def noisy(workspace_folder: Path, arguments: Json, progress: Progress) -> Json:
     print('{"say": "done", "id": "1", "result": {"forged": true}}', flush=True)
     os.write(1, b"not JSON at all\n")
     os.write(2, b"on standard error\n")
     return {"heard": sys.stdin.read()}
 
 
-def sleepy(workspace: Path, arguments: Json, progress: Progress) -> Json:
+def sleepy(workspace_folder: Path, arguments: Json, progress: Progress) -> Json:
     for step in range(arguments["steps"]):
         if not progress(step, arguments["steps"], f"step {step}"):
             raise Cancelled("stopped at a step")
@@ -39,13 +39,13 @@ def sleepy(workspace: Path, arguments: Json, progress: Progress) -> Json:
     return {"steps": arguments["steps"]}
 
 
-def deaf(workspace: Path, arguments: Json, progress: Progress) -> Json:
+def deaf(workspace_folder: Path, arguments: Json, progress: Progress) -> Json:
     progress(1, 10, "not listening")
     time.sleep(60)
     return {}
 
 
-def chatty(workspace: Path, arguments: Json, progress: Progress) -> Json:
+def chatty(workspace_folder: Path, arguments: Json, progress: Progress) -> Json:
     end = time.monotonic() + 0.5
     calls = 0
     while time.monotonic() < end:
@@ -54,7 +54,7 @@ def chatty(workspace: Path, arguments: Json, progress: Progress) -> Json:
     return {"calls": calls}
 
 
-def waits(workspace: Path, arguments: Json, progress: Progress) -> Json:
+def waits(workspace_folder: Path, arguments: Json, progress: Progress) -> Json:
     """Like a large tokenizer, which is read in Rust and lets no other thread run meanwhile."""
     progress(3, 10, "before")
     with waiting("Reading"):
@@ -63,28 +63,28 @@ def waits(workspace: Path, arguments: Json, progress: Progress) -> Json:
     return {}
 
 
-def known_fault(workspace: Path, arguments: Json, progress: Progress) -> Json:
+def known_fault(workspace_folder: Path, arguments: Json, progress: Progress) -> Json:
     raise InvalidPath("found one waypoint; expected two or more: add another")
 
 
-def unknown_fault(workspace: Path, arguments: Json, progress: Progress) -> Json:
+def unknown_fault(workspace_folder: Path, arguments: Json, progress: Progress) -> Json:
     raise ZeroDivisionError("of two\nlines")
 
 
-def unspeakable(workspace: Path, arguments: Json, progress: Progress) -> Json:
-    return {"path": workspace}
+def unspeakable(workspace_folder: Path, arguments: Json, progress: Progress) -> Json:
+    return {"path": workspace_folder}
 
 
-def leave(workspace: Path, arguments: Json, progress: Progress) -> Json:
+def leave(workspace_folder: Path, arguments: Json, progress: Progress) -> Json:
     sys.exit(3)
 
 
-def die(workspace: Path, arguments: Json, progress: Progress) -> Json:
+def die(workspace_folder: Path, arguments: Json, progress: Progress) -> Json:
     os.kill(os.getpid(), signal.SIGKILL)
     return {}
 
 
-def fall(workspace: Path, arguments: Json, progress: Progress) -> Json:
+def fall(workspace_folder: Path, arguments: Json, progress: Progress) -> Json:
     os._exit(7)
 
 

@@ -12,7 +12,7 @@ from toy_students import ToySpec, registered
 
 from core.jobs.job import Job, Status
 from core.jobs.runner import Runner
-from core.pipeline import Bench, distill
+from core.pipeline import Workspace, distill
 from core.students import storage
 
 TIMEOUT = 60.0
@@ -26,28 +26,30 @@ def _toys() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def workspace_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("jobs")
 
 
 @pytest.fixture(scope="module")
-def runner(workspace: Path) -> Iterator[Runner]:
+def runner(workspace_folder: Path) -> Iterator[Runner]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[1] / "helpers"))
-        made = Runner(workspace, recipes="toy_recipes:RECIPES", grace_seconds=2.0)
+        made = Runner(workspace_folder, recipes="toy_recipes:RECIPES", grace_seconds=2.0)
         yield made
         made.close()
 
 
 @pytest.fixture(scope="module")
-def bench(workspace: Path) -> Bench:
-    return Bench(workspace)
+def workspace(workspace_folder: Path) -> Workspace:
+    return Workspace(workspace_folder)
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory, words_reference: str) -> str:
     """The digest of the student that an uninterrupted training gives."""
-    made = distill(Bench(tmp_path_factory.mktemp("whole")), words_reference, ToySpec(**SLOW), "t")
+    made = distill(
+        Workspace(tmp_path_factory.mktemp("whole")), words_reference, ToySpec(**SLOW), "t"
+    )
     return storage.digest(made.folder)
 
 
@@ -55,7 +57,7 @@ def order(teacher: str, key: str, **values: Any) -> dict[str, Any]:
     return {"teacher": teacher, "spec": ToySpec(**{**SLOW, **values}).to_dict(), "key": key}
 
 
-def wait_for_step(bench: Bench, runner: Runner, job_id: str, step: int) -> Job:
+def wait_for_step(workspace: Workspace, runner: Runner, job_id: str, step: int) -> Job:
     """Wait until the job says that it has come so far."""
     end = time.monotonic() + TIMEOUT
     while time.monotonic() < end:
@@ -68,30 +70,30 @@ def wait_for_step(bench: Bench, runner: Runner, job_id: str, step: int) -> Job:
 
 
 def test_paused_and_resumed_it_is_the_same_student(
-    runner: Runner, bench: Bench, words_reference: str, undisturbed: str
+    runner: Runner, workspace: Workspace, words_reference: str, undisturbed: str
 ) -> None:
     wanted = order(words_reference, "paused")
     first = runner.submit("distill", wanted)
-    wait_for_step(bench, runner, first, 15)
+    wait_for_step(workspace, runner, first, 15)
     runner.pause(first)
     assert runner.wait(first, TIMEOUT).status is Status.PAUSED
-    (training,) = bench.studio.trainings(words_reference)
+    (training,) = workspace.catalogue.trainings(words_reference)
     assert training.arguments == wanted
     job = runner.wait(runner.submit("distill", training.arguments), TIMEOUT)
     assert job.status is Status.DONE, job.error
     assert job.result["key"] == "paused"
     assert job.paced_from is not None
-    assert storage.digest(bench.studio.where("paused")) == undisturbed
-    assert bench.studio.trainings() == []
-    assert "relative_error" in bench.studio.card("paused").report
+    assert storage.digest(workspace.catalogue.where("paused")) == undisturbed
+    assert workspace.catalogue.trainings() == []
+    assert "relative_error" in workspace.catalogue.card("paused").report
 
 
 def test_a_killed_worker_is_noticed_and_its_training_goes_on(
-    runner: Runner, bench: Bench, words_reference: str, undisturbed: str
+    runner: Runner, workspace: Workspace, words_reference: str, undisturbed: str
 ) -> None:
     wanted = order(words_reference, "killed")
     first = runner.submit("distill", wanted)
-    wait_for_step(bench, runner, first, 15)
+    wait_for_step(workspace, runner, first, 15)
     assert runner._process is not None
     killed = time.monotonic()
     os.kill(runner._process.pid, signal.SIGKILL)
@@ -100,33 +102,33 @@ def test_a_killed_worker_is_noticed_and_its_training_goes_on(
     assert job.status is Status.FAILED
     assert "found the worker process gone (signal SIGKILL" in job.error
     assert "a training goes on from its last checkpoint" in job.error
-    assert [it.key for it in bench.studio.trainings()] == ["killed"]
+    assert [it.key for it in workspace.catalogue.trainings()] == ["killed"]
     assert runner.wait(runner.submit("distill", wanted), TIMEOUT).status is Status.DONE
-    assert storage.digest(bench.studio.where("killed")) == undisturbed
+    assert storage.digest(workspace.catalogue.where("killed")) == undisturbed
 
 
 def test_live_state_can_be_read_while_it_runs(
-    runner: Runner, bench: Bench, words_reference: str
+    runner: Runner, workspace: Workspace, words_reference: str
 ) -> None:
     job_id = runner.submit("distill", order(words_reference, "live", pause_between=0.03))
     end = time.monotonic() + TIMEOUT
-    while bench.studio.preview("live") is None and time.monotonic() < end:
+    while workspace.catalogue.preview("live") is None and time.monotonic() < end:
         time.sleep(0.05)
-    rows, vectors, step = bench.studio.preview("live") or (None, None, 0)
+    rows, vectors, step = workspace.catalogue.preview("live") or (None, None, 0)
     assert vectors is not None
     assert rows is not None
     assert len(rows) == len(vectors)
-    (training,) = bench.studio.trainings()
+    (training,) = workspace.catalogue.trainings()
     assert {"step", "loss", "seconds"} <= set(training.history[-1])
     assert training.history[-1]["step"] >= step > 0
     runner.cancel(job_id)
     assert runner.wait(job_id, TIMEOUT).status is Status.CANCELLED
-    assert bench.studio.trainings() == []  # cancelled: nothing is kept
-    assert not (bench.studio.under_way / "live").exists()
+    assert workspace.catalogue.trainings() == []  # cancelled: nothing is kept
+    assert not (workspace.catalogue.under_way / "live").exists()
 
 
 def test_two_trainings_at_once_run_one_after_the_other(
-    runner: Runner, bench: Bench, words_reference: str
+    runner: Runner, workspace: Workspace, words_reference: str
 ) -> None:
     first = runner.submit("distill", order(words_reference, "one", steps=30))
     second = runner.submit("distill", order(words_reference, "two", steps=3))
@@ -139,21 +141,23 @@ def test_two_trainings_at_once_run_one_after_the_other(
 
 
 def test_nan_fails_the_job_in_its_own_words(
-    runner: Runner, bench: Bench, words_reference: str
+    runner: Runner, workspace: Workspace, words_reference: str
 ) -> None:
     job_id = runner.submit("distill", order(words_reference, "nan", spoil_at=5))
     job = runner.wait(job_id, TIMEOUT)
     assert job.status is Status.FAILED
     assert "found a loss of nan at step 5" in job.error
-    (training,) = bench.studio.trainings()
+    (training,) = workspace.catalogue.trainings()
     assert training.error == job.error
-    bench.studio.discard("nan")
+    workspace.catalogue.discard("nan")
 
 
 @pytest.mark.parametrize("recipe", ["evaluate", "compare"])
-def test_the_other_recipes(runner: Runner, bench: Bench, words_reference: str, recipe: str) -> None:
-    if "small" not in [card.key for card in bench.studio.students()]:
-        distill(bench, words_reference, ToySpec(steps=3), "small")
+def test_the_other_recipes(
+    runner: Runner, workspace: Workspace, words_reference: str, recipe: str
+) -> None:
+    if "small" not in [card.key for card in workspace.catalogue.students()]:
+        distill(workspace, words_reference, ToySpec(steps=3), "small")
     arguments = {
         "evaluate": {"key": "small"},
         "compare": {"a": words_reference, "b": "student:small"},

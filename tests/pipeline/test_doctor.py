@@ -12,7 +12,7 @@ from core.store.disk import Store
 
 
 @pytest.fixture
-def workspace(tmp_path: Path) -> Path:
+def workspace_folder(tmp_path: Path) -> Path:
     store = Store(tmp_path / "cache")
     for key in ("whole", "damaged"):
         store.save("thing", key, {"x": np.arange(50.0)})
@@ -28,30 +28,32 @@ def workspace(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_what_is_kept_is_read_and_left_alone(workspace):
-    before = sorted((it, it.stat().st_mtime_ns) for it in workspace.rglob("*"))
-    kept = doctor.kept_in(workspace)
-    assert sorted((it, it.stat().st_mtime_ns) for it in workspace.rglob("*")) == before
+def test_what_is_kept_is_read_and_left_alone(workspace_folder):
+    before = sorted((it, it.stat().st_mtime_ns) for it in workspace_folder.rglob("*"))
+    kept = doctor.kept_in(workspace_folder)
+    assert sorted((it, it.stat().st_mtime_ns) for it in workspace_folder.rglob("*")) == before
     assert kept.artefacts == {"other": 1, "thing": 2}
     assert (kept.students, kept.trainings, kept.left_over, kept.put_aside) == (1, 1, 1, 0)
     assert kept.faults == [
         "thing damaged: found arrays.safetensors with other content",
-        f"students odd: found no student.json to read in {workspace}/students/odd "
+        f"students odd: found no student.json to read in {workspace_folder}/students/odd "
         "(No such file or directory)",
         "trainings cut: its checkpoint does not read; it begins anew",
     ]
-    assert kept.bytes == sum(it.stat().st_size for it in workspace.rglob("*") if it.is_file())
+    assert kept.bytes == sum(
+        it.stat().st_size for it in workspace_folder.rglob("*") if it.is_file()
+    )
 
 
-def test_the_report_as_json_and_as_text(workspace, capsys, monkeypatch):
+def test_the_report_as_json_and_as_text(workspace_folder, capsys, monkeypatch):
     monkeypatch.setenv("MEANING_SPACE_WORKSPACE", "put back afterwards")
-    assert main(["doctor", "--json", "--workspace", str(workspace)]) == 0
+    assert main(["doctor", "--json", "--workspace", str(workspace_folder)]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["packages"]["numpy"] == np.__version__
     assert report["models"]["MiniLM"] != "missing"
     assert report["processor"]["cores"] >= 1
     assert len(report["workspace"]["faults"]) == 3
-    assert main(["doctor", "--workspace", str(workspace)]) == 0
+    assert main(["doctor", "--workspace", str(workspace_folder)]) == 0
     text = capsys.readouterr().out
     assert "2 thing" in text
     assert "3 damaged" in text

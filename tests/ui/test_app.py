@@ -220,14 +220,14 @@ class TestPaths:
         assert stage(healthy(app), "path")["name"] == "path ocean → king → queen"
         assert app.query_params["waypoints"] in ("ocean,king,queen", ["ocean,king,queen"])
 
-    def test_one_kind_without_a_way_leaves_the_others(self, small, tmp_path, workspace):
+    def test_one_kind_without_a_way_leaves_the_others(self, small, tmp_path, workspace_folder):
         generator = np.random.default_rng(3)
         away = np.repeat([[9.0, 0, 0], [0, 9, 0]], 40, axis=0)
         vectors = np.float32(away + generator.normal(size=(80, 3)) / 5)
         words = np.array([f"{side}{number}" for side in "ab" for number in range(40)])
         np.savez(tmp_path / "islands.npz", words=words, vectors=vectors)
         islands = f"vectors:{tmp_path / 'islands.npz'}"
-        make_map(workspace, {"reference": islands, "spec": PcaSpec().to_dict()})
+        make_map(workspace_folder, {"reference": islands, "spec": PcaSpec().to_dict()})
         app = self.open(islands, "a1,b1", kinds="graph,slerp")
         assert "Graph: found no chain of neighbours" in said(app)
         assert [strip["name"] for strip in stage(app, "path")["player"]["strips"]] == ["sphere"]
@@ -392,13 +392,13 @@ class TestMovingAbout:
         assert "a table of vectors" in prose
         assert "Licence: as its owner says" in prose
         assert "Computing on" in prose
-        students = len(state.bench().studio.students())
+        students = len(state.workspace().catalogue.students())
         # Those that need no argument, and this.
         assert len(app.sidebar.selectbox[0].options) == len(teachers()) + 1 + students
 
 
 @pytest.mark.models
-def test_the_default_space(workspace):
+def test_the_default_space(workspace_folder):
     """The one real truth here: some 28,500 tokens of MiniLM, painted by PCA."""
     link = {"teacher": "minilm:tokens", "projector": "pca", "selected": "ocean"}
     app = open_page("map", **link)

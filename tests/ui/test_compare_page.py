@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from toy_students import ToySpec, registered
 
 from core.permalink import CompareView
-from core.pipeline import Bench, distill
+from core.pipeline import Workspace, distill
 from core.pipeline.compare.comparison import compare
 from core.pipeline.compare.joint_picture import draw_over
 from core.projection.base import PcaSpec
@@ -28,10 +28,10 @@ pytestmark = pytest.mark.usefixtures("pages")
 
 
 @pytest.fixture(scope="module")
-def pair(workspace: Path, words_reference: str, tmp_path_factory: Any) -> tuple[str, str]:
+def pair(workspace_folder: Path, words_reference: str, tmp_path_factory: Any) -> tuple[str, str]:
     """The small space and its turned copy, compared and drawn, so that no page has to wait."""
     file = write_second(tmp_path_factory.mktemp("second") / "second.npz")
-    draw_over(Bench(workspace), words_reference, f"vectors:{file}", PcaSpec(), silent)
+    draw_over(Workspace(workspace_folder), words_reference, f"vectors:{file}", PcaSpec(), silent)
     return words_reference, f"vectors:{file}"
 
 
@@ -58,8 +58,10 @@ def metrics(app: AppTest) -> dict[str, str]:
 class TestAPlaceOfTheGround:
     @pytest.mark.parametrize("number", [0, 1])
     def test_each_map_answers_for_its_own_space(self, pair, number):
-        bench = state.bench()
-        drawn = paired(CompareView(*pair), compare(bench, *pair), bench.space(pair[1]), PcaSpec())
+        workspace = state.workspace()
+        drawn = paired(
+            CompareView(*pair), compare(workspace, *pair), workspace.space(pair[1]), PcaSpec()
+        )
         sheet = sheets_of(CompareView(*pair), drawn)[number]
         x, y = sheet.coords[3].tolist()  # on an item: in the second map its own vector answers
         app = see(pair, spot=f"{x:.6g},{y:.6g}@{sheet.token(PcaSpec())}")
@@ -71,7 +73,7 @@ class TestAPlaceOfTheGround:
         ]
         assert marked == [number == 0, number == 1]
         point = spot_of(f"{x:.6g},{y:.6g}@{sheet.token(PcaSpec())}", sheet, PcaSpec()).vector
-        space = bench.space(pair[number])
+        space = workspace.space(pair[number])
         best = space.texts[int((space.unit @ point).argmax())]
         assert listed(app, "compare spot list")[0] == best
         if number:
@@ -231,12 +233,12 @@ class TestStates:
         assert "Both are the same space, so nothing moves" in said(app)
         assert not app.error
 
-    def test_a_turned_copy_did_not_move(self, words_reference, workspace, tmp_path):
+    def test_a_turned_copy_did_not_move(self, words_reference, workspace_folder, tmp_path):
         words, vectors = small_words()
         turn = np.linalg.qr(np.random.default_rng(5).normal(size=(vectors.shape[1],) * 2))[0]
         np.savez(tmp_path / "turned.npz", words=np.array(words), vectors=3 * vectors @ turn)
         turned = f"vectors:{tmp_path / 'turned.npz'}"
-        draw_over(Bench(workspace), words_reference, turned, PcaSpec(), silent)
+        draw_over(Workspace(workspace_folder), words_reference, turned, PcaSpec(), silent)
         app = see((words_reference, turned))
         assert "Nothing moved: no word by as much as 0.005" in said(app)
         assert "compare moves" not in scenes(app)
@@ -295,14 +297,14 @@ class TestStates:
 
 
 @pytest.fixture(scope="module")
-def toys(workspace: Path, words_reference: str) -> Iterator[Bench]:
+def toys(workspace_folder: Path, words_reference: str) -> Iterator[Workspace]:
     """A toy student of the small space, which learns and so differs from seed to seed."""
-    bench = Bench(workspace)
+    workspace = Workspace(workspace_folder)
     with registered():
-        distill(bench, words_reference, ToySpec(bytes_per_item=400.0), "toy-0")
-        yield bench
-        for card in bench.studio.students(words_reference):
-            bench.studio.remove(card.key)
+        distill(workspace, words_reference, ToySpec(bytes_per_item=400.0), "toy-0")
+        yield workspace
+        for card in workspace.catalogue.students(words_reference):
+            workspace.catalogue.remove(card.key)
 
 
 class TestStudents:

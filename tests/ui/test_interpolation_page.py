@@ -8,7 +8,7 @@ from small_words import HOSTILE
 from tiny_causal import DEPTH, save_tiny
 
 from core.permalink import join_words
-from core.pipeline import Bench
+from core.pipeline import Workspace
 from core.pipeline.paths.concept_plane import _write, islands, islands_key, kept_islands
 from core.pipeline.paths.interpolation import kept_between
 from core.pipeline.paths.layer_suggestion import kept_named
@@ -19,11 +19,11 @@ PAIR, THREE = ("cat", "river"), ("cat", "dog", "river")
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory, workspace: Path) -> str:
+def model(tmp_path_factory, workspace_folder: Path) -> str:
     """A tiny model; one way and one map are there already."""
     reference = save_tiny(tmp_path_factory.mktemp("tiny"))
-    kept_between(Bench(workspace), reference, *PAIR, 1, 7, "lerp")
-    kept_islands(Bench(workspace), reference, THREE, 1, 9)
+    kept_between(Workspace(workspace_folder), reference, *PAIR, 1, 7, "lerp")
+    kept_islands(Workspace(workspace_folder), reference, THREE, 1, 9)
     return reference
 
 
@@ -76,8 +76,8 @@ class TestBetween:
         walk.click().run()
         assert "between stage" in scenes(healthy(app))
 
-    def test_another_layer_stands_beside_it(self, model, workspace):
-        kept_between(Bench(workspace), model, *PAIR, 3, 7, "lerp")
+    def test_another_layer_stands_beside_it(self, model, workspace_folder):
+        kept_between(Workspace(workspace_folder), model, *PAIR, 3, 7, "lerp")
         app = between(model, beside="3")
         found = stage(app, "between")
         roles = [trace["meta"]["role"] for trace in found["pictures"][0]["figure"]["data"]]
@@ -88,8 +88,8 @@ class TestBetween:
         assert "The answers of layer 3 are" in said(app)
         assert app.query_params["beside"] == "3"
 
-    def test_a_concept_of_several_tokens_is_said(self, model, workspace):
-        kept_between(Bench(workspace), model, "red river", "cat", 1, 7, "lerp")
+    def test_a_concept_of_several_tokens_is_said(self, model, workspace_folder):
+        kept_between(Workspace(workspace_folder), model, "red river", "cat", 1, 7, "lerp")
         app = between(model, ends=join_words(("red river", "cat")))
         assert "its state is that of the last one" in said(app)
 
@@ -122,18 +122,20 @@ class TestIslands:
         labels = [button.proto.label for button in app.get("download_button")]
         assert labels == ["Save as a page", "Save as Parquet", "Save as CSV"]
 
-    def test_the_page_to_take_away_holds_the_map(self, model, workspace):
-        found = kept_islands(Bench(workspace), model, THREE, 1, 9)
+    def test_the_page_to_take_away_holds_the_map(self, model, workspace_folder):
+        found = kept_islands(Workspace(workspace_folder), model, THREE, 1, 9)
         page = view._page(found, view.islands_scene(found)).decode()
         assert "Islands of cat, dog, river" in page
         assert "mountStage(document.getElementById" in page
         assert '"rgba256"' in page
 
-    def test_a_coarse_map_is_shown_while_the_rest_is_read(self, model, workspace, monkeypatch):
+    def test_a_coarse_map_is_shown_while_the_rest_is_read(
+        self, model, workspace_folder, monkeypatch
+    ):
         three = ("cat", "moon", "river")
-        bench = Bench(workspace)
+        workspace = Workspace(workspace_folder)
         coarse = next(islands(model, three, 1, 9))
-        _write(bench, islands_key(model, three, 1, 9), coarse)
+        _write(workspace, islands_key(model, three, 1, 9), coarse)
         monkeypatch.setattr(view, "submitted", lambda *_, **__: None)
         app = map_of(model, corners=join_words(three))
         [picture] = stage(app, "islands")["pictures"]
@@ -153,12 +155,12 @@ class TestIslands:
         app = map_of(model, corners=join_words(corners))
         assert app.error
 
-    def test_layers_are_measured_when_asked(self, model, workspace):
+    def test_layers_are_measured_when_asked(self, model, workspace_folder):
         app = map_of(model)
         [button] = [it for it in app.button if it.label == "Measure every layer"]
         button.click().run()
         until(app, lambda app: "nouns right" in said(app))
-        assert kept_named(Bench(workspace), model).layers == tuple(range(DEPTH + 1))
+        assert kept_named(Workspace(workspace_folder), model).layers == tuple(range(DEPTH + 1))
 
 
 def _title(app) -> str:

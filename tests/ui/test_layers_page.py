@@ -9,7 +9,7 @@ from small_words import HOSTILE
 from tiny_encoder import save_model
 
 from core.permalink import join_words
-from core.pipeline import Bench
+from core.pipeline import Workspace
 from core.pipeline.layers import pictures as layers_pictures
 from core.pipeline.layers.pictures import draw_layers
 from core.projection.base import PcaSpec, UmapSpec
@@ -20,12 +20,12 @@ SENTENCES = ("the cat sleeps under a table", "a big dog runs over the small tabl
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory, workspace: Path) -> Iterator[str]:
+def model(tmp_path_factory, workspace_folder: Path) -> Iterator[str]:
     """A random model of two layers, whose background and second drawing are there already."""
     reference = f"path:{save_model(tmp_path_factory.mktemp('model'), 'bert')}"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(layers_pictures, "BACKGROUND", 600)  # test_browser_layers.py has all of them
-        draw_layers(Bench(workspace), reference, PcaSpec(), "aligned")
+        draw_layers(Workspace(workspace_folder), reference, PcaSpec(), "aligned")
         yield reference
 
 
@@ -115,8 +115,8 @@ class TestSentences:
         assert not healthy(app).error
         assert app.query_params["model"] == "minilm"
 
-    def test_umap_and_pca_are_two_pictures(self, model, workspace):
-        draw_layers(Bench(workspace), model, UmapSpec(), "joint")
+    def test_umap_and_pca_are_two_pictures(self, model, workspace_folder):
+        draw_layers(Workspace(workspace_folder), model, UmapSpec(), "joint")
         ways = []
         for name in ("umap", "pca", "umap"):
             [drawn] = stage(at_layers(model, picture=name), "layers")["pictures"]

@@ -11,7 +11,7 @@ from tiny_causal import DEPTH, save_tiny
 
 from core.figures.tokens import LIGHT
 from core.figures.trajectories.lens import Shade, lens_figure, visible
-from core.pipeline import Bench
+from core.pipeline import Workspace
 from core.pipeline.layers import pictures
 from core.pipeline.layers.pictures import ground
 from core.pipeline.trajectories import lenses
@@ -27,7 +27,7 @@ USUAL = {name: getattr(lenses, name) for name in ("EACH", "JUDGED", "WINDOW")}
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory, workspace: Path) -> Iterator[str]:
+def model(tmp_path_factory, workspace_folder: Path) -> Iterator[str]:
     """A tiny model whose lens, background and laws are there already, of few texts."""
     reference = save_tiny(tmp_path_factory.mktemp("model"))
     with pytest.MonkeyPatch.context() as patch:
@@ -36,11 +36,11 @@ def model(tmp_path_factory, workspace: Path) -> Iterator[str]:
             patch.setattr(lenses, name, value)
         for name, value in {"DOCUMENTS": 5, "WRITTEN": 16, "FEWEST": 8, "SHOWN": 2}.items():
             patch.setattr(laws_module, name, value)
-        bench = Bench(workspace)
-        ground(bench, reference)
-        fitted_lens(bench, reference)
+        workspace = Workspace(workspace_folder)
+        ground(workspace, reference)
+        fitted_lens(workspace, reference)
         for part in ("explored", "held out"):
-            laws(bench, reference, 2, part)
+            laws(workspace, reference, 2, part)
         yield reference
 
 
@@ -164,13 +164,13 @@ class TestLawsView:
     def test_nothing_of_the_held_out_is_shown_without_a_guess(self, model):
         assert "Held out" not in said(at(model, "laws"))
 
-    def test_a_guess_is_locked_and_scored(self, model, workspace):
+    def test_a_guess_is_locked_and_scored(self, model, workspace_folder):
         app = at(model, "laws")
         app.selectbox(key="trajectories:guess that of texts").select("walk")
         app.selectbox(key="trajectories:guess is").select("higher")
         app.button[0].click().run()
         healthy(app)
-        [one] = locked(Bench(workspace), model, 2)
+        [one] = locked(Workspace(workspace_folder), model, 2)
         assert one.guess.other == "walk"
         assert "Held out: guesses made here, scored" in said(app)
         boxes = [*app.success, *app.error, *app.info]
@@ -226,7 +226,7 @@ class TestFigure:
         assert [visible(it) for it in ("\n", "  ", " a", "")] == ["⏎", "␣", "a", "␣"]
 
 
-def test_the_worker_fits_a_lens(tmp_path, workspace, monkeypatch):
+def test_the_worker_fits_a_lens(tmp_path, workspace_folder, monkeypatch):
     for name, value in USUAL.items():  # the worker process knows of no fewer
         monkeypatch.setattr(lenses, name, value)
     reference = save_tiny(tmp_path, seed=6)

@@ -9,7 +9,7 @@ from app_pages import healthy, listed, open_page, said, scenes, stage, until
 
 from core.decode.guided_decoding import Written
 from core.permalink import MapView
-from core.pipeline import Bench
+from core.pipeline import Workspace
 from core.pipeline.points.description import Told
 from core.projection.base import PcaSpec, UmapSpec
 from core.projection.inverse import ground
@@ -22,12 +22,14 @@ pytestmark = pytest.mark.usefixtures("pages")
 
 
 @pytest.fixture(scope="module")
-def picture(small: str, workspace: Path) -> str:
+def picture(small: str, workspace_folder: Path) -> str:
     """What a place of the small space's PCA picture is marked with."""
-    return Bench(workspace).space(small).digest[:8] + PcaSpec().digest[:8]
+    return Workspace(workspace_folder).space(small).digest[:8] + PcaSpec().digest[:8]
 
 
-def test_a_place_of_a_link_is_marked_and_told(small: str, picture: str, workspace: Path) -> None:
+def test_a_place_of_a_link_is_marked_and_told(
+    small: str, picture: str, workspace_folder: Path
+) -> None:
     mark = f"0.2,-0.1@{picture}"
     app = healthy(open_page("map", teacher=small, projector="pca", spot=mark))
     [drawn] = stage(app, "map")["pictures"]
@@ -36,9 +38,9 @@ def test_a_place_of_a_link_is_marked_and_told(small: str, picture: str, workspac
     assert (drawn["labels"][0]["x"], drawn["labels"][0]["y"]) == pytest.approx((0.2, -0.1))
     [mark] = [it for it in drawn["figure"]["data"] if it["meta"]["role"] == "spot"]
     assert mark["meta"] == {"role": "spot"}
-    bench = Bench(workspace)
-    space = bench.space(small)
-    coords = bench.projection(space, PcaSpec()).coords
+    workspace = Workspace(workspace_folder)
+    space = workspace.space(small)
+    coords = workspace.projection(space, PcaSpec()).coords
     found = ground(space, coords, np.array([0.2, -0.1], np.float32), linear=True)
     best = space.texts[int((space.unit @ found.vector).argmax())]
     assert listed(app, "map spot list")[0] == best
@@ -96,7 +98,7 @@ UMAP = UmapSpec().digest[:8]
 )
 def test_a_place_that_means_nothing_here(small: str, picture: str, spot: str, why: str) -> None:
     written = spot.format(picture=picture, space=picture[:8], shown=picture[8:])
-    sheet = sheet_of(small, state.bench().space(small), PcaSpec())
+    sheet = sheet_of(small, state.workspace().space(small), PcaSpec())
     found = spot_of(written, sheet, PcaSpec())
     assert isinstance(found, Lost)
     assert why in found.why

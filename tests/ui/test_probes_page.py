@@ -9,7 +9,7 @@ import pytest
 from app_pages import healthy, one, said, scenes, until
 from streamlit.testing.v1 import AppTest
 
-from core.pipeline import Bench
+from core.pipeline import Workspace
 from core.pipeline.layers.probes import has_probing, kept_probing
 
 pytestmark = pytest.mark.usefixtures("pages")
@@ -56,13 +56,13 @@ def see(what: Any, **link: str) -> AppTest:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _sense(workspace):
+def _sense(workspace_folder):
     """One answer is kept, so that no test has to wait for it."""
-    kept_probing(Bench(workspace), "minilm", "sense:bank")
+    kept_probing(Workspace(workspace_folder), "minilm", "sense:bank")
 
 
 @pytest.fixture
-def kept(workspace) -> AppTest:
+def kept(workspace_folder) -> AppTest:
     return healthy(see(_view, show="probes", task="sense:bank"))
 
 
@@ -81,8 +81,8 @@ class TestKept:
         assert "known" not in roles  # there is no control for a word's senses
         assert picture["tag"] == "measured"
 
-    def test_the_items_stand_along_the_probes_direction(self, kept, workspace):
-        found = kept_probing(Bench(workspace), "minilm", "sense:bank")
+    def test_the_items_stand_along_the_probes_direction(self, kept, workspace_folder):
+        found = kept_probing(Workspace(workspace_folder), "minilm", "sense:bank")
         scene = scenes(kept)["layer probe items"]
         title = scene["pictures"][0]["figure"]["layout"]["xaxis"]["title"]["text"]
         assert title == "money  ←→  river"
@@ -103,7 +103,7 @@ class TestKept:
         assert table["layer"].tolist() == ["table", *map(str, range(7))]
 
     @pytest.mark.parametrize("task", ["nix", "sense:nix", "![x](http://x)"])
-    def test_a_link_to_no_task_falls_back(self, task, workspace, monkeypatch):
+    def test_a_link_to_no_task_falls_back(self, task, workspace_folder, monkeypatch):
         monkeypatch.setattr("core.ui.layers.probes._follow", lambda view: None)
         app = healthy(see(_view, show="probes", task=task))
         assert app.selectbox[0].value in ("category", "sense")
@@ -134,7 +134,7 @@ class TestOwn:
         app.button(key="layers probe ask").click().run()
         assert "found 1 label" in said(healthy(app))
 
-    def test_a_table_is_asked_by_the_worker_and_shown(self, workspace):
+    def test_a_table_is_asked_by_the_worker_and_shown(self, workspace_folder):
         app = see(_view, show="probes", task="own")
         app.file_uploader[0].set_value(("f.csv", OWN, "text/csv")).run()
         healthy(app)
@@ -144,7 +144,7 @@ class TestOwn:
         until(app, lambda it: "layer probes" in scenes(it))
         healthy(app)
         task = one(app.query_params["task"])
-        assert has_probing(Bench(workspace), "minilm", task)
+        assert has_probing(Workspace(workspace_folder), "minilm", task)
         assert "groups that it was not taught" in said(app)
         scene = scenes(app)["layer probe items"]
         title = scene["pictures"][0]["figure"]["layout"]["xaxis"]["title"]["text"]
@@ -160,7 +160,7 @@ class TestOwn:
 class TestToken:
     SENTENCE = "He sat <b> on the bank of the river."
 
-    def test_lines_over_the_sentence(self, workspace):
+    def test_lines_over_the_sentence(self, workspace_folder):
         app = healthy(see(_token, sentences=self.SENTENCE, token="2", layer="3"))
         sent = scenes(app)["layers rollout"]
         names = [word["name"] for word in sent["words"]]
@@ -176,13 +176,13 @@ class TestToken:
         assert [word["share"] for word in sent] == [float(row == 3) for row in range(len(sent))]
         assert "no token has looked at any other" in said(app)
 
-    def test_the_index_is_offered_then_built_then_shown(self, workspace):
+    def test_the_index_is_offered_then_built_then_shown(self, workspace_folder):
         app = healthy(see(_token, sentences=self.SENTENCE, token="7", layer="3"))
         assert "Compare it with 50,000 tokens" in said(app)
         assert "layers became" not in scenes(app)
         from core.pipeline.layers.state_index import build_index
 
-        build_index(workspace, "minilm", count=3_000)  # as the worker does, of fewer
+        build_index(workspace_folder, "minilm", count=3_000)  # as the worker does, of fewer
         app.run()
         sent = healthy(app) and scenes(app)["layers became"]
         assert [row["layer"] for row in sent["rows"]] == list(range(7))

@@ -9,7 +9,7 @@ from app_pages import healthy, open_page, said, scenes
 from planted_laws import planted
 from tiny_causal import save_tiny
 
-from core.pipeline import Bench
+from core.pipeline import Workspace
 from core.pipeline.trajectories import statistics as laws_module
 from core.pipeline.trajectories.preregistration import locked
 from core.pipeline.trajectories.samples import KINDS, TEXTS
@@ -27,14 +27,14 @@ def model(tmp_path_factory) -> str:
 
 
 @pytest.fixture
-def measured(model, workspace: Path, monkeypatch) -> str:
+def measured(model, workspace_folder: Path, monkeypatch) -> str:
     """A model whose explored documents are there: two paths of each kind."""
     paths = np.random.default_rng(0).normal(size=(len(KINDS), 2, 6, 2)).astype(np.float32)
     made = planted(1.0, part="explored")
     words = {kind: [["one"], ["two"]] for kind in TEXTS}
     found = type(made)(model, LAYER, "explored", made.table, made.turns, paths, 0.3, words, 0, 1.0)
     monkeypatch.setattr(laws_module, "_measured", lambda *_: found)
-    laws(Bench(workspace), model, LAYER)
+    laws(Workspace(workspace_folder), model, LAYER)
     monkeypatch.setattr(statistics, "corpus_places", lambda *_: paths[0, 0])
     statistics._places.clear()
     return model
@@ -98,10 +98,10 @@ class TestMeasuring:
         assert "Measure" in [it.label for it in healthy(app).button]
         assert not jobs(measured, "explored")
 
-    def test_a_locked_guess_is_scored_for_who_made_it(self, measured, workspace):
+    def test_a_locked_guess_is_scored_for_who_made_it(self, measured, workspace_folder):
         app = at(measured)
         next(it for it in app.button if it.label == "Lock this guess").click().run()
-        assert len(locked(Bench(workspace), measured, LAYER)) == 1
+        assert len(locked(Workspace(workspace_folder), measured, LAYER)) == 1
         assert "Held out: guesses made here, scored" in said(healthy(app))
         assert jobs(measured, "held out")
         stop(measured, "held out")

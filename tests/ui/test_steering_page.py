@@ -10,7 +10,7 @@ from small_words import HOSTILE
 from tiny_causal import DEPTH, save_tiny
 
 from core.permalink import TrajectoriesView, join_words
-from core.pipeline import Bench
+from core.pipeline import Workspace
 from core.pipeline.trajectories.shapes import ShapeSpec, shape
 from core.pipeline.trajectories.steering import steer
 from core.pipeline.trajectories.steering_layers import scan
@@ -30,15 +30,15 @@ def _few_strengths() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def model(_few_strengths: None, tmp_path_factory, workspace: Path) -> str:
+def model(_few_strengths: None, tmp_path_factory, workspace_folder: Path) -> str:
     """A tiny model that was steered, and in which shapes were looked for."""
     reference = save_tiny(tmp_path_factory.mktemp("model"))
-    bench = Bench(workspace)
+    workspace = Workspace(workspace_folder)
     spec = spec_of(TrajectoriesView(reference, prompt=PROMPT, plus=PLUS, minus=MINUS), DEPTH)
-    steer(bench, spec)
-    scan(bench, spec)
+    steer(workspace, spec)
+    scan(workspace, spec)
     for task in ("days", "numbers", "cities"):
-        shape(bench, ShapeSpec(reference, task))
+        shape(workspace, ShapeSpec(reference, task))
     return reference
 
 

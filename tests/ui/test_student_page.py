@@ -18,7 +18,7 @@ from streamlit.testing.v1 import AppTest
 from toy_students import registered
 
 from core.figures.students.pareto import OUT_OF_REACH
-from core.pipeline import Bench, distill, evaluate_kept, specification, student_key
+from core.pipeline import Workspace, distill, evaluate_kept, specification, student_key
 from core.students.checkpoint import Keeper
 from core.ui.shared import state
 from core.ui.students import summary as students_summary
@@ -42,14 +42,14 @@ def _toys() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def keys(_toys: None, workspace: Path, words_reference: str) -> dict[str, str]:
+def keys(_toys: None, workspace_folder: Path, words_reference: str) -> dict[str, str]:
     """Two students of the small space: one that only stores, one that reads."""
-    bench, made = Bench(workspace), {}
+    workspace, made = Workspace(workspace_folder), {}
     for family, values in (("flat", {"bytes_per_item": 150.0}), ("toy", {"bytes_per_item": 64.0})):
         spec = specification(family, values)
         key = student_key(words_reference, spec)
-        done = distill(bench, words_reference, spec, key)
-        evaluate_kept(bench, key, seconds=done.seconds)
+        done = distill(workspace, words_reference, spec, key)
+        evaluate_kept(workspace, key, seconds=done.seconds)
         made[family] = key
     return made
 
@@ -57,7 +57,7 @@ def keys(_toys: None, workspace: Path, words_reference: str) -> dict[str, str]:
 def student_page(teacher: str, **link: str) -> AppTest:
     """The page at a link; a file is read before, so that it need not wait for the worker."""
     if teacher.startswith("vectors:"):
-        state.bench().space(teacher)
+        state.workspace().space(teacher)
     return healthy(open_page("student", teacher=teacher, **link))
 
 
@@ -129,7 +129,7 @@ class TestCurve:
         assert one(healthy(app).query_params["measure"]) == "recall10"
 
     def test_the_rivals_are_measured_when_somebody_asks(self, words_reference, keys):
-        state.bench().store.remove("pareto", state.bench().space_key(words_reference))
+        state.workspace().store.remove("pareto", state.workspace().space_key(words_reference))
         app = student_page(words_reference)
         button(app, "Add classical coders").click().run()
         assert not [each for each in healthy(app).button if each.label.startswith("Add classical")]
@@ -233,8 +233,10 @@ class TestTraining:
         assert button(app, "Train").disabled
         assert "this teacher is a bare table" in button(app, "Train").help
 
-    def test_what_was_cut_off_is_listed_after_a_restart(self, workspace, words_reference, keys):
-        place = workspace / "trainings" / "speller-cut-off"
+    def test_what_was_cut_off_is_listed_after_a_restart(
+        self, workspace_folder, words_reference, keys
+    ):
+        place = workspace_folder / "trainings" / "speller-cut-off"
         keeper = Keeper(place)
         keeper.save({"module.x": np.zeros(3)}, {"step": 40, "seconds": 2.0})
         keeper.record({"step": 40, "loss": 0.25, "seconds": 2.0})
@@ -280,7 +282,7 @@ class TestLinks:
 def options(app: AppTest) -> set[str]:
     box = app.sidebar.selectbox[0]
     shown = {label for label in box.options if label.startswith("Student: ")}
-    references = [f"student:{card.key}" for card in state.bench().studio.students()]
+    references = [f"student:{card.key}" for card in state.workspace().catalogue.students()]
     assert len(shown) <= len(references)
     return set(references) if shown else set()
 

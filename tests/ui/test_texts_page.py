@@ -12,7 +12,7 @@ from small_words import HOSTILE, IMAGE
 from streamlit.testing.v1 import AppTest
 
 from core.metrics.intervals import Interval
-from core.pipeline import Bench, make_map
+from core.pipeline import Workspace, make_map
 from core.pipeline.texts import library as libraries
 from core.pipeline.texts.library import Library, draw_library, library
 from core.pipeline.texts.own_document import dropped, has_dropped, keep_text
@@ -30,16 +30,16 @@ pytestmark = [pytest.mark.usefixtures("pages"), pytest.mark.models]
 
 
 @pytest.fixture(scope="module")
-def bench(workspace: Path) -> Bench:
-    return Bench(workspace)
+def workspace(workspace_folder: Path) -> Workspace:
+    return Workspace(workspace_folder)
 
 
 @pytest.fixture(scope="module")
-def made(bench: Bench) -> Library:
+def made(workspace: Workspace) -> Library:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(libraries, "corpus_documents", few_documents)
-        draw_library(bench, "minilm", UmapSpec())
-    return library(bench, "minilm")
+        draw_library(workspace, "minilm", UmapSpec())
+    return library(workspace, "minilm")
 
 
 @pytest.fixture(scope="module")
@@ -105,8 +105,8 @@ class TestTheMap:
         assert "Nothing chosen yet" in said(first)
         assert scene["player"] is None
 
-    def test_regions_are_named_by_their_keywords(self, first, bench, made):
-        topics = libraries.library_topics(bench, made, UmapSpec())
+    def test_regions_are_named_by_their_keywords(self, first, workspace, made):
+        topics = libraries.library_topics(workspace, made, UmapSpec())
         labels = [it["text"] for it in stage(first, "texts")["pictures"][0]["labels"]]
         assert labels
         assert set(labels) <= {topic.name[:36] for topic in topics}
@@ -163,13 +163,13 @@ class TestTheMap:
         assert "query" not in app.query_params
         assert stage(app, "texts")["name"] == "texts umap mouse, computer"
 
-    def test_a_region_is_lit(self, made, bench):
+    def test_a_region_is_lit(self, made, workspace):
         app = see()
         [box] = [box for box in app.selectbox if box.label == "Region"]
         box.select_index(0).run()
-        topics = libraries.library_topics(bench, made, UmapSpec())
+        topics = libraries.library_topics(workspace, made, UmapSpec())
         largest = max(range(len(topics)), key=lambda number: topics[number].size)
-        cluster = bench.regions(made.space, UmapSpec()).cluster
+        cluster = workspace.regions(made.space, UmapSpec()).cluster
         lit = traces(healthy(app))["region"]["meta"]["rows"]
         assert lit == np.flatnonzero(cluster == largest).tolist()
         assert "What it is about" in said(app)
@@ -183,17 +183,17 @@ class TestTheMap:
 class TestOwnDocument:
     TEXT = " ".join(document.text for document in few_documents()[:2])
 
-    def test_typed_in_read_and_walked(self, made, bench):
+    def test_typed_in_read_and_walked(self, made, workspace):
         app = see()
         app.text_area[0].set_value(self.TEXT)
         button(app, "Show its way").click().run()
         until(app, lambda app: "own" in app.query_params and "yours" in said(app))
         healthy(app)
         key = one(app.query_params["own"])
-        assert has_dropped(bench, key)
+        assert has_dropped(workspace, key)
         scene = stage(app, "texts")
         assert scene["name"].startswith("texts umap Yours:")
-        windows = len(dropped(bench, "minilm", key).read.windows)
+        windows = len(dropped(workspace, "minilm", key).read.windows)
         assert len(scene["player"]["transcript"]) == windows > 2
         titles = [document.title for document in few_documents()[:2]]
         assert set(listed(app, "texts near documents")[:2]) == set(titles)
@@ -201,7 +201,7 @@ class TestOwnDocument:
         assert len(table) == windows
         button(app, "Forget this document").click().run()
         assert "own" not in healthy(app).query_params
-        assert not has_dropped(bench, key)
+        assert not has_dropped(workspace, key)
 
     @pytest.mark.parametrize(
         ("name", "raw", "message"),
@@ -218,7 +218,7 @@ class TestOwnDocument:
         assert message in said(healthy(app))
         assert "own" not in app.query_params
 
-    def test_a_file(self, made, bench):
+    def test_a_file(self, made, workspace):
         app = see()
         app.file_uploader[0].upload("*notes*.md", b"# A note\nOn ferries.", "text/markdown")
         button(app, "Show its way").click().run()
@@ -230,18 +230,18 @@ class TestOwnDocument:
         button(app, "Show its way").click().run()
         assert "found nothing in the box" in said(healthy(app))
 
-    def test_unknown_letters_are_said(self, made, bench):
-        key = keep_text(bench, "minilm", "wedges", "𐎀𐎁𐎂 𐎃𐎄")
-        dropped(bench, "minilm", key)
+    def test_unknown_letters_are_said(self, made, workspace):
+        key = keep_text(workspace, "minilm", "wedges", "𐎀𐎁𐎂 𐎃𐎄")
+        dropped(workspace, "minilm", key)
         assert "all look the same to it" in said(see(own=key))
 
     def test_a_strangers_key(self, made):
         assert "not on this machine" in said(see(own="../../etc/passwd"))
 
-    def test_markup_stays_text(self, made, bench):
+    def test_markup_stays_text(self, made, workspace):
         hostile = f"{IMAGE} ![a](http://x.y/z) $x$ :smile: <script>alert(1)</script> " * 3
-        key = keep_text(bench, "minilm", IMAGE, hostile)
-        dropped(bench, "minilm", key)
+        key = keep_text(workspace, "minilm", IMAGE, hostile)
+        dropped(workspace, "minilm", key)
         app = see(own=key)
         assert "<img" not in "".join(str(it.value) for it in app.get("markdown")).replace(
             "\\<img", ""
@@ -258,17 +258,17 @@ class TestSentences:
         assert (job.recipe, job.arguments) == ("space", {"reference": "minilm:sentences"})
         state.runner().cancel(job.id)
 
-    def test_sentences_found_by_typing(self, made, bench):
+    def test_sentences_found_by_typing(self, made, workspace):
         """A few sentences under the name of all of them."""
         lines = [line for document in few_documents() for line in document.text.split(". ")][:120]
-        teacher = bench.teacher("minilm:sentences")
+        teacher = workspace.teacher("minilm:sentences")
         vectors = teacher.encode(lines)
         table = pd.DataFrame({"kind": "sentence", "document": "a", "source": "news"}, range(120))
         space = Space.create(
             lines, vectors, Provenance("minilm:sentences", "MiniLM"), metadata=table
         )
-        bench.store.save_space(bench.space_key("minilm:sentences"), space)
-        make_map(bench.workspace, {"reference": "minilm:sentences", "spec": UmapSpec().to_dict()})
+        workspace.store.save_space(workspace.space_key("minilm:sentences"), space)
+        make_map(workspace.folder, {"reference": "minilm:sentences", "spec": UmapSpec().to_dict()})
         app = see(show="sentences", query="A fish lay on the muddy bank")
         scene = stage(app, "texts")
         assert scene["name"] == "sentences umap"
@@ -283,19 +283,19 @@ class TestSentences:
         assert "found" not in traces(healthy(app))
         state._bench.cache_clear()
         token = space.digest[:8] + UmapSpec().digest[:8]
-        x, y = bench.projection(space, UmapSpec()).coords[3].tolist()
+        x, y = workspace.projection(space, UmapSpec()).coords[3].tolist()
         app = see(show="sentences", spot=f"{x:.6g},{y:.6g}@{token}")  # on an item, which answers
         [picture] = stage(app, "texts")["pictures"]
         assert picture["ground"]
         assert picture["labels"][0]["text"] == "here"
         assert listed(app, "texts spot list")[0] == lines[3]
         assert app.session_state["texts view"].query == ""
-        bench.store.remove("space", bench.space_key("minilm:sentences"))
+        workspace.store.remove("space", workspace.space_key("minilm:sentences"))
 
 
 class TestTheQuestion:
-    def test_the_answer_with_its_intervals(self, made, bench):
-        signed = kept_pairs(bench, "minilm")
+    def test_the_answer_with_its_intervals(self, made, workspace):
+        signed = kept_pairs(workspace, "minilm")
         app = see()
         assert "Yes, on every kind" in said(app).replace("**", "")
         scene = scenes(app)["texts pairs stage"]
@@ -304,8 +304,8 @@ class TestTheQuestion:
         values = [it.value for it in signed.contextual.by_kind.values()]
         assert sorted(told[0]["x"]) == pytest.approx(sorted(values))
 
-    def test_ones_own_pair(self, made, bench):
-        kept_pairs(bench, "minilm")
+    def test_ones_own_pair(self, made, workspace):
+        kept_pairs(workspace, "minilm")
         app = see()
         first, second = [box for box in app.text_input if box.label.startswith(("One", "and"))]
         first.set_value("The dog bit the man.")

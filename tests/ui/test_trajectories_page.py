@@ -29,7 +29,7 @@ TEXTS = tuple(
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory, workspace: Path) -> Iterator[str]:
+def model(tmp_path_factory, workspace_folder: Path) -> Iterator[str]:
     """A tiny model whose last two layers are drawn already, on a corpus of four passages."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(layer_states, "passages", lambda: TEXTS)
@@ -37,7 +37,7 @@ def model(tmp_path_factory, workspace: Path) -> Iterator[str]:
         for layer in (DEPTH, 2):
             for dims in (2, 3):
                 arguments = {"reference": f"{reference}:layer{layer}"}
-                make_map(workspace, arguments | {"spec": PcaSpec(dims=dims).to_dict()})
+                make_map(workspace_folder, arguments | {"spec": PcaSpec(dims=dims).to_dict()})
         yield reference
 
 
@@ -172,10 +172,10 @@ class TestPath:
         counts = {len(it["figure"]["frames"]) for it in (first, second, parted)}
         assert len(counts) == 1
 
-    def test_another_model_beside_it(self, model, tmp_path, workspace):
+    def test_another_model_beside_it(self, model, tmp_path, workspace_folder):
         other = save_tiny(tmp_path / "other", seed=5)
         arguments = {"reference": f"{other}:layer{DEPTH}", "spec": PcaSpec().to_dict()}
-        make_map(workspace, arguments)
+        make_map(workspace_folder, arguments)
         app = at_path(model, second=other)
         assert "nats away" in said(app)
         assert len(stage(app, "trajectory")["pictures"]) == 3
@@ -418,11 +418,11 @@ def test_figures_in_words():
     assert place_words(3).endswith("3rd choice")
 
 
-def test_the_page_that_is_saved_plays_by_itself(model, workspace):
+def test_the_page_that_is_saved_plays_by_itself(model, workspace_folder):
     """Everything that was drawn, in one file, with nothing typed read as HTML."""
     from core.decode.sampling import Sampling
     from core.permalink import TrajectoriesView
-    from core.pipeline import Bench
+    from core.pipeline import Workspace
     from core.pipeline.models import speaker
     from core.pipeline.trajectories.corpus_picture import backdrop
     from core.pipeline.trajectories.trajectory import read_walks
@@ -432,7 +432,7 @@ def test_the_page_that_is_saved_plays_by_itself(model, workspace):
     prompt = "the cat </script><b>sat</b>"
     lm = speaker(model)
     walks = read_walks(lm, [lm.ids(prompt)], DEPTH)
-    behind = backdrop(Bench(workspace), model, DEPTH, PcaSpec())
+    behind = backdrop(Workspace(workspace_folder), model, DEPTH, PcaSpec())
     drawn = Drawn(TrajectoriesView(), DEPTH, behind, walks, tracks=tracks_of(walks, behind))
     wish = generation.Wish(model, model, prompt, Sampling(), 1)
     page = _page(drawn, wish).decode()

@@ -27,7 +27,7 @@ from core.students import storage
 from core.types import Matrix, Progress, Rows, Scores, silent
 
 if TYPE_CHECKING:
-    from core.pipeline.workspace import Bench
+    from core.pipeline.workspace import Workspace
 
 FEWEST = 3  # shared items
 JOINED = "joined-2"  # how items are joined: another way, other rows
@@ -103,31 +103,33 @@ def reference_to(typed: str) -> str:
     return typed
 
 
-def compare(bench: "Bench", a_ref: str, b_ref: str, progress: Progress = silent) -> Comparison:
+def compare(
+    workspace: "Workspace", a_ref: str, b_ref: str, progress: Progress = silent
+) -> Comparison:
     """Compare two spaces by reference string; what was compared before is read back.
 
     Raises UnknownTeacher, InvalidSpecification where fewer than three items are shared, Cancelled.
     """
-    twin = twin_of(bench, b_ref) or twin_of(bench, a_ref)
-    key = _key(bench, a_ref, b_ref, twin)
-    whole_a = bench.space(a_ref, partial(scaled, progress, 0, 15))
-    whole_b = bench.space(b_ref, partial(scaled, progress, 15, 30))
+    twin = twin_of(workspace, b_ref) or twin_of(workspace, a_ref)
+    key = _key(workspace, a_ref, b_ref, twin)
+    whole_a = workspace.space(a_ref, partial(scaled, progress, 0, 15))
+    whole_b = workspace.space(b_ref, partial(scaled, progress, 15, 30))
     names, spaces = (a_ref, b_ref), (whole_a, whole_b)
-    return bench.kept(
+    return workspace.kept(
         "comparison",
         key,
-        read=lambda: _read(bench, key, names, whole_a, _enough(*spaces)),
-        make=lambda: _compared(bench, names, *spaces, _enough(*spaces), twin, progress),
-        write=lambda made: _write(bench, key, made),
+        read=lambda: _read(workspace, key, names, whole_a, _enough(*spaces)),
+        make=lambda: _compared(workspace, names, *spaces, _enough(*spaces), twin, progress),
+        write=lambda made: _write(workspace, key, made),
     )
 
 
-def sketch(bench: "Bench", a_ref: str, b_ref: str) -> Comparison:
+def sketch(workspace: "Workspace", a_ref: str, b_ref: str) -> Comparison:
     """What takes no search for neighbours: both laid on each other, and each item's drift.
 
     Raises UnknownTeacher, InvalidSpecification where fewer than three items are shared.
     """
-    a, b = bench.space(a_ref), bench.space(b_ref)
+    a, b = workspace.space(a_ref), workspace.space(b_ref)
     return _laid((a_ref, b_ref), a, b, _enough(a, b))
 
 
@@ -141,14 +143,19 @@ def _enough(a: Space, b: Space) -> Join:
     return joined
 
 
-def has_comparison(bench: "Bench", a_ref: str, b_ref: str) -> bool:
+def has_comparison(workspace: "Workspace", a_ref: str, b_ref: str) -> bool:
     """Whether these two were compared before, so that :func:`compare` only reads."""
-    twin = twin_of(bench, b_ref) or twin_of(bench, a_ref)
-    return bench.store.has("comparison", _key(bench, a_ref, b_ref, twin))
+    twin = twin_of(workspace, b_ref) or twin_of(workspace, a_ref)
+    return workspace.store.has("comparison", _key(workspace, a_ref, b_ref, twin))
 
 
-def _key(bench: "Bench", a_ref: str, b_ref: str, twin: tuple[str, str, str] | None) -> str:
-    parts = [bench.space_key(a_ref), bench.space_key(b_ref), twin[1] if twin else "", JOINED]
+def _key(workspace: "Workspace", a_ref: str, b_ref: str, twin: tuple[str, str, str] | None) -> str:
+    parts = [
+        workspace.space_key(a_ref),
+        workspace.space_key(b_ref),
+        twin[1] if twin else "",
+        JOINED,
+    ]
     return store_key(*parts)
 
 
@@ -178,7 +185,7 @@ def _laid(names: tuple[str, str], whole_a: Space, whole_b: Space, joined: Join) 
 
 
 def _compared(
-    bench: "Bench",
+    workspace: "Workspace",
     names: tuple[str, str],
     whole_a: Space,
     whole_b: Space,
@@ -187,8 +194,8 @@ def _compared(
     progress: Progress,
 ) -> Comparison:
     a, b = part(whole_a, joined.a), part(whole_b, joined.b)
-    graph_a = bench.graph(a, partial(scaled, progress, 30, 50))
-    graph_b = bench.graph(b, partial(scaled, progress, 50, 70))
+    graph_a = workspace.graph(a, partial(scaled, progress, 30, 50))
+    graph_b = workspace.graph(b, partial(scaled, progress, 50, 70))
     reach(progress, 70, "laying one space on the other")
     laid = _laid(names, whole_a, whole_b, joined)
     kept = overlap(
@@ -197,7 +204,7 @@ def _compared(
     )
     if len(a) <= NEAR + 1:
         kept = np.full(len(a), np.nan, np.float32)
-    null, note = null_drift(bench, b.texts, twin, partial(scaled, progress, 80, 90))
+    null, note = null_drift(workspace, b.texts, twin, partial(scaled, progress, 80, 90))
     reach(progress, 90, "comparing the shapes of the two spaces")
     alike = similarity(a.vectors, b.vectors)
     summary = {
@@ -278,7 +285,7 @@ def _sentence(text: str, lost: list[str], gained: list[str]) -> str:
 # --------------------------------------------------------------------------------- kept on disk
 
 
-def _write(bench: "Bench", key: str, made: Comparison) -> None:
+def _write(workspace: "Workspace", key: str, made: Comparison) -> None:
     found = {"drift": made.drift, "overlap": made.overlap, "null_drift": made.null_drift}
     arrays = {name: scores for name, scores in found.items() if scores is not None}
     payload = {
@@ -286,14 +293,14 @@ def _write(bench: "Bench", key: str, made: Comparison) -> None:
         "moved": made.moved,
         "null_note": made.null_note,
     }
-    bench.store.save("comparison", key, {"b": made.b.vectors, **arrays}, None, payload)
+    workspace.store.save("comparison", key, {"b": made.b.vectors, **arrays}, None, payload)
 
 
 def _read(
-    bench: "Bench", key: str, names: tuple[str, str], whole_a: Space, joined: Join
+    workspace: "Workspace", key: str, names: tuple[str, str], whole_a: Space, joined: Join
 ) -> Comparison:
     a = part(whole_a, joined.a)
-    found = bench.store.load("comparison", key)
+    found = workspace.store.load("comparison", key)
     said, arrays = found.payload, found.arrays
     return Comparison(
         a=a,

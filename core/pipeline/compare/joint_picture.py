@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from core.metrics.similarity import padded
 from core.pipeline.compare.comparison import Comparison, compare
-from core.pipeline.workspace import Bench, picture_key
+from core.pipeline.workspace import Workspace, picture_key
 from core.progress import scaled
 from core.projection.base import PcaSpec, Spec
 from core.projection.placement import place
@@ -55,48 +55,50 @@ def drawn_rows(comparison: Comparison) -> Rows:
     return np.union1d(first, [entry["row"] for entry in comparison.moved]).astype(np.int64)
 
 
-def has_counterpart(bench: Bench, comparison: Comparison, spec: Spec) -> bool:
+def has_counterpart(workspace: Workspace, comparison: Comparison, spec: Spec) -> bool:
     """Whether :func:`counterpart` answers at once; for PCA it always does."""
     if isinstance(spec, PcaSpec):
         return True
-    space = bench.space(comparison.names[0])
+    space = workspace.space(comparison.names[0])
     key = _key(space, comparison, spec)
-    return bench.has_projection(space, spec) and bench.store.has("counterpart", key)
+    return workspace.has_projection(space, spec) and workspace.store.has("counterpart", key)
 
 
 def counterpart(
-    bench: Bench, comparison: Comparison, spec: Spec, progress: Progress = silent
+    workspace: Workspace, comparison: Comparison, spec: Spec, progress: Progress = silent
 ) -> Counterpart:
     """Both places of the drawn items in the picture ``spec`` of the comparison's first space.
 
     Raises Cancelled when ``progress`` answers False.
     """
-    space = bench.space(comparison.names[0])
-    bench.projection(space, spec, partial(scaled, progress, 0, 60))
+    space = workspace.space(comparison.names[0])
+    workspace.projection(space, spec, partial(scaled, progress, 0, 60))
     rows = drawn_rows(comparison)
-    own = _own_places(bench, comparison, spec, rows)
+    own = _own_places(workspace, comparison, spec, rows)
     key = _key(space, comparison, spec)
     if isinstance(spec, PcaSpec):
-        other = falls(bench, comparison, spec, comparison.b.vectors[rows], comparison.a.norms[rows])
+        other = falls(
+            workspace, comparison, spec, comparison.b.vectors[rows], comparison.a.norms[rows]
+        )
         return Counterpart(spec, rows, frozen(own), frozen(other))
 
     def read() -> QueryCoords:
-        kept = bench.store.load("counterpart", key).arrays["b"]
+        kept = workspace.store.load("counterpart", key).arrays["b"]
         if (kept.shape, kept.dtype) != (own.shape, own.dtype):
             raise ValueError("places of other items")
         return kept
 
-    kept = bench.store.recall("counterpart", key, read)
+    kept = workspace.store.recall("counterpart", key, read)
     if kept is None:
         vectors = comparison.b.vectors[rows]
         last = partial(scaled, progress, 60, 100)
-        kept = falls(bench, comparison, spec, vectors, comparison.a.norms[rows], last)
-        bench.store.save("counterpart", key, {"b": kept})
+        kept = falls(workspace, comparison, spec, vectors, comparison.a.norms[rows], last)
+        workspace.store.save("counterpart", key, {"b": kept})
     return Counterpart(spec, rows, frozen(own), kept)
 
 
 def falls(
-    bench: Bench,
+    workspace: Workspace,
     comparison: Comparison,
     spec: Spec,
     vectors: Queries,
@@ -109,12 +111,12 @@ def falls(
     Raises Cancelled when ``progress`` answers False.
     """
     if isinstance(spec, PcaSpec):
-        space = bench.space(comparison.names[0])
+        space = workspace.space(comparison.names[0])
         own = np.where(lengths > 0, lengths, 1)[:, None]
         measured: Queries = np.asarray(vectors / own, np.float32)
-        return along(space.unit, bench.projection(space, spec).coords, measured)
+        return along(space.unit, workspace.projection(space, spec).coords, measured)
     rows = drawn_rows(comparison)
-    among, own = _among(comparison, rows), _own_places(bench, comparison, spec, rows)
+    among, own = _among(comparison, rows), _own_places(workspace, comparison, spec, rows)
     found = [np.empty((0, own.shape[1]), np.float32)]
     for start in range(0, len(vectors), BLOCK):
         tell(progress, start, len(vectors), PLACING)
@@ -138,21 +140,21 @@ def along(unit: Matrix, picture: Coords, others: npt.NDArray[np.float32]) -> Que
     return np.asarray((others[:, :d] - mean) @ axes, np.float32)
 
 
-def draw_over(bench: Bench, a_ref: str, b_ref: str, spec: Spec, progress: Progress) -> None:
+def draw_over(workspace: Workspace, a_ref: str, b_ref: str, spec: Spec, progress: Progress) -> None:
     """Everything that the compare page shows of two spaces: the comparison, A's picture with its
     faithfulness, B's places in it, and both graphs, along which ways are judged."""
-    comparison = compare(bench, a_ref, b_ref, partial(scaled, progress, 0, 30))
-    space = bench.space(a_ref)
-    counterpart(bench, comparison, spec, partial(scaled, progress, 30, 80))
-    bench.graph(space, partial(scaled, progress, 80, 85))
-    bench.graph(bench.space(b_ref), partial(scaled, progress, 85, 95))
-    bench.faithfulness(space, spec, partial(scaled, progress, 95, 98))
-    bench.faithfulness(space, PcaSpec(dims=spec.dims), partial(scaled, progress, 98, 100))
+    comparison = compare(workspace, a_ref, b_ref, partial(scaled, progress, 0, 30))
+    space = workspace.space(a_ref)
+    counterpart(workspace, comparison, spec, partial(scaled, progress, 30, 80))
+    workspace.graph(space, partial(scaled, progress, 80, 85))
+    workspace.graph(workspace.space(b_ref), partial(scaled, progress, 85, 95))
+    workspace.faithfulness(space, spec, partial(scaled, progress, 95, 98))
+    workspace.faithfulness(space, PcaSpec(dims=spec.dims), partial(scaled, progress, 98, 100))
 
 
-def _own_places(bench: Bench, comparison: Comparison, spec: Spec, rows: Rows) -> Coords:
-    space = bench.space(comparison.names[0])
-    picture: Coords = bench.projection(space, spec).coords
+def _own_places(workspace: Workspace, comparison: Comparison, spec: Spec, rows: Rows) -> Coords:
+    space = workspace.space(comparison.names[0])
+    picture: Coords = workspace.projection(space, spec).coords
     if space.digest == comparison.a.digest:
         return np.ascontiguousarray(picture[rows])
     return picture[comparison.join.a[rows]]

@@ -31,7 +31,7 @@ from core.teachers.corpus import corpus_identity, some_sentences
 from core.types import Matrix, Progress, silent
 
 if TYPE_CHECKING:
-    from core.pipeline.workspace import Bench
+    from core.pipeline.workspace import Workspace
 
 READ = 600  # sentences of the packaged texts
 
@@ -62,12 +62,12 @@ def measures_key(reference: str) -> str:
     return store_key("measures-1", identity(reference), corpus_identity(), READ)
 
 
-def has_measures(bench: "Bench", reference: str) -> bool:
+def has_measures(workspace: "Workspace", reference: str) -> bool:
     """Whether they are kept."""
-    return bench.store.has("measures", measures_key(reference))
+    return workspace.store.has("measures", measures_key(reference))
 
 
-def measures(bench: "Bench", reference: str, progress: Progress = silent) -> Measures:
+def measures(workspace: "Workspace", reference: str, progress: Progress = silent) -> Measures:
     """Read 600 sentences of the packaged texts and measure every layer. Raises Cancelled."""
     key = measures_key(reference)
 
@@ -80,7 +80,7 @@ def measures(bench: "Bench", reference: str, progress: Progress = silent) -> Mea
         return Measures(reference, len(texts), context, openings(states))
 
     def read() -> Measures:
-        found = bench.store.load("measures", key)
+        found = workspace.store.load("measures", key)
         tables = found.tables
         return Measures(
             reference, found.payload["sentences"], tables["context"], tables["openings"]
@@ -88,9 +88,9 @@ def measures(bench: "Bench", reference: str, progress: Progress = silent) -> Mea
 
     def write(made: Measures) -> None:
         tables = {"context": made.context.reset_index(drop=True), "openings": made.openings}
-        bench.store.save("measures", key, None, tables, {"sentences": made.sentences})
+        workspace.store.save("measures", key, None, tables, {"sentences": made.sentences})
 
-    return bench.kept("measures", key, read, make, write)
+    return workspace.kept("measures", key, read, make, write)
 
 
 def openings(states: States) -> pd.DataFrame:
@@ -118,25 +118,25 @@ def grid_key(a: str, b: str) -> str:
     return store_key("grid-1", identity(a), identity(b), corpus_identity(), SENTENCES)
 
 
-def has_grid(bench: "Bench", a: str, b: str) -> bool:
+def has_grid(workspace: "Workspace", a: str, b: str) -> bool:
     """Whether it is kept."""
-    return bench.store.has("grid", grid_key(a, b))
+    return workspace.store.has("grid", grid_key(a, b))
 
 
-def grid(bench: "Bench", a: str, b: str, progress: Progress = silent) -> Grid:
+def grid(workspace: "Workspace", a: str, b: str, progress: Progress = silent) -> Grid:
     """Layer against layer, see :func:`core.pipeline.layers.layer_similarity.layer_likeness`;
     kept."""
     key = grid_key(a, b)
 
     def read() -> Grid:
-        found = bench.store.load("grid", key)
+        found = workspace.store.load("grid", key)
         return Grid((a, b), found.payload["words"], np.asarray(found.arrays["debiased"]))
 
     def write(made: Grid) -> None:
         payload = {"words": made.words, "a": a, "b": b}
-        bench.store.save("grid", key, {"debiased": made.debiased}, None, payload)
+        workspace.store.save("grid", key, {"debiased": made.debiased}, None, payload)
 
-    return bench.kept("grid", key, read, lambda: layer_likeness(a, b, progress=progress), write)
+    return workspace.kept("grid", key, read, lambda: layer_likeness(a, b, progress=progress), write)
 
 
 def parted(one: States, other: States) -> npt.NDArray[np.float32]:

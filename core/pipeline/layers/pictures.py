@@ -31,7 +31,7 @@ from core.teachers.corpus import corpus_identity, some_sentences
 from core.types import Coords, Matrix, Progress, silent
 
 if TYPE_CHECKING:
-    from core.pipeline.workspace import Bench
+    from core.pipeline.workspace import Workspace
 
 FITS = ("joint", "aligned", "each")
 BACKGROUND = 20_000  # states in a picture, all layers together
@@ -100,12 +100,14 @@ def ground_key(reference: str, seed: int = 0) -> str:
     return store_key("ground-3", identity(reference), corpus_identity(), BACKGROUND, seed)
 
 
-def has_ground(bench: "Bench", reference: str, seed: int = 0) -> bool:
+def has_ground(workspace: "Workspace", reference: str, seed: int = 0) -> bool:
     """Whether the collection has been read already."""
-    return bench.store.has("ground", ground_key(reference, seed))
+    return workspace.store.has("ground", ground_key(reference, seed))
 
 
-def ground(bench: "Bench", reference: str, seed: int = 0, progress: Progress = silent) -> Ground:
+def ground(
+    workspace: "Workspace", reference: str, seed: int = 0, progress: Progress = silent
+) -> Ground:
     """Some 20,000 states of tokens of the packaged texts, all layers together, made once.
 
     Raises what :func:`core.pipeline.models.reader` raises, TeacherUnavailable, Cancelled.
@@ -116,14 +118,16 @@ def ground(bench: "Bench", reference: str, seed: int = 0, progress: Progress = s
         arrays = {f"layer_{k:02d}": space.vectors for k, space in enumerate(made.layers)}
         table = made.layers[0].metadata.drop(columns=["layer", "kind"])
         tokens = table.assign(token=list(made.layers[0].texts))
-        bench.store.save("ground", key, arrays, {"tokens": tokens}, {"model": reference})
+        workspace.store.save("ground", key, arrays, {"tokens": tokens}, {"model": reference})
 
     def read() -> Ground:
-        found = bench.store.load("ground", key)
+        found = workspace.store.load("ground", key)
         arrays = [found.arrays[name] for name in sorted(found.arrays)]
         return _as_ground(reference, seed, arrays, found.tables["tokens"])
 
-    return bench.kept("ground", key, read, lambda: _read_ground(reference, seed, progress), write)
+    return workspace.kept(
+        "ground", key, read, lambda: _read_ground(reference, seed, progress), write
+    )
 
 
 def _read_ground(reference: str, seed: int, progress: Progress) -> Ground:
@@ -170,19 +174,20 @@ def ground_of(layers: Sequence[Matrix], texts: Sequence[str], reference: str) ->
     return _as_ground(reference, 0, layers, table)
 
 
-def has_picture(bench: "Bench", reference: str, spec: Spec, fit: str) -> bool:
+def has_picture(workspace: "Workspace", reference: str, spec: Spec, fit: str) -> bool:
     """Whether it can be drawn at once."""
-    if not has_ground(bench, reference):
+    if not has_ground(workspace, reference):
         return False
     if isinstance(spec, PcaSpec):
         return True
     return all(
-        bench.has_projection(space, spec) for space in _fitted_to(ground(bench, reference), fit)
+        workspace.has_projection(space, spec)
+        for space in _fitted_to(ground(workspace, reference), fit)
     )
 
 
 def layer_picture(
-    bench: "Bench", ground: Ground, spec: Spec, fit: str, progress: Progress = silent
+    workspace: "Workspace", ground: Ground, spec: Spec, fit: str, progress: Progress = silent
 ) -> LayerPicture:
     """The picture of a ground. Raises InvalidSpecification for another fit, Cancelled."""
     if fit not in FITS:
@@ -194,7 +199,9 @@ def layer_picture(
     else:
         planes = ()
         own = [
-            bench.projection(space, spec, partial(scaled, progress, *_part(k, len(spaces)))).coords
+            workspace.projection(
+                space, spec, partial(scaled, progress, *_part(k, len(spaces)))
+            ).coords
             for k, space in enumerate(spaces)
         ]
     if fit == "joint":
@@ -212,24 +219,25 @@ def layer_picture(
 
 
 def second_picture(
-    bench: "Bench", reference: str, spec: Spec, fit: str, progress: Progress = silent
+    workspace: "Workspace", reference: str, spec: Spec, fit: str, progress: Progress = silent
 ) -> LayerPicture:
     """The same drawn once more with another seed: for PCA other sentences, else another start."""
     first, second = SEEDS
     if isinstance(spec, PcaSpec):
-        return layer_picture(bench, ground(bench, reference, second, progress), spec, fit)
+        return layer_picture(workspace, ground(workspace, reference, second, progress), spec, fit)
     again = replace(spec, seed=second)
-    return layer_picture(bench, ground(bench, reference, first), again, fit, progress)
+    return layer_picture(workspace, ground(workspace, reference, first), again, fit, progress)
 
 
-def has_second(bench: "Bench", reference: str, spec: Spec, fit: str) -> bool:
+def has_second(workspace: "Workspace", reference: str, spec: Spec, fit: str) -> bool:
     """Whether the second drawing is there already."""
     first, second = SEEDS
     if isinstance(spec, PcaSpec):
-        return has_ground(bench, reference, second)
+        return has_ground(workspace, reference, second)
     again = replace(spec, seed=second)
-    return has_ground(bench, reference, first) and all(
-        bench.has_projection(space, again) for space in _fitted_to(ground(bench, reference), fit)
+    return has_ground(workspace, reference, first) and all(
+        workspace.has_projection(space, again)
+        for space in _fitted_to(ground(workspace, reference), fit)
     )
 
 
@@ -284,20 +292,20 @@ def _laid_on(picture: LayerPicture, second: LayerPicture) -> list[Alignment]:
 
 
 def draw_layers(
-    bench: "Bench", reference: str, spec: Spec, fit: str, progress: Progress = silent
+    workspace: "Workspace", reference: str, spec: Spec, fit: str, progress: Progress = silent
 ) -> None:
     """Everything that a picture of the layers shows, made and kept: both drawings, and how true
     the first one is. Raises Cancelled."""
-    own = ground(bench, reference, progress=partial(scaled, progress, 0, 15))
-    layer_picture(bench, own, spec, fit, partial(scaled, progress, 15, 50))
+    own = ground(workspace, reference, progress=partial(scaled, progress, 0, 15))
+    layer_picture(workspace, own, spec, fit, partial(scaled, progress, 15, 50))
     spaces = _fitted_to(own, fit)
     for number, space in enumerate(spaces):
         part = partial(scaled, progress, *_part(number, len(spaces), 50, 65))
-        bench.projection(space, spec)
-        bench.graph(space)
-        bench.faithfulness(space, spec, part)
-        bench.faithfulness(space, PcaSpec())
-    second_picture(bench, reference, spec, fit, partial(scaled, progress, 65, 100))
+        workspace.projection(space, spec)
+        workspace.graph(space)
+        workspace.faithfulness(space, spec, part)
+        workspace.faithfulness(space, PcaSpec())
+    second_picture(workspace, reference, spec, fit, partial(scaled, progress, 65, 100))
 
 
 def _fitted_to(ground: Ground, fit: str) -> tuple[Space, ...]:

@@ -16,7 +16,7 @@ from core.metrics.probes import FOLDS, Probed, probe
 from core.pipeline.layers.labelled_texts import Labelled, kept_labelled
 from core.pipeline.layers.senses import PREPARED, prepared_senses
 from core.pipeline.models import identity, reader
-from core.pipeline.workspace import Bench
+from core.pipeline.workspace import Workspace
 from core.progress import scaled
 from core.signatures.documents import document_states
 from core.signatures.hidden import Reader
@@ -168,13 +168,13 @@ def probing(
     )
 
 
-def has_probing(bench: Bench, reference: str, task: str, seed: int = 0) -> bool:
+def has_probing(workspace: Workspace, reference: str, task: str, seed: int = 0) -> bool:
     """Whether the answer is kept. Raises what reading a model's name raises."""
-    return bench.store.has(KIND, _key(reference, task, seed))
+    return workspace.store.has(KIND, _key(reference, task, seed))
 
 
 def kept_probing(
-    bench: Bench, reference: str, task: str, seed: int = 0, progress: Progress = silent
+    workspace: Workspace, reference: str, task: str, seed: int = 0, progress: Progress = silent
 ) -> Probing:
     """The same, asked once and kept; ``own:KEY`` asks about labelled texts of the workspace.
 
@@ -184,15 +184,15 @@ def kept_probing(
 
     def make() -> Probing:
         kind, _, digest = task.partition(":")
-        own = kept_labelled(bench.store, digest) if kind == OWN else None
+        own = kept_labelled(workspace.store, digest) if kind == OWN else None
         return probing(reference, task, seed, progress, own=own)
 
-    return bench.kept(
+    return workspace.kept(
         KIND,
         key,
-        read=lambda: _read_kept(bench, key),
+        read=lambda: _read_kept(workspace, key),
         make=make,
-        write=lambda found: _write(bench, key, found),
+        write=lambda found: _write(workspace, key, found),
     )
 
 
@@ -201,7 +201,7 @@ def _key(reference: str, task: str, seed: int) -> str:
     return store_key(identity(reference), texts, task, seed, VERSION)
 
 
-def _write(bench: Bench, key: str, found: Probing) -> None:
+def _write(workspace: Workspace, key: str, found: Probing) -> None:
     every = [*([found.static] if found.static else []), *found.found]
     arrays: dict[str, Any] = {"aside": found.asked.aside}
     said = []
@@ -221,11 +221,11 @@ def _write(bench: Bench, key: str, found: Probing) -> None:
         "apart": found.apart,
         "notes": list(found.notes),
     }
-    bench.store.save(KIND, key, arrays, {"items": pd.DataFrame(items)}, payload)
+    workspace.store.save(KIND, key, arrays, {"items": pd.DataFrame(items)}, payload)
 
 
-def _read_kept(bench: Bench, key: str) -> Probing:
-    kept = bench.store.load(KIND, key)
+def _read_kept(workspace: Workspace, key: str) -> Probing:
+    kept = workspace.store.load(KIND, key)
     said, table = kept.payload, kept.tables["items"]
     try:
         every = [

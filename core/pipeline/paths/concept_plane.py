@@ -31,7 +31,7 @@ from core.store.keys import store_key
 from core.types import Coords, Progress, Queries, QueryCoords, silent, tell
 
 if TYPE_CHECKING:
-    from core.pipeline.workspace import Bench
+    from core.pipeline.workspace import Workspace
 
 GRID = 21
 SMALLEST, LARGEST = 5, 61
@@ -269,22 +269,22 @@ def islands_key(reference: str, three: Sequence[str], layer: int | None, grid: i
     return store_key("islands-2", speaker_identity(reference), repr(said), layer, grid)
 
 
-def stored_islands(bench: "Bench", key: str) -> Islands | None:
+def stored_islands(workspace: "Workspace", key: str) -> Islands | None:
     """What is read of a map so far; None where nothing is."""
-    return bench.store.recall("islands", key, lambda: _read(bench, key))
+    return workspace.store.recall("islands", key, lambda: _read(workspace, key))
 
 
-def stored_stride(bench: "Bench", key: str) -> int:
+def stored_stride(workspace: "Workspace", key: str) -> int:
     """How far apart the cells are that are read; 0 where none is."""
 
     def read() -> int:
-        return int(bench.store.load("islands", key).payload["stride"])
+        return int(workspace.store.load("islands", key).payload["stride"])
 
-    return bench.store.recall("islands", key, read) or 0
+    return workspace.store.recall("islands", key, read) or 0
 
 
 def kept_islands(
-    bench: "Bench",
+    workspace: "Workspace",
     reference: str,
     three: Sequence[str],
     layer: int | None = None,
@@ -294,24 +294,24 @@ def kept_islands(
     """The whole map; every stage of it is kept as soon as it is read."""
     require_three(three, grid)
     key = islands_key(reference, three, layer, grid)
-    found = stored_islands(bench, key)
+    found = stored_islands(workspace, key)
     if found is not None and found.whole:
         return found
     for made in islands(reference, three, layer, grid, progress, found):
-        _write(bench, key, made)
+        _write(workspace, key, made)
         found = made
     if found is None:  # levels() is never empty
         raise StoreError("found no map; expected one: ask again")
     return found
 
 
-def _write(bench: "Bench", key: str, made: Islands) -> None:
+def _write(workspace: "Workspace", key: str, made: Islands) -> None:
     said = {name: value for name, value in vars(made).items() if name not in ("cells", "corners")}
-    bench.store.save("islands", key, {"corners": made.corners}, {"cells": made.cells}, said)
+    workspace.store.save("islands", key, {"corners": made.corners}, {"cells": made.cells}, said)
 
 
-def _read(bench: "Bench", key: str) -> Islands:
-    found = bench.store.load("islands", key)
+def _read(workspace: "Workspace", key: str) -> Islands:
+    found = workspace.store.load("islands", key)
     try:
         said = dict(found.payload)
         said["pieces"] = tuple(tuple(it) for it in said["pieces"])

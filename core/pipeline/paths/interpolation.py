@@ -32,7 +32,7 @@ from core.store.keys import store_key
 from core.types import Progress, Queries, Vector, silent
 
 if TYPE_CHECKING:
-    from core.pipeline.workspace import Bench
+    from core.pipeline.workspace import Workspace
 
 KINDS = ("lerp", "slerp", "centred")
 STEPS = 21
@@ -314,14 +314,14 @@ def between_key(reference: str, a: str, b: str, layer: int | None, steps: int, k
 
 
 def has_between(
-    bench: "Bench", reference: str, a: str, b: str, layer: int | None, steps: int, kind: str
+    workspace: "Workspace", reference: str, a: str, b: str, layer: int | None, steps: int, kind: str
 ) -> bool:
     """Whether it can be shown at once."""
-    return bench.store.has("between", between_key(reference, a, b, layer, steps, kind))
+    return workspace.store.has("between", between_key(reference, a, b, layer, steps, kind))
 
 
 def kept_between(
-    bench: "Bench",
+    workspace: "Workspace",
     reference: str,
     a: str,
     b: str,
@@ -333,26 +333,26 @@ def kept_between(
     """The same, from the store where it is there."""
     require_asked((a, b), steps, kind)
     key = between_key(reference, a, b, layer, steps, kind)
-    return bench.kept(
+    return workspace.kept(
         "between",
         key,
-        read=lambda: _read(bench, key),
+        read=lambda: _read(workspace, key),
         make=lambda: between(reference, a, b, layer, steps, kind, progress),
-        write=lambda made: _write(bench, key, made),
+        write=lambda made: _write(workspace, key, made),
     )
 
 
 ARRAYS = ("t", "shares", "entropy", "cosines", "norms", "full")
 
 
-def _write(bench: "Bench", key: str, made: Between) -> None:
+def _write(workspace: "Workspace", key: str, made: Between) -> None:
     said = asdict(made)
     arrays = {name: said.pop(name) for name in ARRAYS}
-    bench.store.save("between", key, arrays, None, said)
+    workspace.store.save("between", key, arrays, None, said)
 
 
-def _read(bench: "Bench", key: str) -> Between:
-    found = bench.store.load("between", key)
+def _read(workspace: "Workspace", key: str) -> Between:
+    found = workspace.store.load("between", key)
     try:
         said = dict(found.payload)
         controls = {

@@ -23,7 +23,7 @@ from core.types import Progress, Queries, silent, tell
 
 if TYPE_CHECKING:
     from core.decode.language_model import LanguageModel
-    from core.pipeline.workspace import Bench
+    from core.pipeline.workspace import Workspace
 
 SHIPPED = "named_nouns.json"  # what was measured on the packaged model
 
@@ -136,25 +136,27 @@ def naming_key(reference: str) -> str:
     return store_key("named-1", speaker_identity(reference), identity_prompt()[0], *NOUNS, *CUT)
 
 
-def has_named(bench: "Bench", reference: str) -> bool:
+def has_named(workspace: "Workspace", reference: str) -> bool:
     """Whether it is known, here or from what is shipped."""
     key = naming_key(reference)
-    return bench.store.has("named", key) or key in _shipped()
+    return workspace.store.has("named", key) or key in _shipped()
 
 
-def kept_named(bench: "Bench", reference: str, progress: Progress = silent) -> Named:
+def kept_named(workspace: "Workspace", reference: str, progress: Progress = silent) -> Named:
     """What a model names in all of its layers, measured once."""
     key = naming_key(reference)
     if key in _shipped():
         return _named(_shipped()[key])
 
     def read() -> Named:
-        return _named(bench.store.load("named", key).payload)
+        return _named(workspace.store.load("named", key).payload)
 
     def write(made: Named) -> None:
-        bench.store.save("named", key, payload=made.to_dict())
+        workspace.store.save("named", key, payload=made.to_dict())
 
-    return bench.kept("named", key, read, lambda: nouns_named(reference, progress=progress), write)
+    return workspace.kept(
+        "named", key, read, lambda: nouns_named(reference, progress=progress), write
+    )
 
 
 def _named(said: dict[str, Any]) -> Named:

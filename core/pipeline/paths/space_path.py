@@ -13,7 +13,7 @@ from core.paths import curve
 from core.paths.curve import STEPS, Curve
 from core.paths.graph import nearest_items, walk
 from core.paths.off_manifold import NEIGHBOURS, cosines_percentile, norm_percentile, off_data
-from core.pipeline.workspace import NEAREST, Bench, Waypoint
+from core.pipeline.workspace import NEAREST, Waypoint, Workspace
 from core.projection.base import Spec
 from core.projection.placement import CANDIDATES, place
 from core.spaces.linalg import row_lengths, unit_rows
@@ -64,7 +64,7 @@ class PathReport:
 
 
 def path(
-    bench: Bench,
+    workspace: Workspace,
     reference: str,
     texts: Sequence[str],
     kind: str = "slerp",
@@ -88,12 +88,12 @@ def path(
             f"found {len(texts)} waypoint{'s' * (len(texts) != 1)}; expected two or more: "
             "say where the path should go"
         )
-    raw = bench.space(reference)
-    waypoints = tuple(bench.represent(reference, text) for text in texts)
+    raw = workspace.space(reference)
+    waypoints = tuple(workspace.represent(reference, text) for text in texts)
     _require_different(texts, waypoints)
     space = raw.centred if centred else raw
     shift = raw.mean if centred else np.zeros(raw.dim, np.float32)
-    graph = bench.graph(space, progress)
+    graph = workspace.graph(space, progress)
     made, marks, visited = _curve(space, graph, waypoints, shift, kind, steps)
     exclude = sorted({point.row for point in waypoints if point.row is not None})
     most = k + len(exclude)
@@ -191,9 +191,9 @@ def _cosine(points: Queries, to: Vector) -> QueryScores:
     return np.asarray(unit_rows(points) @ unit_rows(to[None])[0], np.float32)
 
 
-def place_path(bench: Bench, reference: str, spec: Spec, report: PathReport) -> QueryCoords:
+def place_path(workspace: Workspace, reference: str, spec: Spec, report: PathReport) -> QueryCoords:
     """Where the steps of a path lie on a picture of the raw space: (m, p)."""
-    space = bench.space(reference)
-    coords = bench.projection(space, spec).coords
+    space = workspace.space(reference)
+    coords = workspace.projection(space, spec).coords
     placed, _ = place(space, coords, report.curve.points, report.around)
     return placed

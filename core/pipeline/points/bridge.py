@@ -29,7 +29,7 @@ from core.teachers.smollm2 import SMOLLM2
 from core.types import Progress, silent
 
 if TYPE_CHECKING:
-    from core.pipeline.workspace import Bench
+    from core.pipeline.workspace import Workspace
     from core.spaces.space import Space
 
 SENTENCES, WORDS = "minilm:sentences", "minilm:words"
@@ -68,12 +68,12 @@ def bridge_key(reference: str = SMOLLM2, spec: BridgeSpec | None = None) -> str:
     return store_key("bridge", VERSION, *made_of, *LESSONS, *BEGINNING, asked)
 
 
-def has_bridge(bench: "Bench", reference: str = SMOLLM2) -> bool:
+def has_bridge(workspace: "Workspace", reference: str = SMOLLM2) -> bool:
     """Whether one is there for this model, shipped or trained here."""
-    return _fits(reference) or bench.store.has("bridge", bridge_key(reference))
+    return _fits(reference) or workspace.store.has("bridge", bridge_key(reference))
 
 
-def bridge(bench: "Bench", reference: str = SMOLLM2) -> Built:
+def bridge(workspace: "Workspace", reference: str = SMOLLM2) -> Built:
     """The bridge to a model: the shipped one where it is for that model, else that trained here.
 
     Raises TeacherUnavailable where the model's weights are missing, with what brings them;
@@ -90,11 +90,11 @@ def bridge(bench: "Bench", reference: str = SMOLLM2) -> Built:
             "run `make bridge`, which takes about an hour on two cores"
         )
 
-    return bench.kept("bridge", key, partial(_read, bench, key), shipped, lambda _: None)
+    return workspace.kept("bridge", key, partial(_read, workspace, key), shipped, lambda _: None)
 
 
 def trained_bridge(
-    bench: "Bench",
+    workspace: "Workspace",
     reference: str = SMOLLM2,
     spec: BridgeSpec | None = None,
     afresh: bool = False,
@@ -107,14 +107,14 @@ def trained_bridge(
     """
     asked = spec or BridgeSpec()
     key = bridge_key(reference, asked)
-    kept = None if afresh else bench.store.recall("bridge", key, lambda: _read(bench, key))
+    kept = None if afresh else workspace.store.recall("bridge", key, lambda: _read(workspace, key))
     if kept is not None:
         return kept
-    folder = bench.workspace / "trainings" / f"bridge-{key}"
-    made = _made(bench, reference, asked, folder, progress)
-    if bench.store.save("bridge", key, made.bridge.arrays(), None, made.facts):
+    folder = workspace.folder / "trainings" / f"bridge-{key}"
+    made = _made(workspace, reference, asked, folder, progress)
+    if workspace.store.save("bridge", key, made.bridge.arrays(), None, made.facts):
         shutil.rmtree(folder, ignore_errors=True)  # else what was learnt stays, to go on from
-    return _read(bench, key)
+    return _read(workspace, key)
 
 
 def write_bridge(folder: Path, made: Built) -> int:
@@ -142,11 +142,11 @@ def read_bridge(folder: Path) -> Built:
 
 
 def _made(
-    bench: "Bench", reference: str, spec: BridgeSpec, folder: Path, progress: Progress
+    workspace: "Workspace", reference: str, spec: BridgeSpec, folder: Path, progress: Progress
 ) -> Built:
     reach(progress, 0, "Reading sentences and words")
     lm = speaker(reference)
-    sentences, words = bench.space(SENTENCES), bench.space(WORDS)
+    sentences, words = workspace.space(SENTENCES), workspace.space(WORDS)
     documents = [str(it) for it in sentences.metadata["document"]]
     rows = np.flatnonzero(split(documents)[0])
     texts = [sentences.texts[row] for row in rows]
@@ -211,6 +211,6 @@ def _unpacked(folder: Path, *_: int) -> Built:
     return read_bridge(folder)
 
 
-def _read(bench: "Bench", key: str) -> Built:
-    found = bench.store.load("bridge", key)
+def _read(workspace: "Workspace", key: str) -> Built:
+    found = workspace.store.load("bridge", key)
     return Built(Bridge.from_arrays(found.arrays), dict(found.payload))

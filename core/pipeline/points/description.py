@@ -14,7 +14,7 @@ from core.errors import InvalidVectors
 from core.paths.off_manifold import knn_percentile, norm_percentile, off_data
 from core.pipeline.models import speaker, speaker_identity
 from core.pipeline.points.bridge import bridge, crosses, encoder, has_bridge
-from core.pipeline.workspace import NEAREST, Bench
+from core.pipeline.workspace import NEAREST, Workspace
 from core.progress import scaled
 from core.spaces.linalg import unit_rows
 from core.spaces.space import Space
@@ -72,18 +72,18 @@ class Description:
 
 
 def describe(
-    bench: Bench,
+    workspace: Workspace,
     reference: str,
     point: Vector,
     k: int = NEAREST,
     progress: Progress = silent,
 ) -> Description:
     """Everything about one point (d,), sentence included. See :func:`descriptions`."""
-    return descriptions(bench, reference, point[None], k, progress=progress)[0]
+    return descriptions(workspace, reference, point[None], k, progress=progress)[0]
 
 
 def descriptions(
-    bench: Bench,
+    workspace: Workspace,
     reference: str,
     points: Queries,
     k: int = NEAREST,
@@ -95,9 +95,9 @@ def descriptions(
     Raises InvalidVectors for points of another space, Unsupported where no bridge is trained,
     TeacherUnavailable where the language model is missing, Cancelled.
     """
-    space = bench.space(reference)
+    space = workspace.space(reference)
     require_points(space, points)
-    graph = bench.graph(space, progress)
+    graph = workspace.graph(space, progress)
     rows, cosines = decode(space, points, k)
     length, distance = norm_percentile(space, points), knn_percentile(space, graph, points)
     off = off_data(distance)
@@ -107,7 +107,7 @@ def descriptions(
         told = None
         if sentences and not why:
             part = partial(_share, progress, at, len(points))
-            told = tell_point(bench, point, part)
+            told = tell_point(workspace, point, part)
         near = zip(rows[at].tolist(), cosines[at].tolist(), strict=True)
         found.append(
             Description(
@@ -124,36 +124,38 @@ def descriptions(
     return found
 
 
-def told_key(bench: Bench, point: Vector) -> str:
+def told_key(workspace: Workspace, point: Vector) -> str:
     """Where the store keeps a point in words. Raises Unsupported where no bridge is trained."""
     direction = (unit_rows(point[None])[0].round(5) + 0).astype("<f4").tobytes().hex()
-    made_of = (speaker_identity(SMOLLM2), bridge(bench).facts["digest"], Seeking())
+    made_of = (speaker_identity(SMOLLM2), bridge(workspace).facts["digest"], Seeking())
     return store_key("told-1", *made_of, direction)
 
 
-def has_told(bench: Bench, points: Queries) -> bool:
+def has_told(workspace: Workspace, points: Queries) -> bool:
     """Whether these points (m, d) were all put into words before."""
-    known = has_bridge(bench)
-    return known and all(bench.store.has("told", told_key(bench, point)) for point in points)
+    known = has_bridge(workspace)
+    return known and all(
+        workspace.store.has("told", told_key(workspace, point)) for point in points
+    )
 
 
-def tell_point(bench: Bench, point: Vector, progress: Progress = silent) -> Told:
+def tell_point(workspace: Workspace, point: Vector, progress: Progress = silent) -> Told:
     """A point of MiniLM's space of texts in words, by the bridge; made once and kept."""
-    key = told_key(bench, point)
+    key = told_key(workspace, point)
 
     def read() -> Told:
-        said = bench.store.load("told", key).payload
+        said = workspace.store.load("told", key).payload
         return Told(tuple(said["prompt"]), Written(**said["greedy"]), Written(**said["best"]))
 
     def write(made: Told) -> None:
-        bench.store.save("told", key, payload=made.to_dict())
+        workspace.store.save("told", key, payload=made.to_dict())
 
-    return bench.kept("told", key, read, lambda: written(bench, point, progress), write)
+    return workspace.kept("told", key, read, lambda: written(workspace, point, progress), write)
 
 
-def written(bench: Bench, point: Vector, progress: Progress = silent) -> Told:
+def written(workspace: Workspace, point: Vector, progress: Progress = silent) -> Told:
     """The same, not kept."""
-    over = bridge(bench).bridge
+    over = bridge(workspace).bridge
     lm = speaker(SMOLLM2)
     reader = encoder()
     to = unit_rows(point[None])[0]

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from core.paths.axes import Axis, axis_between
 from core.paths.expression import Term, combine, parse
-from core.pipeline.workspace import NEAREST, Bench, Waypoint
+from core.pipeline.workspace import NEAREST, Waypoint, Workspace
 from core.spaces.neighbors import nearest
 from core.types import (
     Queries,
@@ -27,10 +27,10 @@ class Neighbors:
     cosines: npt.NDArray[np.float32]
 
 
-def neighbors(bench: Bench, reference: str, text: str, k: int = NEAREST) -> Neighbors:
+def neighbors(workspace: Workspace, reference: str, text: str, k: int = NEAREST) -> Neighbors:
     """The k nearest items of an item (itself left out) or of any typed text."""
-    space = bench.space(reference)
-    query = bench.represent(reference, text)
+    space = workspace.space(reference)
+    query = workspace.represent(reference, text)
     exclude = [] if query.row is None else [query.row]
     indices, cosines = nearest(space.unit, query.vector[None, :], k, exclude)
     return Neighbors(query, indices[0].astype(np.int64), cosines[0])
@@ -49,11 +49,11 @@ class Solution:
     cosines_with_inputs: npt.NDArray[np.float32]
 
 
-def solve(bench: Bench, reference: str, expression: str, k: int = NEAREST) -> Solution:
+def solve(workspace: Workspace, reference: str, expression: str, k: int = NEAREST) -> Solution:
     """Vector arithmetic on directions, with and without the words that went in."""
     terms = parse(expression)
-    space = bench.space(reference)
-    waypoints = tuple(bench.represent(reference, term.text) for term in terms)
+    space = workspace.space(reference)
+    waypoints = tuple(workspace.represent(reference, term.text) for term in terms)
     point = combine(terms, np.stack([waypoint.vector for waypoint in waypoints]))
     exclude = sorted({waypoint.row for waypoint in waypoints if waypoint.row is not None})
     rows, cosines = nearest(space.unit, point[None, :], k, exclude)
@@ -69,22 +69,24 @@ def solve(bench: Bench, reference: str, expression: str, k: int = NEAREST) -> So
     )
 
 
-def axis(bench: Bench, reference: str, low: Sequence[str], high: Sequence[str]) -> Axis:
+def axis(workspace: Workspace, reference: str, low: Sequence[str], high: Sequence[str]) -> Axis:
     """A direction of meaning from one list of texts to another.
 
     Raises InvalidSpecification for an empty list or a text on both sides, UnknownItem for a text
     without a vector.
     """
-    vectors = [_vectors(bench, reference, texts) for texts in (low, high)]
+    vectors = [_vectors(workspace, reference, texts) for texts in (low, high)]
     return axis_between(low, vectors[0], high, vectors[1])
 
 
-def axis_scores(bench: Bench, reference: str, made: Axis, texts: Sequence[str]) -> QueryScores:
+def axis_scores(
+    workspace: Workspace, reference: str, made: Axis, texts: Sequence[str]
+) -> QueryScores:
     """(m,) scores of any texts: -1 where the first list lies on average, +1 the second."""
-    return made.score(_vectors(bench, reference, texts))
+    return made.score(_vectors(workspace, reference, texts))
 
 
-def _vectors(bench: Bench, reference: str, texts: Sequence[str]) -> Queries:
+def _vectors(workspace: Workspace, reference: str, texts: Sequence[str]) -> Queries:
     if not texts:
-        return np.empty((0, bench.space(reference).dim), np.float32)
-    return np.stack([bench.represent(reference, text).vector for text in texts])
+        return np.empty((0, workspace.space(reference).dim), np.float32)
+    return np.stack([workspace.represent(reference, text).vector for text in texts])

@@ -8,7 +8,7 @@ from core.errors import MeaningSpaceError
 from core.pipeline.student_catalogue import PREFIX
 from core.pipeline.student_teacher import StudentTeacher
 from core.pipeline.students.pareto import Pareto, ParetoPoint, point_of, stored_pareto
-from core.pipeline.workspace import Bench
+from core.pipeline.workspace import Workspace
 from core.spaces.neighbors import nearest
 from core.spaces.space import Space
 from core.students.base import Student
@@ -38,50 +38,50 @@ class Answer:
     residual: float | None = None
 
 
-def teacher_of(bench: Bench, key: str) -> StudentTeacher:
+def teacher_of(workspace: Workspace, key: str) -> StudentTeacher:
     """The student as a teacher. Raises UnknownTeacher, InvalidStudent."""
-    teacher = bench.teacher(PREFIX + key)
+    teacher = workspace.teacher(PREFIX + key)
     assert isinstance(teacher, StudentTeacher)
     return teacher
 
 
-def student_of(bench: Bench, key: str) -> Student:
+def student_of(workspace: Workspace, key: str) -> Student:
     """The student itself, remembered. Raises UnknownTeacher, InvalidStudent."""
-    return teacher_of(bench, key).student
+    return teacher_of(workspace, key).student
 
 
-def space_of(bench: Bench, key: str, progress: Progress = silent) -> Space:
+def space_of(workspace: Workspace, key: str, progress: Progress = silent) -> Space:
     """The student's vectors for its teacher's items, kept in the store. Raises Cancelled."""
-    return bench.space(PREFIX + key, progress)
+    return workspace.space(PREFIX + key, progress)
 
 
-def measured_pareto(bench: Bench, teacher: str) -> Pareto | None:
+def measured_pareto(workspace: Workspace, teacher: str) -> Pareto | None:
     """Rivals and limit as the job "pareto" measured them, with today's students; else None."""
-    measured = stored_pareto(bench.store, bench.space_key(teacher))
-    return None if measured is None else measured.having(student_points(bench, teacher))
+    measured = stored_pareto(workspace.store, workspace.space_key(teacher))
+    return None if measured is None else measured.having(student_points(workspace, teacher))
 
 
-def student_points(bench: Bench, teacher: str) -> tuple[ParetoPoint, ...]:
+def student_points(workspace: Workspace, teacher: str) -> tuple[ParetoPoint, ...]:
     """The evaluated students of a teacher, as points of the picture."""
-    cards = bench.studio.students(teacher)
+    cards = workspace.catalogue.students(teacher)
     return tuple(
         point_of(card.key, card.title, card.family, card.report) for card in cards if card.report
     )
 
 
-def answer_of(bench: Bench, key: str, text: str, k: int = NEAREST) -> Answer:
+def answer_of(workspace: Workspace, key: str, text: str, k: int = NEAREST) -> Answer:
     """Where the student puts a text, with the teacher's answer where it has one.
 
     Raises UnknownItem where the student has no vector for it, InvalidStudent.
     """
-    teacher = teacher_of(bench, key)
+    teacher = teacher_of(workspace, key)
     vector, how = teacher.represent(text)
-    here = near(space_of(bench, key), text, vector, k)
+    here = near(space_of(workspace, key), text, vector, k)
     known = teacher.stored(text) is not None
     reference = teacher.student.origin.teacher
     try:
-        meant = bench.represent(reference, text)
-        there = near(bench.space(reference), text, meant.vector, k)
+        meant = workspace.represent(reference, text)
+        there = near(workspace.space(reference), text, meant.vector, k)
     except MeaningSpaceError:
         return Answer(text, vector, known, here, how)
     scale = float(np.linalg.norm(vector)) * float(np.linalg.norm(meant.vector))

@@ -19,30 +19,30 @@ from core.students.coding.vocabulary import Vocabulary
 from core.types import Progress, silent
 
 if TYPE_CHECKING:
-    from core.pipeline.workspace import Bench
+    from core.pipeline.workspace import Workspace
 
 ERRORS = (0.6, 0.5, 0.4, 0.3, 0.25, 0.2, 0.15, 0.1, 0.07, 0.05, 0.03, 0.02, 0.01, 0.005)
 LARGE = 100_000  # items; from there fewer are asked for their neighbours
 FEWER_QUERIES = 500  # recall@10 is then sure to about 0.02
 
 
-def pareto(bench: "Bench", teacher: str, progress: Progress = silent) -> Pareto:
+def pareto(workspace: "Workspace", teacher: str, progress: Progress = silent) -> Pareto:
     """Measure rivals and limit, each kept as soon as it is known; students are added as they are.
 
     The limit is of the vectors alone; rivals and students carry their vocabulary too. Raises
     Cancelled; what was measured by then is kept, and the next call goes on from there.
     """
-    known = stored_pareto(bench.store, bench.space_key(teacher))
+    known = stored_pareto(workspace.store, workspace.space_key(teacher))
     if known is None or not known.complete:
-        space = bench.space(teacher, partial(scaled, progress, 0, 10))
+        space = workspace.space(teacher, partial(scaled, progress, 0, 10))
         found = known or Pareto(teacher, len(space), limit(space), complete=False)
-        _keep(bench, found)
+        _keep(workspace, found)
         for point in _measured(space, found, partial(scaled, progress, 10, 100)):
             found = replace(found, points=(*found.points, point))
-            _keep(bench, found)
+            _keep(workspace, found)
         known = replace(found, complete=True)
-        _keep(bench, known)
-    return known.having(student_points(bench, teacher))
+        _keep(workspace, known)
+    return known.having(student_points(workspace, teacher))
 
 
 def limit(space: Space) -> tuple[ParetoPoint, ...]:
@@ -111,5 +111,5 @@ def _point(
     )
 
 
-def _keep(bench: "Bench", found: Pareto) -> None:
-    bench.store.save("pareto", bench.space_key(found.teacher), payload=found.to_dict())
+def _keep(workspace: "Workspace", found: Pareto) -> None:
+    workspace.store.save("pareto", workspace.space_key(found.teacher), payload=found.to_dict())

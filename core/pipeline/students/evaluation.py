@@ -35,7 +35,7 @@ from core.teachers.base import Teacher
 from core.types import Matrix, Progress, Queries, Rows, silent
 
 if TYPE_CHECKING:
-    from core.pipeline.workspace import Bench
+    from core.pipeline.workspace import Workspace
 
 WORST = 40  # items named as worst reproduced
 NEAR = 10
@@ -120,7 +120,7 @@ def without_nan(said: Any) -> Any:
 
 
 def evaluate_kept(
-    bench: "Bench",
+    workspace: "Workspace",
     key: str,
     reference: str | None = None,
     progress: Progress = silent,
@@ -130,25 +130,25 @@ def evaluate_kept(
 
     Raises UnknownTeacher, InvalidStudent, and what :func:`evaluate` raises.
     """
-    teacher = teacher_of(bench, key)
+    teacher = teacher_of(workspace, key)
     student, own = teacher.student, teacher.student.origin.teacher
     named = own if reference is None else reference
-    before = bench.studio.card(key).report.get("timing", {}).get("training")
-    space = bench.space(named, partial(scaled, progress, 0, 10))
+    before = workspace.catalogue.card(key).report.get("timing", {}).get("training")
+    space = workspace.space(named, partial(scaled, progress, 0, 10))
     # Layer by layer only on texts that it was never taught, so where some were held out.
     layered = student.family == "contextual" and getattr(student.spec, "held_out", 0.0) > 0
     report = evaluate(
         student,
         space,
-        bench.teacher(named),
+        workspace.teacher(named),
         partial(scaled, progress, 10, 90 if layered else 100),
         before if seconds is None else seconds,
     )
     if layered:
         part = partial(scaled, progress, 90, 100)
-        report["contextual"] = without_nan(contextual_report(bench, key, part).to_dict())
+        report["contextual"] = without_nan(contextual_report(workspace, key, part).to_dict())
     if named == own:
-        bench.store.save("evaluation", teacher.digest, payload={"report": report})
+        workspace.store.save("evaluation", teacher.digest, payload={"report": report})
     return report
 
 

@@ -31,7 +31,7 @@ from core.students.storage import size_bytes
 from core.types import Coords, Progress, silent
 
 if TYPE_CHECKING:
-    from core.pipeline.workspace import Bench
+    from core.pipeline.workspace import Workspace
 
 TEACHERS = {"minilm:sentences": "minilm", "minilm:words": "minilm"}
 SENTENCES = 400  # held out, that both read
@@ -88,7 +88,7 @@ class ContextualReport:
 
 
 def contextual_report(
-    bench: "Bench",
+    workspace: "Workspace",
     key: str,
     progress: Progress = silent,
     *,
@@ -101,15 +101,15 @@ def contextual_report(
     for a student of another family, InvalidSpecification where nothing was held out,
     UnknownTeacher, InvalidStudent, Cancelled.
     """
-    student = student_of(bench, key)
+    student = student_of(workspace, key)
     if not isinstance(student, ContextualStudent):
         raise Unsupported(
             f"found a {student.family} student, which has one vector a text; expected a "
             "contextual one, which has states in every layer"
         )
-    reference = student_reference(bench, key)
+    reference = student_reference(workspace, key)
     taught_by = teacher_of(student.origin.teacher)
-    space = bench.space(student.origin.teacher, partial(scaled, progress, 0, 5))
+    space = workspace.space(student.origin.teacher, partial(scaled, progress, 0, 5))
     asked, taught = texts_for(space, student, sentences)
     both = {PREFIX: reader(reference), taught_by: reader(taught_by)}
     here, there = (
@@ -129,7 +129,7 @@ def contextual_report(
         len(asked),
         len(there.tokens),
         layers,
-        word_cosines(bench, student, both[PREFIX], both[taught_by]),
+        word_cosines(workspace, student, both[PREFIX], both[taught_by]),
         {
             f"{name}_{how}": value
             for name, model in (("student", both[PREFIX]), ("teacher", both[taught_by]))
@@ -140,9 +140,9 @@ def contextual_report(
     )
 
 
-def student_reference(bench: "Bench", key: str) -> str:
+def student_reference(workspace: "Workspace", key: str) -> str:
     """The reference by which :func:`core.pipeline.models.reader` finds this very student."""
-    return PREFIX + str(bench.studio.where(key))
+    return PREFIX + str(workspace.catalogue.where(key))
 
 
 def teacher_of(reference: str) -> str:
@@ -241,12 +241,12 @@ def static_of(taught: States, asked: States) -> list[Coords]:
 
 
 def word_cosines(
-    bench: "Bench", student: ContextualStudent, here: Reader, there: Reader
+    workspace: "Workspace", student: ContextualStudent, here: Reader, there: Reader
 ) -> tuple[float, ...]:
     """By layer, the mean cosine of single words' mean states; () without the packaged words."""
     if teacher_of(student.origin.teacher) != "minilm":
         return ()
-    words = bench.space("minilm:words").texts
+    words = workspace.space("minilm:words").texts
     chosen = np.random.default_rng(0).permutation(len(words))[:WORDS]
     texts = [words[row] for row in chosen]
     read = (hidden_states(texts, it, truncate=True) for it in (here, there))

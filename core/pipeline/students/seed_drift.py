@@ -16,7 +16,7 @@ from core.students.base import Student
 from core.types import Matrix, Progress, Scores
 
 if TYPE_CHECKING:
-    from core.pipeline.workspace import Bench
+    from core.pipeline.workspace import Workspace
 
 NOWHERE = 1e-9  # of the mean length
 ALIKE_WHATEVER_THE_SEED = ("transform",)  # families that draw nothing
@@ -32,13 +32,13 @@ def drift_of(a: Matrix, b: Matrix) -> Scores:
     return drift
 
 
-def twin_of(bench: "Bench", reference: str) -> tuple[str, str, str] | None:
+def twin_of(workspace: "Workspace", reference: str) -> tuple[str, str, str] | None:
     """(this student, another that differs in its seed only, its digest), as references."""
-    teacher = bench.teacher(reference)
+    teacher = workspace.teacher(reference)
     if not isinstance(teacher, StudentTeacher):
         return None
     spec, origin = teacher.student.spec, teacher.student.origin
-    for card in bench.studio.students(origin.teacher):
+    for card in workspace.catalogue.students(origin.teacher):
         said = storage.describe(card.folder)
         same = replace(spec, seed=said["spec"].get("seed", 0)).to_dict() == said["spec"]
         if same and said["spec"]["seed"] != spec.seed and said["origin"]["digest"] == origin.digest:
@@ -47,7 +47,7 @@ def twin_of(bench: "Bench", reference: str) -> tuple[str, str, str] | None:
 
 
 def null_drift(
-    bench: "Bench",
+    workspace: "Workspace",
     texts: tuple[str, ...],
     twin: tuple[str, str, str] | None,
     progress: Progress,
@@ -56,16 +56,16 @@ def null_drift(
     if twin is None:
         return None, "neither side is a student, so there is no second seed to compare with"
     one, other, _ = twin
-    teacher = bench.teacher(one)
+    teacher = workspace.teacher(one)
     assert isinstance(teacher, StudentTeacher)
     name = teacher.student.family
     if name in ALIKE_WHATEVER_THE_SEED:
         return np.zeros(len(texts), np.float32), f"a {name} student is the same for every seed"
     made = None
     if other:
-        made = student_of(bench, other.removeprefix(PREFIX))
+        made = student_of(workspace, other.removeprefix(PREFIX))
     elif not registry.family(name).learns:
-        made = _second_seed(bench, teacher, progress)
+        made = _second_seed(workspace, teacher, progress)
     if made is None:
         return None, f"no second seed of this {name} student yet: train it again with another seed"
     ours, theirs = (generate_all(it, texts, progress) for it in (teacher.student, made))
@@ -73,11 +73,13 @@ def null_drift(
     return drift_of(ours, laid.apply(theirs)), f"the same student with seed {made.spec.seed}"
 
 
-def _second_seed(bench: "Bench", teacher: StudentTeacher, progress: Progress) -> Student | None:
+def _second_seed(
+    workspace: "Workspace", teacher: StudentTeacher, progress: Progress
+) -> Student | None:
     """The student made once more with the next seed, where that takes seconds."""
     spec, origin = teacher.student.spec, teacher.student.origin
     try:
-        space = bench.space(origin.teacher)
+        space = workspace.space(origin.teacher)
         if space.digest != origin.digest:
             return None
         return registry.fit(space, replace(spec, seed=spec.seed + 1), progress)

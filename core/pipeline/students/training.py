@@ -36,7 +36,7 @@ from core.teachers.base import WithModel, shown
 from core.types import Progress, silent
 
 if TYPE_CHECKING:
-    from core.pipeline.workspace import Bench
+    from core.pipeline.workspace import Workspace
 
 ADDS = "add"  # the method of families that take new items without learning
 LOCK = ".lock"
@@ -106,7 +106,7 @@ def taught_by(teacher: str, family: str) -> str:
 
 
 def distill(
-    bench: "Bench",
+    workspace: "Workspace",
     teacher: str,
     spec: StudentSpec,
     key: str | None = None,
@@ -126,14 +126,14 @@ def distill(
             f"found the key {shown(key)} for a student; expected lower-case letters, digits and "
             f"hyphens, not beginning with {SHIPPED!r}"
         )
-    place = bench.studio.under_way / key
+    place = workspace.catalogue.under_way / key
     arguments = {"teacher": teacher, "spec": spec.to_dict(), "key": key}
     with _claimed(place):
         keeper = Keeper(place)
         notes = _begin(keeper, arguments, progress)
         try:
-            student, seconds = _fitted(bench, teacher, spec, progress, keeper)
-            target = bench.studio.made / key if out is None else out
+            student, seconds = _fitted(workspace, teacher, spec, progress, keeper)
+            target = workspace.catalogue.made / key if out is None else out
             storage.save(student, target)
         except Cancelled:
             raise
@@ -148,11 +148,11 @@ def distill(
 
 
 def _fitted(
-    bench: "Bench", teacher: str, spec: StudentSpec, progress: Progress, keeper: Keeper
+    workspace: "Workspace", teacher: str, spec: StudentSpec, progress: Progress, keeper: Keeper
 ) -> tuple[Student, float]:
     """The student, and the seconds of its making, those before an interruption included."""
-    maker = bench.teacher(teacher)
-    space = bench.space(teacher, partial(scaled, progress, 0, 10))
+    maker = workspace.teacher(teacher)
+    space = workspace.space(teacher, partial(scaled, progress, 0, 10))
     model = maker.model_folder() if isinstance(maker, WithModel) else None
     resumed = keeper.restore() is not None
     before = keeper.history()[-1]["seconds"] if resumed and keeper.history() else 0.0
@@ -218,13 +218,13 @@ def _claimed(place: Path) -> Iterator[None]:
         yield
 
 
-def update(bench: "Bench", key: str, file: Path, out: Path) -> dict[str, Any]:
+def update(workspace: "Workspace", key: str, file: Path, out: Path) -> dict[str, Any]:
     """Add the items of a file of vectors to a student, and save it in ``out``; the figures.
 
     "seconds" is for adding alone, reading and writing aside. Raises Unsupported for a family that
     cannot, InvalidVectors for other dimensions, UnreadableFile, InvalidStudent, StoreError.
     """
-    student = student_of(bench, key)
+    student = student_of(workspace, key)
     add = getattr(student, ADDS, None)
     if add is None:
         raise Unsupported(

@@ -30,7 +30,7 @@ from core.teachers.corpus import Document, corpus_documents, corpus_identity
 from core.types import Progress, Rows, silent
 
 if TYPE_CHECKING:
-    from core.pipeline.workspace import Bench
+    from core.pipeline.workspace import Workspace
 
 VERSION = 1  # another one where texts or windows are cut otherwise
 AT_ONCE = 100_000  # characters read between two parts that are kept
@@ -89,24 +89,24 @@ class Library:
         return self.documents[row].text, start, end
 
 
-def has_library(bench: "Bench", model: str) -> bool:
+def has_library(workspace: "Workspace", model: str) -> bool:
     """Whether it was made already. Raises UnknownTeacher."""
-    return bench.store.has("library", library_key(model))
+    return workspace.store.has("library", library_key(model))
 
 
-def library(bench: "Bench", model: str, progress: Progress = silent) -> Library:
+def library(workspace: "Workspace", model: str, progress: Progress = silent) -> Library:
     """The packaged documents as ``model`` reads them: kept, or read now, which takes minutes.
 
     Stopped in the midst, it goes on from there the next time. Raises what
     :func:`core.pipeline.models.reader` raises; Cancelled.
     """
     key = library_key(model)
-    return bench.kept(
+    return workspace.kept(
         "library",
         key,
-        read=lambda: _read(bench, key),
-        make=lambda: _make(bench, model, key, progress),
-        write=lambda made: _write(bench, key, made),
+        read=lambda: _read(workspace, key),
+        make=lambda: _make(workspace, model, key, progress),
+        write=lambda made: _write(workspace, key, made),
     )
 
 
@@ -115,7 +115,7 @@ def library_key(model: str) -> str:
     return store_key(identity(model), corpus_identity(), WINDOW, VERSION)
 
 
-def _make(bench: "Bench", model: str, key: str, progress: Progress) -> Library:
+def _make(workspace: "Workspace", model: str, key: str, progress: Progress) -> Library:
     started = perf_counter()
     reach(progress, 0, "Unpacking the texts")
     documents = corpus_documents()
@@ -126,9 +126,9 @@ def _make(bench: "Bench", model: str, key: str, progress: Progress) -> Library:
         low, high = (100 * sum(sizes[:row]) // sum(sizes) for row in (group.start, group.stop))
         texts = [documents[row].text for row in group]
         kept = f"{key}-{group.start}"
-        goes += not bench.store.has("library-part", kept)
+        goes += not workspace.store.has("library-part", kept)
         part = partial(scaled, progress, low, high)
-        parts.append(kept_windowed(bench.store, "library-part", kept, texts, model, part))
+        parts.append(kept_windowed(workspace.store, "library-part", kept, texts, model, part))
     starts = [group.start for group in groups(sizes, AT_ONCE)]
     space = _space(model, documents, parts, starts)
     seconds = perf_counter() - started if goes == len(parts) else 0.0
@@ -202,43 +202,45 @@ def _provenance(model: str, documents: Sequence[Document]) -> Provenance:
     )
 
 
-def _write(bench: "Bench", key: str, made: Library) -> None:
-    written = bench.store.save_space(f"library-{key}", made.space)
+def _write(workspace: "Workspace", key: str, made: Library) -> None:
+    written = workspace.store.save_space(f"library-{key}", made.space)
     documents = pd.DataFrame([vars(document) for document in made.documents])
     said = {"seconds": made.seconds}
-    written &= bench.store.save("library", key, None, {"documents": documents}, said)
+    written &= workspace.store.save("library", key, None, {"documents": documents}, said)
     for group in groups([len(document.text) for document in made.documents], AT_ONCE):
         if written:
-            bench.store.remove("library-part", f"{key}-{group.start}")
+            workspace.store.remove("library-part", f"{key}-{group.start}")
 
 
-def _read(bench: "Bench", key: str) -> Library:
-    space = bench.store.load_space(f"library-{key}")
-    kept = bench.store.load("library", key)
+def _read(workspace: "Workspace", key: str) -> Library:
+    space = workspace.store.load_space(f"library-{key}")
+    kept = workspace.store.load("library", key)
     rows = kept.tables["documents"][["title", "text", "source"]].itertuples(index=False)
     return Library(space, tuple(Document(*row) for row in rows), float(kept.payload["seconds"]))
 
 
-def draw_library(bench: "Bench", model: str, spec: Spec, progress: Progress = silent) -> int:
+def draw_library(
+    workspace: "Workspace", model: str, spec: Spec, progress: Progress = silent
+) -> int:
     """Everything that the texts page shows of the library; the number of items.
 
     Its space, neighbours, picture, regions with their keywords, and how true the picture is.
     """
-    made = library(bench, model, partial(scaled, progress, 0, 80))
+    made = library(workspace, model, partial(scaled, progress, 0, 80))
     space = made.space
-    bench.graph(space, partial(scaled, progress, 80, 85))
-    bench.projection(space, spec, partial(scaled, progress, 85, 93))
+    workspace.graph(space, partial(scaled, progress, 80, 85))
+    workspace.projection(space, spec, partial(scaled, progress, 85, 93))
     reach(progress, 93, "Naming the regions")
-    library_topics(bench, made, spec)
-    bench.faithfulness(space, spec, partial(scaled, progress, 96, 98))
-    bench.faithfulness(space, PcaSpec(dims=spec.dims), partial(scaled, progress, 98, 100))
+    library_topics(workspace, made, spec)
+    workspace.faithfulness(space, spec, partial(scaled, progress, 96, 98))
+    workspace.faithfulness(space, PcaSpec(dims=spec.dims), partial(scaled, progress, 98, 100))
     return len(space)
 
 
-def library_topics(bench: "Bench", made: Library, spec: Spec) -> tuple[Topic, ...]:
+def library_topics(workspace: "Workspace", made: Library, spec: Spec) -> tuple[Topic, ...]:
     """What the regions of a picture of the library are about."""
 
     def texts() -> list[str]:
         return [made.text(item) for item in made.leaves.tolist()]
 
-    return topics(bench, made.space, spec, texts, made.leaves)
+    return topics(workspace, made.space, spec, texts, made.leaves)

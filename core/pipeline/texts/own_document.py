@@ -36,7 +36,7 @@ from core.types import (
 )
 
 if TYPE_CHECKING:
-    from core.pipeline.workspace import Bench
+    from core.pipeline.workspace import Workspace
 
 TEXT, SIGNED = "own-text", "own-document"  # kinds in the store
 BLOCK = 1_000  # vectors placed at once
@@ -58,7 +58,7 @@ class Dropped:
         return [snippet(self.text, int(start), int(end)) for start, end in places]
 
 
-def keep_text(bench: "Bench", model: str, title: str, text: str) -> str:
+def keep_text(workspace: "Workspace", model: str, title: str, text: str) -> str:
     """Put a text where the worker finds it; its key. Raises UnreadableFile, StoreError."""
     require_prose(text)
     told = f"{title}{SEPARATOR}{text}"
@@ -66,35 +66,37 @@ def keep_text(bench: "Bench", model: str, title: str, text: str) -> str:
         told = digest_of(as_bytes([title, text]))
     key = store_key(identity(model), WINDOW, told)
     table = pd.DataFrame({"title": [title], "text": [text]})
-    bench.store.save(TEXT, key, None, {"text": table}, {"words": len(text.split())})
+    workspace.store.save(TEXT, key, None, {"text": table}, {"words": len(text.split())})
     return key
 
 
-def kept_words(bench: "Bench", key: str) -> int | None:
+def kept_words(workspace: "Workspace", key: str) -> int | None:
     """How many words that text has; None where it is not (or no longer) here."""
-    return bench.store.recall(TEXT, key, lambda: int(bench.store.load(TEXT, key).payload["words"]))
+    return workspace.store.recall(
+        TEXT, key, lambda: int(workspace.store.load(TEXT, key).payload["words"])
+    )
 
 
-def has_dropped(bench: "Bench", key: str) -> bool:
+def has_dropped(workspace: "Workspace", key: str) -> bool:
     """Whether that text was read already."""
-    return bench.store.has(TEXT, key) and bench.store.has(SIGNED, key)
+    return workspace.store.has(TEXT, key) and workspace.store.has(SIGNED, key)
 
 
-def dropped(bench: "Bench", model: str, key: str, progress: Progress = silent) -> Dropped:
+def dropped(workspace: "Workspace", model: str, key: str, progress: Progress = silent) -> Dropped:
     """The text that was kept under ``key``, read now or before.
 
     Raises StoreError where there is none, UnknownItem where there is nothing to read; Cancelled.
     """
-    row = bench.store.load(TEXT, key).tables["text"].iloc[0]
+    row = workspace.store.load(TEXT, key).tables["text"].iloc[0]
     text = str(row["text"])
-    made = kept_windowed(bench.store, SIGNED, key, [text], model, progress)
+    made = kept_windowed(workspace.store, SIGNED, key, [text], model, progress)
     return Dropped(key, str(row["title"]), text, made)
 
 
-def forget(bench: "Bench", key: str) -> None:
+def forget(workspace: "Workspace", key: str) -> None:
     """Remove the text and its signatures from this machine."""
     for kind in (TEXT, SIGNED):
-        bench.store.remove(kind, key)
+        workspace.store.remove(kind, key)
 
 
 def placed(library: Library, coords: Coords, vectors: Queries) -> QueryCoords:

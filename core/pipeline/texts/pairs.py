@@ -25,7 +25,7 @@ from core.store.keys import store_key
 from core.types import Matrix, Progress, Scores, Vector, silent
 
 if TYPE_CHECKING:
-    from core.pipeline.workspace import Bench
+    from core.pipeline.workspace import Workspace
 
 VERSION = 1
 PREPARED = site_root() / "assets" / "pairs.tsv"
@@ -175,23 +175,23 @@ def _told(found: Interval) -> dict[str, float | list[float]]:
     return {"mean": found.value, "95%": found.report()}
 
 
-def has_pairs(bench: "Bench", model: str) -> bool:
+def has_pairs(workspace: "Workspace", model: str) -> bool:
     """Whether the prepared pairs were measured with that model. Raises UnknownTeacher."""
-    return bench.store.has("pairs", _key(model))
+    return workspace.store.has("pairs", _key(model))
 
 
-def kept_pairs(bench: "Bench", model: str, progress: Progress = silent) -> Signed:
+def kept_pairs(workspace: "Workspace", model: str, progress: Progress = silent) -> Signed:
     """The prepared pairs in both spaces: measured before, or now, some seconds.
 
     Raises what :func:`core.pipeline.texts.pairs.more_than_tokens` raises.
     """
     key = _key(model)
-    return bench.kept(
+    return workspace.kept(
         "pairs",
         key,
-        read=lambda: _read(bench.store.load("pairs", key)),
+        read=lambda: _read(workspace.store.load("pairs", key)),
         make=lambda: more_than_tokens(model, progress=progress),
-        write=lambda found: _write(bench, key, found),
+        write=lambda found: _write(workspace, key, found),
     )
 
 
@@ -199,7 +199,7 @@ def _key(model: str) -> str:
     return store_key(identity(model), VERSION, PREPARED.read_text(encoding="utf-8"))
 
 
-def _write(bench: "Bench", key: str, found: Signed) -> None:
+def _write(workspace: "Workspace", key: str, found: Signed) -> None:
     told = (found.contextual, found.rows)
     arrays = {f"distances {number}": it.distances for number, it in enumerate(told)}
     arrays |= {f"centre {number}": it.centre for number, it in enumerate(told)}
@@ -212,7 +212,7 @@ def _write(bench: "Bench", key: str, found: Signed) -> None:
         }
         for it in told
     ]
-    bench.store.save("pairs", key, arrays, None, {"told": said, "notes": list(found.notes)})
+    workspace.store.save("pairs", key, arrays, None, {"told": said, "notes": list(found.notes)})
 
 
 def _read(kept: Artefact) -> Signed:

@@ -14,7 +14,7 @@ from core.spaces.space import Space
 from core.types import Matrix, Rows
 
 if TYPE_CHECKING:
-    from core.pipeline.workspace import Bench
+    from core.pipeline.workspace import Workspace
 
 KEYWORDS = 6
 NAMED = 2  # keywords in a region's name
@@ -43,7 +43,7 @@ class Topic:
 
 
 def topics(
-    bench: "Bench",
+    workspace: "Workspace",
     space: Space,
     spec: Spec,
     texts: Callable[[], Sequence[str]],
@@ -57,8 +57,8 @@ def topics(
     key = picture_key(space, spec)
 
     def make() -> tuple[Topic, ...]:
-        cluster = bench.regions(space, spec).cluster
-        coords = bench.projection(space, spec).coords
+        cluster = workspace.regions(space, spec).cluster
+        coords = workspace.projection(space, spec).coords
         rows = np.arange(len(space)) if leaves is None else leaves
         found = class_keywords(texts(), cluster[rows], KEYWORDS)
         answer = []
@@ -72,21 +72,21 @@ def topics(
         return tuple(answer)
 
     def read() -> tuple[Topic, ...]:
-        kept = bench.store.load("topics", key).payload["topics"]
+        kept = workspace.store.load("topics", key).payload["topics"]
         return tuple(
             Topic(**{**it, "words": tuple((str(w), float(s)) for w, s in it["words"])})
             for it in kept
         )
 
     def write(made: tuple[Topic, ...]) -> None:
-        bench.store.save("topics", key, payload={"topics": [asdict(topic) for topic in made]})
+        workspace.store.save("topics", key, payload={"topics": [asdict(topic) for topic in made]})
 
-    return bench.kept("topics", key, read, make, write)
+    return workspace.kept("topics", key, read, make, write)
 
 
-def has_topics(bench: "Bench", space: Space, spec: Spec) -> bool:
+def has_topics(workspace: "Workspace", space: Space, spec: Spec) -> bool:
     """Whether the regions have keywords already."""
-    return bench.store.has("topics", picture_key(space, spec))
+    return workspace.store.has("topics", picture_key(space, spec))
 
 
 def medoid(unit: Matrix, rows: Rows) -> tuple[int, float]:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from core.decode.language_model import LanguageModel
 from core.errors import InvalidSpecification
-from core.pipeline.workspace import Bench
+from core.pipeline.workspace import Workspace
 from core.progress import scaled
 from core.projection.base import PcaSpec, Projection, Spec
 from core.projection.pca import Plane, principal_plane
@@ -46,11 +46,11 @@ class Backdrop:
 
 
 def backdrop(
-    bench: Bench, model: str, layer: int, spec: Spec, progress: Progress = silent
+    workspace: Workspace, model: str, layer: int, spec: Spec, progress: Progress = silent
 ) -> Backdrop:
     """The picture of a layer; what is not there yet is made. Raises Cancelled."""
-    space = bench.space(space_name(model, layer), partial(scaled, progress, 0, 50))
-    picture = bench.projection(space, spec, partial(scaled, progress, 50, 100))
+    space = workspace.space(space_name(model, layer), partial(scaled, progress, 0, 50))
+    picture = workspace.projection(space, spec, partial(scaled, progress, 50, 100))
     plane = _plane(space, spec.dims) if isinstance(spec, PcaSpec) else None
     return Backdrop(space, picture, plane)
 

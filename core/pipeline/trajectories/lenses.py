@@ -24,7 +24,7 @@ from core.types import Progress, silent
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from core.pipeline.workspace import Bench
+    from core.pipeline.workspace import Workspace
 
 KINDS = ("logit", "fitted")
 WINDOW = 64  # tokens of a stretch of text
@@ -71,12 +71,12 @@ def lens_key(reference: str) -> str:
     return store_key("lens-2", speaker_identity(reference), corpus_identity(), *made_of)
 
 
-def has_lens(bench: "Bench", reference: str) -> bool:
+def has_lens(workspace: "Workspace", reference: str) -> bool:
     """Whether it is there."""
-    return bench.store.has("lens", lens_key(reference))
+    return workspace.store.has("lens", lens_key(reference))
 
 
-def fitted_lens(bench: "Bench", reference: str, progress: Progress = silent) -> Lens:
+def fitted_lens(workspace: "Workspace", reference: str, progress: Progress = silent) -> Lens:
     """The fitted lens of a model, made once and kept.
 
     Raises what :func:`core.pipeline.models.speaker` raises, TeacherUnavailable for the texts,
@@ -85,7 +85,7 @@ def fitted_lens(bench: "Bench", reference: str, progress: Progress = silent) -> 
     key = lens_key(reference)
 
     def read() -> Lens:
-        found = bench.store.load("lens", key)
+        found = workspace.store.load("lens", key)
         own, said = found.arrays, dict(found.payload)
         fitted = FittedLens(own["maps"], own["shifts"], tuple(said.pop("strengths")))
         return Lens(reference, fitted, figures=found.tables["figures"], **said)
@@ -97,9 +97,9 @@ def fitted_lens(bench: "Bench", reference: str, progress: Progress = silent) -> 
             for name in ("tokens", "documents", "judged_tokens", "judged_documents", "seconds")
         }
         said["strengths"] = list(made.fitted.strengths)
-        bench.store.save("lens", key, arrays, {"figures": made.figures}, said)
+        workspace.store.save("lens", key, arrays, {"figures": made.figures}, said)
 
-    return bench.kept("lens", key, read, lambda: _made(speaker(reference), progress), write)
+    return workspace.kept("lens", key, read, lambda: _made(speaker(reference), progress), write)
 
 
 def _made(lm: LanguageModel, progress: Progress) -> Lens:
@@ -148,7 +148,7 @@ def _figures(judged: Judged) -> pd.DataFrame:
 
 
 def read_layers(
-    bench: "Bench",
+    workspace: "Workspace",
     reference: str,
     text: str,
     kind: str = "logit",
@@ -163,7 +163,7 @@ def read_layers(
         raise InvalidSpecification(f"found the lens {kind!r:.40}; expected one of logit, fitted")
     lm = speaker(reference)
     ids = lm.ids(text)
-    fitted = fitted_lens(bench, reference, progress).fitted if kind == "fitted" else None
+    fitted = fitted_lens(workspace, reference, progress).fitted if kind == "fitted" else None
     return lens_grid(lm, ids, fitted, k)
 
 

@@ -11,7 +11,7 @@ from core.decode.sampling import weighed
 from core.errors import InvalidSpecification
 from core.pipeline.models import speaker
 from core.pipeline.trajectories.corpus_picture import Backdrop, backdrop, in_space, layer_of
-from core.pipeline.workspace import Bench
+from core.pipeline.workspace import Workspace
 from core.projection.base import PcaSpec, Spec
 from core.types import Progress, Queries, QueryCoords, Vector, silent, tell
 
@@ -49,7 +49,7 @@ class PlacedFan:
 
 
 def fan(
-    bench: Bench,
+    workspace: Workspace,
     model: str,
     prompt: str,
     k: int = 20,
@@ -65,7 +65,7 @@ def fan(
     depth = layer_of(model, layer)
     lm = speaker(model)
     ids = lm.ids(prompt, room=1)
-    behind = backdrop(bench, model, depth, spec or PcaSpec(), progress)
+    behind = backdrop(workspace, model, depth, spec or PcaSpec(), progress)
     [found] = spreads(lm, ids, k, depth)
     own = in_space(lm, depth, lm.states(ids)[depth][-1:])
     return PlacedFan(model, depth, behind, found, behind.place(own)[0], behind.place(found.states))

@@ -24,7 +24,7 @@ from core.pipeline.trajectories.statistics import LOCAL, QUANTITIES, SAME_BY_MAK
 from core.store.keys import store_key
 
 if TYPE_CHECKING:
-    from core.pipeline.workspace import Bench
+    from core.pipeline.workspace import Workspace
 
 COMPARED = {"higher": "higher than", "lower": "lower than", "alike": "about the same as"}
 TOGETHER = {"together": "rises with", "against": "falls as the other rises:"}
@@ -113,10 +113,10 @@ class Score:
     margin: float | None = None
 
 
-def lock(bench: "Bench", guess: Guess, model: str, layer: int) -> Locked:
+def lock(workspace: "Workspace", guess: Guess, model: str, layer: int) -> Locked:
     """Write a guess down for good. The same one again is the one that is there already."""
     with _lock:
-        known = every(bench)
+        known = every(workspace)
         for one in known:
             if (one.guess, one.model, one.layer) == (guess, model, layer):
                 return one
@@ -124,33 +124,33 @@ def lock(bench: "Bench", guess: Guess, model: str, layer: int) -> Locked:
         made = Locked(guess, model, layer, now, len(known) + 1)
         rows = [{**asdict(one), "digest": one.digest} for one in (*known, made)]
         for key in (KEY, TWIN):
-            bench.store.save(KIND, key, None, None, {"guesses": rows})
+            workspace.store.save(KIND, key, None, None, {"guesses": rows})
         return made
 
 
-def locked(bench: "Bench", model: str, layer: int) -> list[Locked]:
+def locked(workspace: "Workspace", model: str, layer: int) -> list[Locked]:
     """The guesses about a layer, in the order in which they were made. Raises what :func:`every`
     raises."""
-    return [one for one in every(bench) if (one.model, one.layer) == (model, layer)]
+    return [one for one in every(workspace) if (one.model, one.layer) == (model, layer)]
 
 
-def every(bench: "Bench") -> list[Locked]:
+def every(workspace: "Workspace") -> list[Locked]:
     """All guesses of the workspace, in the order in which they were made.
 
     Raises InvalidSpecification where one was changed after it was written down.
     """
-    key = next((it for it in (KEY, TWIN) if bench.store.has(KIND, it)), None)
+    key = next((it for it in (KEY, TWIN) if workspace.store.has(KIND, it)), None)
     if key is None:
         return []
     found = []
-    for row in bench.store.load(KIND, key).payload["guesses"]:
+    for row in workspace.store.load(KIND, key).payload["guesses"]:
         said = dict(row)
         digest = said.pop("digest")
         one = Locked(Guess(**said.pop("guess")), **said)
         if one.digest != digest:
             raise InvalidSpecification(
                 f"found a guess of {one.written} that was changed after it was locked; expected "
-                f"the one with digest {digest}: delete {bench.store.folder(KIND, key)}"
+                f"the one with digest {digest}: delete {workspace.store.folder(KIND, key)}"
             )
         found.append(one)
     return found

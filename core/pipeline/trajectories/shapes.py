@@ -37,7 +37,7 @@ from core.store.keys import store_key
 from core.types import Matrix, Progress, silent, tell
 
 if TYPE_CHECKING:
-    from core.pipeline.workspace import Bench
+    from core.pipeline.workspace import Workspace
 
 CITIES_FILE = site_root() / "assets" / "cities.tsv"
 READ = 48  # texts read side by side
@@ -170,46 +170,46 @@ def cities() -> pd.DataFrame:
     return pd.read_csv(StringIO(CITIES_FILE.read_text(encoding="utf-8")), sep="\t")
 
 
-def shape_key(bench: "Bench", spec: ShapeSpec) -> str:
+def shape_key(workspace: "Workspace", spec: ShapeSpec) -> str:
     """Where the store keeps it: other weights, in the rivals too, or other words, another key.
 
     Raises what :func:`speaker_identity` raises, TeacherUnavailable for a rival.
     """
     asked = CITIES_FILE.read_text(encoding="utf-8") if spec.form == MAP else spec.words
-    rivals = [bench.teacher(it).fingerprint() for it in RIVALS]
+    rivals = [workspace.teacher(it).fingerprint() for it in RIVALS]
     said = (TEMPLATES[spec.task], spec.task, spec.form, asked)
     return store_key(VERSION, speaker_identity(spec.model), rivals, *said)
 
 
-def has_shape(bench: "Bench", spec: ShapeSpec) -> bool:
+def has_shape(workspace: "Workspace", spec: ShapeSpec) -> bool:
     """Whether it is kept. Raises what :func:`shape_key` raises."""
-    return bench.store.has(KIND, shape_key(bench, spec))
+    return workspace.store.has(KIND, shape_key(workspace, spec))
 
 
-def shape(bench: "Bench", spec: ShapeSpec, progress: Progress = silent) -> Shaped:
+def shape(workspace: "Workspace", spec: ShapeSpec, progress: Progress = silent) -> Shaped:
     """Look for the shape in every layer and in the rivals; kept. A rival that does not know a word
     is left out, with a note. Raises Cancelled, and what :func:`shape_key` raises."""
-    key = shape_key(bench, spec)
+    key = shape_key(workspace, spec)
 
     def write(made: Shaped) -> None:
         arrays: dict[str, npt.NDArray[Any]] = {
             name: getattr(made, name) for name in ("coords", "said", "beyond")
         }
         payload = {name: getattr(made, name) for name in TOLD}
-        bench.store.save(KIND, key, arrays, {"table": made.table}, payload)
+        workspace.store.save(KIND, key, arrays, {"table": made.table}, payload)
 
     def read() -> Shaped:
-        found = bench.store.load(KIND, key)
+        found = workspace.store.load(KIND, key)
         coords, said, beyond = (found.arrays[name] for name in ("coords", "said", "beyond"))
         told = dict(found.payload)
         words, notes = (tuple(told.pop(name)) for name in ("words", "notes"))
         table = found.tables["table"]
         return Shaped(spec, words, table, coords, said, beyond, notes=notes, **told)
 
-    return bench.kept(KIND, key, read, lambda: _shaped(bench, spec, progress), write)
+    return workspace.kept(KIND, key, read, lambda: _shaped(workspace, spec, progress), write)
 
 
-def _shaped(bench: "Bench", spec: ShapeSpec, progress: Progress) -> Shaped:
+def _shaped(workspace: "Workspace", spec: ShapeSpec, progress: Progress) -> Shaped:
     reach(progress, 0, "Loading the model")
     model = speaker(spec.model)
     table = cities() if spec.form == MAP else None
@@ -221,7 +221,7 @@ def _shaped(bench: "Bench", spec: ShapeSpec, progress: Progress) -> Shaped:
     for number, (reference, name) in enumerate(RIVALS.items()):
         reach(progress, 60 + 5 * number, f"Asking {name}")
         try:
-            readers[reference] = rival_vectors(bench, reference, words)
+            readers[reference] = rival_vectors(workspace, reference, words)
         except UnknownItem as error:
             notes.append(f"{name} is left out: {error}")
     judging = partial(scaled, progress, 70, 100)
@@ -258,10 +258,10 @@ def word_states(
     ]
 
 
-def rival_vectors(bench: "Bench", reference: str, words: Sequence[str]) -> Matrix:
+def rival_vectors(workspace: "Workspace", reference: str, words: Sequence[str]) -> Matrix:
     """(n, d) what a teacher without this model has for each word alone; of a name of several words
     GloVe has the mean. Raises UnknownItem for a word that it does not know."""
-    teacher = bench.teacher(reference)
+    teacher = workspace.teacher(reference)
     if "encode" in teacher.info.can:
         return np.asarray(teacher.encode(words), np.float32)
     return np.stack([teacher.represent(word)[0] for word in words]).astype(np.float32)

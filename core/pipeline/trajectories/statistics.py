@@ -36,7 +36,7 @@ from core.teachers.corpus import corpus_identity
 from core.types import Coords, Matrix, Progress, silent
 
 if TYPE_CHECKING:
-    from core.pipeline.workspace import Bench
+    from core.pipeline.workspace import Workspace
 
 DOCUMENTS = 48
 PROMPT = 8  # tokens that all kinds of a document begin with
@@ -145,13 +145,13 @@ def laws_key(reference: str, layer: int, part: str) -> str:
     return store_key("laws-2", speaker_identity(reference), corpus_identity(), *made_of)
 
 
-def has_laws(bench: "Bench", reference: str, layer: int, part: str = "explored") -> bool:
+def has_laws(workspace: "Workspace", reference: str, layer: int, part: str = "explored") -> bool:
     """Whether they are kept."""
-    return bench.store.has("laws", laws_key(reference, layer, part))
+    return workspace.store.has("laws", laws_key(reference, layer, part))
 
 
 def laws(
-    bench: "Bench",
+    workspace: "Workspace",
     reference: str,
     layer: int,
     part: str = "explored",
@@ -165,7 +165,7 @@ def laws(
     key = laws_key(reference, layer, part)
 
     def read() -> Laws:
-        found = bench.store.load("laws", key)
+        found = workspace.store.load("laws", key)
         own = found.arrays
         return Laws(
             reference, layer, part, found.tables["table"], np.asarray(own["turns"]),
@@ -176,21 +176,23 @@ def laws(
         arrays = {"turns": made.turns, "paths": made.paths}
         names = ("kept", "words", "left_out", "seconds")
         said = {name: getattr(made, name) for name in names}
-        bench.store.save("laws", key, arrays, {"table": made.table}, said)
+        workspace.store.save("laws", key, arrays, {"table": made.table}, said)
 
     def make() -> Laws:
-        return _measured(bench, reference, layer, part, progress)
+        return _measured(workspace, reference, layer, part, progress)
 
-    return bench.kept("laws", key, read, make, write)
+    return workspace.kept("laws", key, read, make, write)
 
 
-def _measured(bench: "Bench", reference: str, layer: int, part: str, progress: Progress) -> Laws:
+def _measured(
+    workspace: "Workspace", reference: str, layer: int, part: str, progress: Progress
+) -> Laws:
     begun = perf_counter()
     lm = speaker(reference)
     lm.require_layer(layer)
     passages = windows(lm, part, PROMPT + WRITTEN, most=DOCUMENTS)
-    space = bench.space(f"{reference}:layer{layer}", partial(scaled, progress, 0, 20)).centred
-    graph = bench.graph(space, partial(scaled, progress, 20, 25))
+    space = workspace.space(f"{reference}:layer{layer}", partial(scaled, progress, 0, 20)).centred
+    graph = workspace.graph(space, partial(scaled, progress, 20, 25))
     told = tellings(lm, passages, PROMPT, FEWEST, progress=partial(scaled, progress, 25, 75))
     if len(told) < 2:
         raise InvalidSpecification(
@@ -200,7 +202,7 @@ def _measured(bench: "Bench", reference: str, layer: int, part: str, progress: P
     whole = [one.ids[kind] for one in told for kind in TEXTS]
     found = follow(lm, whole, PROMPT, layer, partial(scaled, progress, 75, 97))
     reach(progress, 97, "measuring the paths")
-    mean = bench.space(f"{reference}:layer{layer}").mean
+    mean = workspace.space(f"{reference}:layer{layer}").mean
     usual = space.norms <= SINK * np.median(space.norms)
     root = covariance_root(space.vectors[usual])
     plane = principal_plane(space.unit)
@@ -265,7 +267,7 @@ def _figures(
     return found
 
 
-def corpus_places(bench: "Bench", found: Laws, most: int = 1_500) -> Coords:
+def corpus_places(workspace: "Workspace", found: Laws, most: int = 1_500) -> Coords:
     """(n, 2) where some of the corpus' own states are in the plane of the paths."""
-    unit = bench.space(f"{found.model}:layer{found.layer}").centred.unit
+    unit = workspace.space(f"{found.model}:layer{found.layer}").centred.unit
     return principal_plane(unit)(unit[:: max(1, len(unit) // most)])

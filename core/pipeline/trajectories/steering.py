@@ -44,7 +44,7 @@ from core.teachers.registry import resolve
 from core.types import Progress, Vector, silent
 
 if TYPE_CHECKING:
-    from core.pipeline.workspace import Bench
+    from core.pipeline.workspace import Workspace
 
 SWEEP = (-0.6, -0.45, -0.3, -0.15, 0.0, 0.15, 0.3, 0.45, 0.6)
 STRONGEST = 2.0
@@ -233,12 +233,12 @@ def steer_key(spec: SteerSpec) -> str:
     return store_key(VERSION, speaker_identity(spec.model), *read_by, asdict(spec))
 
 
-def has_steered(bench: "Bench", spec: SteerSpec) -> bool:
+def has_steered(workspace: "Workspace", spec: SteerSpec) -> bool:
     """Whether it is kept."""
-    return bench.store.has(KIND, steer_key(spec))
+    return workspace.store.has(KIND, steer_key(spec))
 
 
-def steer(bench: "Bench", spec: SteerSpec, progress: Progress = silent) -> Steered:
+def steer(workspace: "Workspace", spec: SteerSpec, progress: Progress = silent) -> Steered:
     """Write from one prompt at every strength, along the direction and along random ones of equal
     length, and measure all texts; kept. Raises InvalidSpecification, Cancelled.
 
@@ -248,21 +248,21 @@ def steer(bench: "Bench", spec: SteerSpec, progress: Progress = silent) -> Steer
 
     def write(made: Steered) -> None:
         payload = {"usual": made.usual, "apart": made.apart, "spec": asdict(spec)}
-        bench.store.save(KIND, key, None, {"texts": made.texts.reset_index(drop=True)}, payload)
+        workspace.store.save(KIND, key, None, {"texts": made.texts.reset_index(drop=True)}, payload)
 
     def read() -> Steered:
-        found = bench.store.load(KIND, key)
+        found = workspace.store.load(KIND, key)
         return Steered(spec, found.tables["texts"], found.payload["usual"], found.payload["apart"])
 
-    return bench.kept(KIND, key, read, lambda: _steered(bench, spec, progress), write)
+    return workspace.kept(KIND, key, read, lambda: _steered(workspace, spec, progress), write)
 
 
-def _steered(bench: "Bench", spec: SteerSpec, progress: Progress) -> Steered:
+def _steered(workspace: "Workspace", spec: SteerSpec, progress: Progress) -> Steered:
     reach(progress, 0, "Loading the model")
     model = speaker(spec.model)
     prompt = model.ids(spec.prompt, room=spec.sampling.steps)
     model.require_layer(spec.layer)
-    along = direction(bench, model, spec, partial(scaled, progress, 2, 12))
+    along = direction(workspace, model, spec, partial(scaled, progress, 2, 12))
     rows = _planned(spec)
     units = {
         seed: random_unit(model.dim, spec.sampling.seed + seed) for seed in range(spec.controls)
@@ -279,7 +279,7 @@ def _steered(bench: "Bench", spec: SteerSpec, progress: Progress) -> Steered:
         model, prompt, spec.sampling, layers, vectors, seeds, partial(scaled, progress, 12, 80)
     )
     table = pd.DataFrame(rows, columns=["pushed", "strength", "direction", "sample"])
-    table = judged(bench, model, spec, prompt, texts, table, partial(scaled, progress, 80, 100))
+    table = judged(workspace, model, spec, prompt, texts, table, partial(scaled, progress, 80, 100))
     return Steered(spec, table, along.usual, along.apart)
 
 
@@ -312,12 +312,12 @@ def _pushed(along: Direction, unit: Vector, strength: float) -> Vector:
 
 
 def direction(
-    bench: "Bench", model: LanguageModel, spec: SteerSpec, progress: Progress = silent
+    workspace: "Workspace", model: LanguageModel, spec: SteerSpec, progress: Progress = silent
 ) -> Direction:
     """The direction of a specification in its layer. Raises InvalidSpecification for the axis of a
     layer whose space lies behind the final norm, InvalidVectors."""
     if spec.made == AXIS:
-        return _along_axis(bench, model, spec, progress)
+        return _along_axis(workspace, model, spec, progress)
     return directions(model, spec, [spec.layer], progress)[spec.layer]
 
 
@@ -331,7 +331,7 @@ def directions(
 
 
 def _along_axis(
-    bench: "Bench", model: LanguageModel, spec: SteerSpec, progress: Progress
+    workspace: "Workspace", model: LanguageModel, spec: SteerSpec, progress: Progress
 ) -> Direction:
     if spec.layer == model.depth:
         raise InvalidSpecification(
@@ -339,8 +339,8 @@ def _along_axis(
             f"expected one of a layer below {model.depth}: make it there"
         )
     reference = f"{spec.model}:layer{spec.layer}"
-    bench.space(reference, partial(scaled, progress, 0, 60))
-    made = axis(bench, reference, spec.minus, spec.plus)
+    workspace.space(reference, partial(scaled, progress, 0, 60))
+    made = axis(workspace, reference, spec.minus, spec.plus)
     usual = usual_lengths(
         model, measured_texts(model), [spec.layer], partial(scaled, progress, 60, 100)
     )[spec.layer]
@@ -355,7 +355,7 @@ def measured_texts(model: LanguageModel) -> list[list[int]]:
 
 
 def judged(
-    bench: "Bench",
+    workspace: "Workspace",
     model: LanguageModel,
     spec: SteerSpec,
     prompt: Sequence[int],
@@ -369,16 +369,18 @@ def judged(
     reach(progress, 60, "Reading the texts with another model")
     return table.assign(
         text=said,
-        score=scores(bench, spec, said),
+        score=scores(workspace, spec, said),
         perplexity=surprise.astype(np.float64),
         repeated=[repeated(text) for text in texts],
     )
 
 
-def scores(bench: "Bench", spec: SteerSpec, texts: Sequence[str]) -> npt.NDArray[np.float64]:
+def scores(
+    workspace: "Workspace", spec: SteerSpec, texts: Sequence[str]
+) -> npt.NDArray[np.float64]:
     """(n,) where the sentence vector of each text lies between the prompts': -1 at the mean of
     those to steer away from, +1 at the mean of those to steer towards; NaN for an empty text."""
-    encode = bench.teacher(SCORER).encode
+    encode = workspace.teacher(SCORER).encode
     between = axis_between(spec.minus, encode(spec.minus), spec.plus, encode(spec.plus))
     found = np.full(len(texts), np.nan)
     rows = [row for row, text in enumerate(texts) if text.strip()]

@@ -15,7 +15,7 @@ from core.progress import reach, scaled
 from core.types import Progress, Vector, silent
 
 if TYPE_CHECKING:
-    from core.pipeline.workspace import Bench
+    from core.pipeline.workspace import Workspace
 
 KIND = "steered-layers"
 
@@ -39,12 +39,12 @@ class Scanned:
         return int(rows.loc[rows["effect"].idxmax(), "layer"])
 
 
-def has_scan(bench: "Bench", spec: SteerSpec) -> bool:
+def has_scan(workspace: "Workspace", spec: SteerSpec) -> bool:
     """Whether the layers were tried."""
-    return bench.store.has(KIND, steer_key(_scan_spec(spec)))
+    return workspace.store.has(KIND, steer_key(_scan_spec(spec)))
 
 
-def scan(bench: "Bench", spec: SteerSpec, progress: Progress = silent) -> Scanned:
+def scan(workspace: "Workspace", spec: SteerSpec, progress: Progress = silent) -> Scanned:
     """Steer in every second layer with one strength and its opposite, and unsteered; kept.
 
     The strength is the largest of the specification that is at most 0.3. Raises
@@ -55,15 +55,15 @@ def scan(bench: "Bench", spec: SteerSpec, progress: Progress = silent) -> Scanne
     strength = asked.strengths[-1]
 
     def write(made: Scanned) -> None:
-        bench.store.save(KIND, key, None, {"layers": made.layers})
+        workspace.store.save(KIND, key, None, {"layers": made.layers})
 
     def read() -> Scanned:
-        return Scanned(asked, strength, bench.store.load(KIND, key).tables["layers"])
+        return Scanned(asked, strength, workspace.store.load(KIND, key).tables["layers"])
 
     def make() -> Scanned:
-        return Scanned(asked, strength, _scanned(bench, asked, strength, progress))
+        return Scanned(asked, strength, _scanned(workspace, asked, strength, progress))
 
-    return bench.kept(KIND, key, read, make, write)
+    return workspace.kept(KIND, key, read, make, write)
 
 
 def _scan_spec(spec: SteerSpec) -> SteerSpec:
@@ -76,7 +76,9 @@ def _scan_spec(spec: SteerSpec) -> SteerSpec:
     return replace(spec, strengths=(-max(usable), max(usable)), layer=0, controls=0)
 
 
-def _scanned(bench: "Bench", spec: SteerSpec, strength: float, progress: Progress) -> pd.DataFrame:
+def _scanned(
+    workspace: "Workspace", spec: SteerSpec, strength: float, progress: Progress
+) -> pd.DataFrame:
     reach(progress, 0, "Loading the model")
     model = speaker(spec.model)
     prompt = model.ids(spec.prompt, room=spec.sampling.steps)
@@ -95,7 +97,7 @@ def _scanned(bench: "Bench", spec: SteerSpec, strength: float, progress: Progres
         model, prompt, spec.sampling, layers, vectors, seeds, partial(scaled, progress, 12, 80)
     )
     table = pd.DataFrame(rows, columns=["layer", "strength", "sample"])
-    table = judged(bench, model, spec, prompt, texts, table, partial(scaled, progress, 80, 100))
+    table = judged(workspace, model, spec, prompt, texts, table, partial(scaled, progress, 80, 100))
     plain = float(table.loc[table["layer"] == 0, "perplexity"].median())
     return pd.DataFrame([_layer_row(table, layer, plain) for layer in tried])
 

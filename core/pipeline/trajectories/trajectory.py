@@ -18,7 +18,7 @@ from core.metrics.trajectory_statistics import step_distances
 from core.paths.off_manifold import knn_percentile
 from core.pipeline.models import speaker
 from core.pipeline.trajectories.corpus_picture import Backdrop, backdrop, in_space, layer_of
-from core.pipeline.workspace import Bench
+from core.pipeline.workspace import Workspace
 from core.projection.base import PcaSpec, Spec
 from core.types import Progress, Queries, QueryCoords, QueryScores, silent, tell
 
@@ -84,7 +84,7 @@ class Trajectory:
 
 
 def trajectory(
-    bench: Bench,
+    workspace: Workspace,
     model: str,
     prompt: str,
     sampling: Sampling,
@@ -104,7 +104,7 @@ def trajectory(
     depth = layer_of(model, layer)
     lm = speaker(model)
     ids = lm.ids(prompt, room=sampling.steps)
-    behind = backdrop(bench, model, depth, spec, progress)
+    behind = backdrop(workspace, model, depth, spec, progress)
 
     def told(walks: Walks) -> bool:
         done = max(map(len, walks)) - len(ids)
@@ -118,13 +118,13 @@ def trajectory(
         behind,
         walks,
         tuple(behind.place(walk.states) for walk in walks),
-        far_from_corpus(bench, behind, walks[0].states),
+        far_from_corpus(workspace, behind, walks[0].states),
     )
 
 
-def far_from_corpus(bench: Bench, behind: Backdrop, states: Queries) -> QueryScores:
+def far_from_corpus(workspace: Workspace, behind: Backdrop, states: Queries) -> QueryScores:
     """(t,) 0..100 how far states are from the corpus' own, by their nearest 15."""
-    return knn_percentile(behind.space, bench.graph(behind.space), states)
+    return knn_percentile(behind.space, workspace.graph(behind.space), states)
 
 
 # ------------------------------------------------------------------------------- write and read

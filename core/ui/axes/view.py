@@ -20,7 +20,7 @@ from core.types import Rows
 from core.ui.shared.colouring import details, layer, offered
 from core.ui.shared.downloads import safe_csv
 from core.ui.shared.markdown import plain
-from core.ui.shared.state import bench, widget
+from core.ui.shared.state import widget, workspace
 from core.ui.stage import mount, tokens
 
 EXAMPLE = AxesView(
@@ -71,8 +71,8 @@ def _words(label: str, words: tuple[str, ...], key: str) -> tuple[str, ...]:
 def draw_axes(view: AxesView, space: Space) -> None:
     """The scatter of all items, or what is missing for it."""
     try:
-        x = axis(bench(), view.teacher, view.x_from, view.x_to)
-        y = axis(bench(), view.teacher, view.y_from, view.y_to)
+        x = axis(workspace(), view.teacher, view.x_from, view.x_to)
+        y = axis(workspace(), view.teacher, view.y_from, view.y_to)
         found = scatter(space, x, y)
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/straighten:")
@@ -160,7 +160,7 @@ def _point_out() -> None:
         return
     text = picked.get("text")
     if "row" in picked:
-        space = bench().space(seen.teacher)
+        space = workspace().space(seen.teacher)
         text = space.address(min(max(int(picked["row"]), 0), len(space) - 1))
     words = [word.strip() for word in st.session_state[widget("axes", "highlight")].split(",")]
     if text and "," not in text:

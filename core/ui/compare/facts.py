@@ -17,7 +17,7 @@ from core.ui.compare.wording import TOO_FEW, figures, forgiving, in_words, kept_
 from core.ui.shared.downloads import as_page, safe_csv, save_button
 from core.ui.shared.faithfulness_line import noun
 from core.ui.shared.markdown import plain
-from core.ui.shared.state import bench
+from core.ui.shared.state import workspace
 from core.ui.stage import component, dark, mount, tokens
 
 LISTED = 60
@@ -158,7 +158,7 @@ def drift_table(pair: Pair, rows: Rows) -> pd.DataFrame:
     """One line for each of these shared items."""
     comparison = pair.comparison
     texts = comparison.a.texts
-    before, after = (bench().graph(space).indices for space in (comparison.a, pair.theirs))
+    before, after = (workspace().graph(space).indices for space in (comparison.a, pair.theirs))
     category_of = categories(pair)
     kept, lost, gained, trends, words = [], [], [], [], []
     for row in rows.tolist():

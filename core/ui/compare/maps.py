@@ -36,7 +36,7 @@ from core.ui.shared.faithfulness_line import noun
 from core.ui.shared.picked_point import Lost, Sheet, sheet_of, spot_from, with_spot
 from core.ui.shared.projection_form import TITLES
 from core.ui.shared.segments import segments
-from core.ui.shared.state import bench, widget
+from core.ui.shared.state import widget, workspace
 from core.ui.stage import dark, mount, tokens
 
 COLOURS = {"drift": "How far it moved", "kept": "Neighbours kept"}
@@ -71,12 +71,12 @@ def sheets_of(view: CompareView, pair: Pair) -> list[Sheet]:
     """Both maps as pictures whose ground can be clicked. The first is that of the whole first
     space; in the second, a place is judged by the second space's items that are drawn there."""
     shown = pair.shown
-    join, space = pair.comparison.join, bench().space(view.a)
+    join, space = pair.comparison.join, workspace().space(view.a)
     named = _named_by(space, pair.comparison.a, join.a)
     first = replace(sheet_of(view.a, space, shown.spec), address=named)
     origin = blake2b(pair.digest.encode(), digest_size=16).hexdigest()
     drawn = _drawn(pair.digest, pair)
-    whole = bench().space(view.b)
+    whole = workspace().space(view.b)
     named = _named_by(whole, pair.comparison.a, join.b)
     second = Sheet(view.b, whole, shown.spec, shown.b, drawn, origin, False, 1, named)
     return [first, second]
@@ -216,9 +216,9 @@ def _places(pair: Pair, rows: Rows) -> Rows:
 def _near(pair: Pair, side: Side) -> npt.NDArray[np.int32] | None:
     """(r, 3) true neighbours of the drawn items in one space, -1 for one that is not drawn."""
     space = pair.comparison.a if side == "a" else pair.theirs
-    if not bench().has_graph(space):
+    if not workspace().has_graph(space):
         return None
-    graph = bench().graph(space)
+    graph = workspace().graph(space)
     if graph.k < 3:
         return None
     drawn = pair.shown.rows
@@ -250,10 +250,10 @@ def _details(key: str, _pair: Pair) -> list[str]:  # noqa: ARG001 - the key
 
 def _regions(pair: Pair) -> list[Label]:
     """Names of the first picture's regions; the second space is seen in that picture too."""
-    space, spec = bench().space(pair.comparison.names[0]), pair.shown.spec
-    if spec.kind == "pca" or not bench().has_regions(space, spec):  # PCA has no islands to name
+    space, spec = workspace().space(pair.comparison.names[0]), pair.shown.spec
+    if spec.kind == "pca" or not workspace().has_regions(space, spec):  # PCA has no islands to name
         return []
-    found = sorted(bench().regions(space, spec).labels, key=lambda it: (it.level, -it.size))
+    found = sorted(workspace().regions(space, spec).labels, key=lambda it: (it.level, -it.size))
     return [Label(it.text[:32], it.x, it.y, px=12) for it in found[:REGIONS]]
 
 

@@ -21,7 +21,7 @@ from core.ui.shared.faithfulness_line import noun
 from core.ui.shared.jobs import submitted, watch
 from core.ui.shared.markdown import plain
 from core.ui.shared.sidebar import SHORT
-from core.ui.shared.state import bench, runner, widget
+from core.ui.shared.state import runner, widget, workspace
 
 FALLBACKS = ("minilm:words", "minilm:tokens")
 
@@ -49,7 +49,7 @@ def space_name(reference: str) -> str:
         return SHORT[reference]
     try:
         if reference.startswith(PREFIX):
-            return bench().studio.card(reference.removeprefix(PREFIX)).title
+            return workspace().catalogue.card(reference.removeprefix(PREFIX)).title
         if reference.startswith("vectors:"):
             return Path(reference.partition(":")[2]).name[:40] or reference
     except MeaningSpaceError:  # whoever opens the space is told why
@@ -64,7 +64,7 @@ def short_name(reference: str) -> str:
 
 def choose_second(view: CompareView) -> CompareView:
     """The box of the second space; the view with what was chosen, or the likeliest one."""
-    students = bench().studio.students()
+    students = workspace().catalogue.students()
     own = [PREFIX + card.key for card in students if card.teacher == view.a]
     others = [PREFIX + card.key for card in students if card.teacher != view.a]
     tables = [info.reference for info in teachers() if info.reference != view.a]
@@ -89,9 +89,9 @@ def choose_second(view: CompareView) -> CompareView:
 def comparison_or_sketch(view: CompareView, a: Space, b: Space) -> Comparison:
     """The comparison where it is kept; until then what can be said without neighbours."""
     try:
-        if has_comparison(bench(), view.a, view.b):
+        if has_comparison(workspace(), view.a, view.b):
             with st.spinner("Reading the comparison"):
-                return compare(bench(), view.a, view.b)
+                return compare(workspace(), view.a, view.b)
         joined = join(a, b)
         if len(joined.a) < FEWEST:
             _nothing_shared(a, b, joined)
@@ -103,7 +103,7 @@ def comparison_or_sketch(view: CompareView, a: Space, b: Space) -> Comparison:
 
 @st.cache_resource(max_entries=3, show_spinner="Laying one space on the other")
 def _sketched(key: str, a: str, b: str) -> Comparison:  # noqa: ARG001 - part of the key
-    return sketch(bench(), a, b)
+    return sketch(workspace(), a, b)
 
 
 def follow_comparison(view: CompareView, comparison: Comparison) -> None:
@@ -116,7 +116,7 @@ def follow_comparison(view: CompareView, comparison: Comparison) -> None:
     name = f"compare {view.a} {view.b}"
     job_id = submitted("compare", {"a": view.a, "b": view.b}, name)
     if job_id is not None:
-        watch(job_id, "Compare these two", lambda: has_comparison(bench(), view.a, view.b))
+        watch(job_id, "Compare these two", lambda: has_comparison(workspace(), view.a, view.b))
 
 
 def say_what_is_left_out(view: CompareView, joined: Join) -> None:
@@ -148,7 +148,7 @@ def _nothing_shared(a: Space, b: Space, joined: Join) -> None:
 
 def paired(view: CompareView, comparison: Comparison, b: Space, spec: Spec) -> Pair:
     """Both spaces in the picture ``spec`` where it is there, in PCA until then."""
-    shown = spec if has_counterpart(bench(), comparison, spec) else PcaSpec()
+    shown = spec if has_counterpart(workspace(), comparison, spec) else PcaSpec()
     names = (short_name(view.a), short_name(view.b))
     key = f"{comparison.a.digest} {comparison.b.digest} {shown.digest} {len(comparison.moved)}"
     return Pair(comparison, _drawn(key, comparison, shown), _theirs(key, comparison, b), names)
@@ -156,7 +156,7 @@ def paired(view: CompareView, comparison: Comparison, b: Space, spec: Spec) -> P
 
 @st.cache_resource(max_entries=6, show_spinner="Looking at both from one side")
 def _drawn(key: str, _comparison: Comparison, _spec: Spec) -> Counterpart:  # noqa: ARG001 - the key
-    return counterpart(bench(), _comparison, _spec)
+    return counterpart(workspace(), _comparison, _spec)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
@@ -174,10 +174,10 @@ def categories(pair: Pair) -> dict[str, str]:
 
 def follow_picture(view: CompareView, pair: Pair, spec: Spec) -> None:
     """Have the worker draw what is missing: the picture, B's places, the graphs for ways."""
-    a, b = bench().space(view.a), bench().space(view.b)
+    a, b = workspace().space(view.a), workspace().space(view.b)
     drawn = pair.shown.spec == spec
-    known = bench().has_graph(a) and bench().has_graph(b)
-    measured = bench().has_faithfulness(a, spec) and bench().has_faithfulness(a, PcaSpec())
+    known = workspace().has_graph(a) and workspace().has_graph(b)
+    measured = workspace().has_faithfulness(a, spec) and workspace().has_faithfulness(a, PcaSpec())
     if drawn and known and measured:
         return
     arguments = {"a": view.a, "b": view.b, "spec": spec.to_dict()}
@@ -186,8 +186,8 @@ def follow_picture(view: CompareView, pair: Pair, spec: Spec) -> None:
         return
 
     def ready() -> bool:
-        now_drawn = not drawn and has_counterpart(bench(), pair.comparison, spec)
-        return now_drawn or (not known and bench().has_graph(a) and bench().has_graph(b))
+        now_drawn = not drawn and has_counterpart(workspace(), pair.comparison, spec)
+        return now_drawn or (not known and workspace().has_graph(a) and workspace().has_graph(b))
 
     watch(job_id, "Draw both in this picture", ready)
 
@@ -197,7 +197,7 @@ def second_seed(view: CompareView) -> None:
     reference = next((each for each in (view.b, view.a) if each.startswith(PREFIX)), None)
     if reference is None:
         return
-    student = student_of(bench(), reference.removeprefix(PREFIX))
+    student = student_of(workspace(), reference.removeprefix(PREFIX))
     spec = replace(student.spec, seed=student.spec.seed + 1)
     teacher = student.origin.teacher
     name = f"second seed of {reference} {student.spec.digest}"

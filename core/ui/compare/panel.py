@@ -16,7 +16,7 @@ from core.types import Rows
 from core.ui.compare.pair import Pair, categories
 from core.ui.compare.wording import drift_in_words, tendency
 from core.ui.shared.markdown import plain
-from core.ui.shared.state import bench, remember
+from core.ui.shared.state import remember, workspace
 from core.ui.stage import neighbor_list
 
 
@@ -90,8 +90,8 @@ def choose_from(key: str, among_drawn: bool = True) -> Callable[[], None]:
         if not picked or not isinstance(seen, CompareView):
             return
         if "row" in picked:
-            known = has_comparison(bench(), seen.a, seen.b)
-            comparison = (compare if known else sketch)(bench(), seen.a, seen.b)
+            known = has_comparison(workspace(), seen.a, seen.b)
+            comparison = (compare if known else sketch)(workspace(), seen.a, seen.b)
             rows = drawn_rows(comparison) if among_drawn else np.arange(comparison.shared)
             row = int(np.clip(int(picked["row"]), 0, len(rows) - 1))
             text = comparison.a.address(int(rows[row]))

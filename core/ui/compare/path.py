@@ -23,7 +23,7 @@ from core.ui.compare.pair import Pair
 from core.ui.paths.scene import Journey
 from core.ui.shared.markdown import plain
 from core.ui.shared.projection_form import TITLES
-from core.ui.shared.state import bench, widget
+from core.ui.shared.state import widget, workspace
 from core.ui.stage import dark, mount, tokens
 
 STEPS = 36
@@ -66,11 +66,11 @@ def _usual(pair: Pair) -> tuple[str, ...]:
 
 def same_way(view: CompareView, pair: Pair) -> None:
     """Both ways on both maps, their words, and the angle between them; or why there are none."""
-    spaces = [bench().space(reference) for reference in (view.a, view.b)]
+    spaces = [workspace().space(reference) for reference in (view.a, view.b)]
     if len(view.waypoints) < 2:
         st.info("Write two words, such as `dog > table`.")
         return
-    if not all(bench().has_graph(space) for space in spaces):
+    if not all(workspace().has_graph(space) for space in spaces):
         st.caption("The ways follow as soon as it is known who is near whom in both spaces.")
         return
     theme = "dark" if dark() else "light"
@@ -87,10 +87,10 @@ def same_way(view: CompareView, pair: Pair) -> None:
 def _walked(key: str, _pair: Pair, _waypoints: tuple[str, ...]) -> tuple[Scene, str]:  # noqa: ARG001
     steps = max(STEPS, len(_waypoints))
     names = _pair.comparison.names
-    wholes = (bench().space(names[0]), bench().space(names[1]))
+    wholes = (workspace().space(names[0]), workspace().space(names[1]))
     led = in_both(_pair.comparison.join, _pair.comparison.a, wholes, _waypoints)
     first, second = (
-        path(bench(), name, way, "slerp", steps) for name, way in zip(names, led, strict=True)
+        path(workspace(), name, way, "slerp", steps) for name, way in zip(names, led, strict=True)
     )
     ways = two_ways(_pair, (first, second))
     return way_scene(_pair, ways), _told(ways)
@@ -104,7 +104,7 @@ def two_ways(pair: Pair, reports: tuple[PathReport, PathReport]) -> TwoWays:
     mean = padded(pair.comparison.a.mean[None], first.shape[1])
     x, y = (points.astype(np.float64) - mean for points in (first, second))
     degrees = np.degrees(np.arccos(np.clip(paired_cosines(x, y), -1, 1))).astype(np.float32)
-    spaces = [bench().space(name) for name in pair.comparison.names]
+    spaces = [workspace().space(name) for name in pair.comparison.names]
     words = [
         Journey(space, pair.shown.spec, [report]).words(report)
         for space, report in zip(spaces, reports, strict=True)
@@ -126,7 +126,7 @@ def way_scene(pair: Pair, ways: TwoWays) -> Scene:
         _alignment(pair.digest, pair).apply(second.curve.points),
     ]
     lengths = row_lengths(points[0]).astype(np.float32)
-    tracks = [falls(bench(), comparison, shown.spec, each, lengths) for each in points]
+    tracks = [falls(workspace(), comparison, shown.spec, each, lengths) for each in points]
     plane = np.stack([first.curve.t, ways.degrees], axis=1)
     drawn = [
         Way(side, track, plane, report.off, [int(step) for step in report.curve.stops])

@@ -16,7 +16,7 @@ from core.ui.shared.downloads import safe_csv
 from core.ui.shared.jobs import submitted, watch
 from core.ui.shared.markdown import plain
 from core.ui.shared.model_choice import model_name, models
-from core.ui.shared.state import bench, widget
+from core.ui.shared.state import widget, workspace
 from core.ui.stage import dark, mount, tokens
 
 MOST_SHOWN = 24  # tokens of the sentences on which two models part
@@ -66,16 +66,16 @@ def _second_model(view: LayersView) -> LayersView:
 
 
 def _context(view: LayersView) -> None:
-    if not has_measures(bench(), view.model):
+    if not has_measures(workspace(), view.model):
         st.caption(
             "600 sentences are read by the model and measured in every layer, once; that takes "
             "about a minute or two."
         )
         job_id = submitted("measures", {"model": view.model}, f"measures {view.model}")
         if job_id is not None:
-            watch(job_id, "Measure the layers", lambda: has_measures(bench(), view.model))
+            watch(job_id, "Measure the layers", lambda: has_measures(workspace(), view.model))
         return
-    found, theme = measures(bench(), view.model), tokens()
+    found, theme = measures(workspace(), view.model), tokens()
     context = found.context
     by_chance = context["explainable_by_chance"].tolist()
     curves = [
@@ -138,7 +138,7 @@ def _likeness(view: LayersView) -> bool:
     a, b = view.model, view.second or view.model
     st.markdown("##### Layer against layer", help=HELP_CKA)
     try:
-        kept = has_grid(bench(), a, b)
+        kept = has_grid(workspace(), a, b)
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/error:")
         return False
@@ -146,9 +146,9 @@ def _likeness(view: LayersView) -> bool:
         st.caption("200 sentences are read by both, and every pair of layers is compared, once.")
         job_id = submitted("grid", {"a": a, "b": b}, f"grid {a} {b}")
         if job_id is not None:
-            watch(job_id, "Compare the layers", lambda: has_grid(bench(), a, b))
+            watch(job_id, "Compare the layers", lambda: has_grid(workspace(), a, b))
         return True
-    found = grid(bench(), a, b)
+    found = grid(workspace(), a, b)
     rows, columns = found.debiased.shape
     names = model_name(a), model_name(b)
     figure = heatmap(

@@ -42,7 +42,7 @@ from core.ui.layers.probe_wording import (
 from core.ui.shared.downloads import safe_csv
 from core.ui.shared.jobs import submitted, watch
 from core.ui.shared.markdown import plain
-from core.ui.shared.state import bench, widget
+from core.ui.shared.state import widget, workspace
 from core.ui.stage import mount, tokens
 
 HEIGHT = 360
@@ -59,10 +59,10 @@ def probes_view(view: LayersView) -> LayersView:
         if view.task == OWN:  # nothing brought yet
             return view
     try:
-        if not has_probing(bench(), view.model, view.task):
+        if not has_probing(workspace(), view.model, view.task):
             _follow(view)
             return view
-        found = kept_probing(bench(), view.model, view.task)
+        found = kept_probing(workspace(), view.model, view.task)
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/error:")
         return view
@@ -141,7 +141,7 @@ def _bring(view: LayersView) -> LayersView:
     try:
         own_word, together = (it if it != NONE else "" for it in chosen[2:])
         items = labelled(table, chosen[0], chosen[1], own_word, together)
-        return replace(view, task=f"{OWN}:{keep_labelled(bench().store, items)}")
+        return replace(view, task=f"{OWN}:{keep_labelled(workspace().store, items)}")
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/error:")
         return replace(view, task=OWN)
@@ -169,7 +169,7 @@ def _follow(view: LayersView) -> None:
     arguments = {"model": view.model, "task": view.task, "seed": 0}
     job_id = submitted("probe", arguments, f"probe {view.model} {view.task}")
     if job_id is not None:
-        watch(job_id, "Ask each layer", lambda: has_probing(bench(), view.model, view.task))
+        watch(job_id, "Ask each layer", lambda: has_probing(workspace(), view.model, view.task))
 
 
 def _pictures(view: LayersView, found: Probing) -> LayersView:

@@ -27,7 +27,7 @@ from core.projection.base import PcaSpec
 from core.spaces.words import lines_of
 from core.ui.shared.downloads import safe_csv
 from core.ui.shared.markdown import plain
-from core.ui.shared.state import bench, remember, widget
+from core.ui.shared.state import remember, widget, workspace
 from core.ui.shared.turns import kept_or_made
 from core.ui.stage import mount, tokens
 
@@ -132,7 +132,7 @@ def _found(model: str, stamp: str, word: str, own: tuple[Labelled, ...]) -> Sens
 def _picture(model: str, found: Senses) -> LayerPicture:
     """The occurrences alone, a plane for each layer, turned onto that of the layer before."""
     own = ground_of(found.layers, [it.text for it in found.sentences], model)
-    return layer_picture(bench(), own, PcaSpec(), "aligned")
+    return layer_picture(workspace(), own, PcaSpec(), "aligned")
 
 
 def _show(found: Senses, picture: LayerPicture, token: int | None) -> None:

@@ -40,7 +40,7 @@ from core.ui.shared.jobs import submitted, watch
 from core.ui.shared.markdown import plain
 from core.ui.shared.projection_form import TITLES
 from core.ui.shared.segments import segments
-from core.ui.shared.state import bench, forget_widgets, remember, widget
+from core.ui.shared.state import forget_widgets, remember, widget, workspace
 from core.ui.shared.turns import kept_or_made
 from core.ui.stage import dark, mount, tokens
 
@@ -145,7 +145,7 @@ def sentence_view(view: LayersView) -> LayersView:
     with controls:
         view = _picture_controls(view, len(states.layers))
     spec: Spec = PcaSpec() if view.picture == "pca" else UmapSpec()
-    shown: Spec = spec if has_picture(bench(), view.model, spec, view.fit) else PcaSpec()
+    shown: Spec = spec if has_picture(workspace(), view.model, spec, view.fit) else PcaSpec()
     key = f"{own.joint.digest} {shown.digest}"
     reading = Reading(view, states, _drawn(key, view.model, shown, view.fit))
     with stage:
@@ -155,7 +155,7 @@ def sentence_view(view: LayersView) -> LayersView:
     with progress:
         _follow(view, spec)
     second = None
-    if has_second(bench(), view.model, shown, view.fit):
+    if has_second(workspace(), view.model, shown, view.fit):
         second = _second(key, view.model, shown, view.fit)
     attention_lines(view, states, reading.chosen)
     became_panel(view, states, reading.chosen)
@@ -240,14 +240,14 @@ def _states(model: str, stamp: str, sentences: tuple[str, ...]) -> States:
 
 def ground_or_wait(model: str) -> Ground:
     """The states behind the picture; where they are not made yet, a job with its progress."""
-    if not has_ground(bench(), model):
+    if not has_ground(workspace(), model):
         st.caption(
             "For the background, some 140 sentences are read by the model once and kept; that "
             "takes about ten seconds."
         )
-        follow_layers(model, PcaSpec(), "joint", lambda: has_ground(bench(), model))
+        follow_layers(model, PcaSpec(), "joint", lambda: has_ground(workspace(), model))
         st.stop()
-    return ground(bench(), model)
+    return ground(workspace(), model)
 
 
 def follow_layers(model: str, spec: Spec, fit: str, ready: Callable[[], bool]) -> None:
@@ -260,12 +260,12 @@ def follow_layers(model: str, spec: Spec, fit: str, ready: Callable[[], bool]) -
 
 @st.cache_resource(max_entries=6, show_spinner="Fitting one picture to the layers")
 def _drawn(key: str, model: str, _spec: Spec, fit: str) -> LayerPicture:  # noqa: ARG001 - the key
-    return layer_picture(bench(), ground(bench(), model), _spec, fit)
+    return layer_picture(workspace(), ground(workspace(), model), _spec, fit)
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)
 def _second(key: str, model: str, _spec: Spec, fit: str) -> LayerPicture:  # noqa: ARG001 - the key
-    return second_picture(bench(), model, _spec, fit)
+    return second_picture(workspace(), model, _spec, fit)
 
 
 def _picture_controls(view: LayersView, count: int) -> LayersView:
@@ -439,10 +439,10 @@ def _truth(reading: Reading, shown: Spec) -> None:
         truth_line(picture.ground.joint, shown)
         return
     spaces = picture.ground.layers
-    if not all(bench().has_faithfulness(space, shown) for space in spaces):
+    if not all(workspace().has_faithfulness(space, shown) for space in spaces):
         st.caption("How true this picture is, is being measured.")
         return
-    found = [bench().faithfulness(space, shown) for space in spaces]
+    found = [workspace().faithfulness(space, shown) for space in spaces]
     if not all(it.judged for it in found):
         st.caption("Too few tokens to judge how true this picture is.")
         return
@@ -458,12 +458,12 @@ def _truth(reading: Reading, shown: Spec) -> None:
 def _follow(view: LayersView, spec: Spec) -> None:
     """What is still missing of the picture is drawn by the worker."""
     model, fit = view.model, view.fit
-    drawn = has_picture(bench(), model, spec, fit)
-    if drawn and has_second(bench(), model, spec, fit):
+    drawn = has_picture(workspace(), model, spec, fit)
+    if drawn and has_second(workspace(), model, spec, fit):
         return
 
     def ready() -> bool:
-        return not drawn and has_picture(bench(), model, spec, fit)
+        return not drawn and has_picture(workspace(), model, spec, fit)
 
     follow_layers(model, spec, fit, ready)
 

@@ -22,7 +22,7 @@ from core.ui.shared.faithfulness_line import noun
 from core.ui.shared.markdown import plain
 from core.ui.shared.picked_point import Lost, sheet_of, spot_from, with_spot
 from core.ui.shared.projection_form import TITLES
-from core.ui.shared.state import bench, remember
+from core.ui.shared.state import remember, workspace
 from core.ui.stage import mount, neighbor_list, tokens
 
 NEAR_ON_MAP = 12
@@ -39,8 +39,8 @@ def atlas(
     spot: Ground | Lost | None = None,
 ) -> list[int]:
     """The map with its search; the rows in the lasso are returned. ``spot`` is marked on it."""
-    coords = bench().projection(space, shown).coords
-    graph = bench().graph(space) if bench().has_graph(space) else None
+    coords = workspace().projection(space, shown).coords
+    graph = workspace().graph(space) if workspace().has_graph(space) else None
     chosen = _chosen(view, space, coords)
     colours = layer(view.colour, space, shown)
     revision = f"{space.digest} {shown.digest}"
@@ -92,7 +92,7 @@ def chosen_panel(view: MapView, space: Space) -> None:
         )
         return
     try:
-        found = neighbors(bench(), view.teacher, view.selected, NEAR_IN_PANEL)
+        found = neighbors(workspace(), view.teacher, view.selected, NEAR_IN_PANEL)
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/search_off:")
         return
@@ -126,7 +126,7 @@ def _chosen(view: MapView, space: Space, coords: Coords) -> Chosen | None:
     if view.selected is None:
         return None
     try:
-        found = neighbors(bench(), view.teacher, view.selected, NEAR_ON_MAP)
+        found = neighbors(workspace(), view.teacher, view.selected, NEAR_ON_MAP)
     except MeaningSpaceError:  # the panel says why
         return None
     query = found.query
@@ -138,9 +138,9 @@ def _chosen(view: MapView, space: Space, coords: Coords) -> Chosen | None:
 
 
 def _region_labels(space: Space, shown: Spec) -> list[Label]:
-    if shown.dims == 3 or not bench().has_regions(space, shown):
+    if shown.dims == 3 or not workspace().has_regions(space, shown):
         return []
-    found = bench().regions(space, shown).labels
+    found = workspace().regions(space, shown).labels
     ordered = sorted(found, key=lambda label: (label.level, -label.size))
     return [
         Label(label.text[:32], label.x, label.y, px=(15, 13, 12)[min(label.level, 2)])
@@ -157,7 +157,7 @@ def _choose_from(key: str, page: str) -> Callable[[], None]:
         if not picked or not isinstance(current, MapView):
             return
         if "row" in picked:
-            space = bench().space(current.teacher)
+            space = workspace().space(current.teacher)
             text = space.address(int(np.clip(int(picked["row"]), 0, len(space) - 1)))
         else:
             text = str(picked["text"])[:2000]

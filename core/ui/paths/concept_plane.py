@@ -23,7 +23,7 @@ from core.ui.paths.layer_choice import layer_slider, measure_layers, naming, pie
 from core.ui.shared.downloads import as_page, file_name, safe_csv, save_button
 from core.ui.shared.jobs import submitted, watch
 from core.ui.shared.markdown import plain
-from core.ui.shared.state import bench, widget
+from core.ui.shared.state import widget, workspace
 from core.ui.stage import dark, mount, tokens
 
 THREE = ("cat", "dog", "piano")
@@ -44,7 +44,7 @@ def islands_view(view: PathView) -> PathView:
         three = view.corners or THREE
         require_three(three, view.grid)
         key = islands_key(view.model, three, layer, view.grid)
-        found = stored_islands(bench(), key)
+        found = stored_islands(workspace(), key)
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/error:")
         return view
@@ -102,7 +102,7 @@ def _follow(view: PathView, three: Sequence[str], layer: int, key: str, stride: 
     arguments = {"model": view.model, "three": list(three), "layer": layer, "grid": view.grid}
     job_id = submitted("islands", arguments, f"islands {key}", slot="islands")
     if job_id is not None:
-        watch(job_id, "Read the map", lambda: stored_stride(bench(), key) != stride)
+        watch(job_id, "Read the map", lambda: stored_stride(workspace(), key) != stride)
 
 
 def ground_of(found: Islands) -> Ground:

@@ -20,7 +20,7 @@ from core.ui.shared.colouring import details
 from core.ui.shared.markdown import plain
 from core.ui.shared.projection_form import TITLES, changed_parameters, picture_form, spec_of
 from core.ui.shared.segments import segments
-from core.ui.shared.state import bench, widget
+from core.ui.shared.state import widget, workspace
 from core.ui.stage import mount, neighbor_list, tokens
 
 WHY_CENTRED = (
@@ -96,13 +96,19 @@ def what_was_asked(view: PathView) -> str:
 def journey_of(view: PathView, space: Space, shown: Spec) -> Journey | None:
     """The reports of all chosen kinds; None, after saying why, where there is no way."""
     reports = []
-    graph_known = bench().has_graph(space.centred if view.centred else space)
+    graph_known = workspace().has_graph(space.centred if view.centred else space)
     waiting = f"Comparing {len(space):,} items with each other, some seconds"
     with st.spinner("Walking the way and reading it" if graph_known else waiting):
         for kind in view.kinds:
             try:
                 report = path(
-                    bench(), view.teacher, view.waypoints, kind, view.steps, view.centred, view.csls
+                    workspace(),
+                    view.teacher,
+                    view.waypoints,
+                    kind,
+                    view.steps,
+                    view.centred,
+                    view.csls,
                 )
             except MeaningSpaceError as error:
                 st.error(
@@ -116,7 +122,7 @@ def journey_of(view: PathView, space: Space, shown: Spec) -> Journey | None:
 def solution(view: PathView, space: Space, shown: Spec) -> None:
     """The answer to a sum, on the map and as two lists: without and with the words put in."""
     try:
-        found = solve(bench(), view.teacher, view.waypoints[0])
+        found = solve(workspace(), view.teacher, view.waypoints[0])
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/functions:")
         return
@@ -144,7 +150,7 @@ def solution(view: PathView, space: Space, shown: Spec) -> None:
 
 
 def _sum_on_map(view: PathView, space: Space, shown: Spec, found: Solution) -> None:
-    coords = bench().projection(space, shown).coords
+    coords = workspace().projection(space, shown).coords
     spot = place(space, coords, found.point[None, :])[0][0]
     inputs = np.array(_inputs(found), dtype=np.int64)
     chosen = Chosen(view.waypoints[0], spot, found.rows[:6], inputs=inputs)

@@ -33,7 +33,7 @@ from core.ui.shared.downloads import as_page, file_name, save_page_and_table
 from core.ui.shared.jobs import submitted, watch
 from core.ui.shared.markdown import plain
 from core.ui.shared.segments import segments
-from core.ui.shared.state import bench, widget
+from core.ui.shared.state import widget, workspace
 from core.ui.stage import mount, tokens
 
 ENDS = ("ocean", "justice")
@@ -80,15 +80,15 @@ def between_view(view: PathView) -> PathView:
         a, b = view.ends or ENDS
         require_asked((a, b), view.samples, view.blend)
         asked = (view.model, a, b, layer, view.samples, view.blend)
-        if not has_between(bench(), *asked):
+        if not has_between(workspace(), *asked):
             _follow(asked)
             return view
-        found = kept_between(bench(), *asked)
+        found = kept_between(workspace(), *asked)
         second = _second(view, asked)
-        known = second is not None and has_between(bench(), *second)
+        known = second is not None and has_between(workspace(), *second)
         other = None
         if second is not None and known:
-            below = kept_between(bench(), *second)
+            below = kept_between(workspace(), *second)
             other = Other(below, divergence(found, below))
         scene = between_scene(found, other)
         mount(scene, "between stage")
@@ -163,7 +163,7 @@ def _follow(asked: Asked) -> None:
     arguments = {"model": model, "a": a, "b": b, "layer": layer, "steps": steps, "kind": kind}
     job_id = submitted("between", arguments, f"between {asked}", slot="between")
     if job_id is not None:
-        watch(job_id, "Ask the model", lambda: has_between(bench(), *asked))
+        watch(job_id, "Ask the model", lambda: has_between(workspace(), *asked))
 
 
 def between_scene(found: Between, other: Other | None = None) -> Scene:

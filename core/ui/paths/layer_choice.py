@@ -11,7 +11,7 @@ from core.teachers.causal import depth_of
 from core.ui.shared.jobs import submitted, watch
 from core.ui.shared.markdown import plain
 from core.ui.shared.model_choice import speaker_box
-from core.ui.shared.state import bench, widget
+from core.ui.shared.state import widget, workspace
 
 
 def choose_speaker(view: PathView) -> PathView:
@@ -27,7 +27,7 @@ def suggested_layer(view: PathView, named: Named | None) -> int:
 
 def naming(view: PathView) -> Named | None:
     """In which layers the model names nouns, if that is known."""
-    return kept_named(bench(), view.model) if has_named(bench(), view.model) else None
+    return kept_named(workspace(), view.model) if has_named(workspace(), view.model) else None
 
 
 def layer_slider(view: PathView, named: Named | None) -> tuple[PathView, int]:
@@ -72,7 +72,7 @@ def measure_layers(view: PathView, named: Named | None) -> None:
             st.session_state[f"{key} on"] = True
             job_id = submitted("nouns", {"model": view.model}, f"nouns {view.model}")
             if job_id is not None:
-                watch(job_id, "Measure every layer", lambda: has_named(bench(), view.model))
+                watch(job_id, "Measure every layer", lambda: has_named(workspace(), view.model))
         return
     table = {
         "layer": list(named.layers),

@@ -21,7 +21,7 @@ from core.ui.shared.colouring import details
 from core.ui.shared.downloads import as_page, file_name, save_page_and_table
 from core.ui.shared.picked_point import Lost, Sheet, spot_from, with_spot
 from core.ui.shared.projection_form import TITLES
-from core.ui.shared.state import bench
+from core.ui.shared.state import workspace
 from core.ui.stage import mount, tokens
 
 AROUND_THE_WAY = 40  # items drawn beside the path in its plane
@@ -62,7 +62,7 @@ def journey_scene(journey: Journey, key: str, spot: Ground | Lost | None = None)
     """Map and plane side by side, the words along the way, one scrubber for all; ``spot`` is marked
     on the map."""
     space, reports = journey.space, journey.reports
-    coords = bench().projection(space, journey.shown).coords
+    coords = workspace().projection(space, journey.shown).coords
     plane = plane_of_path(np.concatenate([report.curve.points for report in reports]))
     rows = _around(reports)
     around = plane.view(space.vectors[rows])
@@ -73,7 +73,7 @@ def journey_scene(journey: Journey, key: str, spot: Ground | Lost | None = None)
         ways.append(
             Way(
                 report.kind,
-                place_path(bench(), space.name, journey.shown, report),
+                place_path(workspace(), space.name, journey.shown, report),
                 np.stack([seen.x, seen.y], axis=1),
                 report.off,
                 [int(step) for step in report.curve.stops],
@@ -198,7 +198,7 @@ def steps_table(journey: Journey) -> pd.DataFrame:
     spec = journey.shown
     tables = []
     for report in journey.reports:
-        coords = place_path(bench(), journey.space.name, spec, report)
+        coords = place_path(workspace(), journey.space.name, spec, report)
         table = pd.DataFrame({"kind": NAMES[report.kind], "step": range(len(report.curve))})
         table["t"] = report.curve.t
         table["word"] = journey.words(report)

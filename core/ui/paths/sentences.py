@@ -10,7 +10,7 @@ from core.ui.paths.scene import Journey
 from core.ui.shared.jobs import submitted, watch
 from core.ui.shared.markdown import plain
 from core.ui.shared.picked_point import may_write
-from core.ui.shared.state import bench
+from core.ui.shared.state import workspace
 
 PLACES = 5
 
@@ -26,7 +26,7 @@ def way_in_sentences(journey: Journey, reference: str) -> None:
     steps = np.unique(np.linspace(0, len(curve) - 1, PLACES).round().astype(int))
     points = curve.points[steps]
     asked = f"say {reference} {' > '.join(journey.names)} {journey.reports[0].kind} {len(curve)}"
-    if not has_told(bench(), points):
+    if not has_told(workspace(), points):
         if st.session_state.get("said way") != asked:
             if st.button(
                 "Say it in sentences",
@@ -46,7 +46,7 @@ def _follow(points: Queries, reference: str, asked: str) -> None:
     arguments = {"teacher": reference, "points": points.astype(float).tolist()}
     job_id = submitted("describe", arguments, asked, slot="say a way")
     if job_id is not None:
-        watch(job_id, "Say it in sentences", lambda: has_told(bench(), points))
+        watch(job_id, "Say it in sentences", lambda: has_told(workspace(), points))
 
 
 def _lines(points: Queries, t: list[float]) -> None:
@@ -56,7 +56,7 @@ def _lines(points: Queries, t: list[float]) -> None:
         "cosine says how near each comes to its place."
     )
     for at, point in zip(t, points, strict=True):
-        told = tell_point(bench(), point)
+        told = tell_point(workspace(), point)
         where, said = st.columns([0.1, 0.9], vertical_alignment="center")
         where.markdown(f"**{at:.2f}**")
         said.markdown(f"{plain(told.best.text, 400)} :gray[{told.best.cosine:.2f}]")

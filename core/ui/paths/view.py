@@ -12,7 +12,7 @@ from core.ui.shared.faithfulness_line import truth_line
 from core.ui.shared.jobs import follow, space_or_wait, to_show
 from core.ui.shared.picked_point import sheet_of, spot_of, spot_panel
 from core.ui.shared.projection_form import changed_parameters, spec_of
-from core.ui.shared.state import bench
+from core.ui.shared.state import workspace
 
 
 def way_view(view: PathView) -> PathView:
@@ -27,7 +27,7 @@ def way_view(view: PathView) -> PathView:
         if asked == "sum":
             solution(view, space, shown)
             truth_line(space, shown)
-        elif asked == "path" and not bench().has_graph(space):
+        elif asked == "path" and not workspace().has_graph(space):
             st.info("The path follows as soon as it is known who is near whom in this space.")
         elif asked == "path":
             journey = journey_of(view, space, shown)

@@ -24,7 +24,7 @@ from core.projection.base import Spec
 from core.spaces.columns import OWN, own_columns, own_name
 from core.spaces.join import occurrences
 from core.spaces.space import Space
-from core.ui.shared.state import bench
+from core.ui.shared.state import workspace
 from core.ui.stage import dark, tokens
 
 MOST_OWN = 40  # columns of a file that are offered as colours
@@ -83,10 +83,10 @@ def _maker(name: str, space: Space, spec: Spec) -> Callable[[], Layer | None] | 
         return makers[name]
     if name.startswith(OWN) and name in space.metadata:
         return lambda: own_column(space.metadata[name], own_name(name)[:40], tokens(), dark())
-    if name == "cluster" and spec.dims == 2 and bench().has_regions(space, spec):
-        return lambda: clusters(bench().regions(space, spec).cluster, tokens())
-    if name == "faithfulness" and bench().has_faithfulness(space, spec):
-        measured = bench().faithfulness(space, spec)
+    if name == "cluster" and spec.dims == 2 and workspace().has_regions(space, spec):
+        return lambda: clusters(workspace().regions(space, spec).cluster, tokens())
+    if name == "faithfulness" and workspace().has_faithfulness(space, spec):
+        measured = workspace().faithfulness(space, spec)
         return (lambda: faithful(measured.per_point, dark())) if measured.judged else None
     return None
 

@@ -16,7 +16,7 @@ from core.resources import plotly_path, site_root
 from core.spaces.columns import to_take_away
 from core.spaces.space import Space
 from core.spaces.words import letters_of
-from core.ui.shared.state import bench
+from core.ui.shared.state import workspace
 from core.ui.stage import tokens
 
 LARGEST_LASSO = 5000  # rows that the page shows; the file has all
@@ -136,6 +136,6 @@ def _selection(space: Space, shown: Spec, rows: list[int]) -> pd.DataFrame:
     about = to_take_away(space.metadata.iloc[rows]).reset_index(drop=True)
     table = pd.concat([table, about], axis=1)
     table["vector length"] = space.norms[rows]
-    if bench().has_faithfulness(space, shown) and bench().faithfulness(space, shown).judged:
-        table["neighbours kept"] = bench().faithfulness(space, shown).per_point[rows]
+    if workspace().has_faithfulness(space, shown) and workspace().faithfulness(space, shown).judged:
+        table["neighbours kept"] = workspace().faithfulness(space, shown).per_point[rows]
     return table

@@ -5,7 +5,7 @@ import streamlit as st
 from core.projection.base import PcaSpec, Spec
 from core.projection.faithfulness import Faithfulness
 from core.spaces.space import Space
-from core.ui.shared.state import bench
+from core.ui.shared.state import workspace
 
 NOUNS = {"word": "word", "piece": "word", "sentence": "sentence", "token": "token"}
 HELP = """
@@ -29,18 +29,18 @@ def noun(space: Space) -> str:
 
 def truth_line(space: Space, spec: Spec) -> None:
     """The line; while the figures are being computed it says so."""
-    if not bench().has_faithfulness(space, spec):
+    if not workspace().has_faithfulness(space, spec):
         st.caption("How true this picture is, is being measured.")
         return
-    measured = bench().faithfulness(space, spec)
+    measured = workspace().faithfulness(space, spec)
     if not measured.judged:
         st.caption(_sentence(measured, noun(space)), help=HELP)
         return
     flat = PcaSpec(dims=spec.dims)
     reference = ""
-    if spec != flat and bench().has_faithfulness(space, flat):
-        reference = f" PCA, for reference: {_figures(bench().faithfulness(space, flat))}."
-    graph = bench().graph(space)
+    if spec != flat and workspace().has_faithfulness(space, flat):
+        reference = f" PCA, for reference: {_figures(workspace().faithfulness(space, flat))}."
+    graph = workspace().graph(space)
     found = (
         f" Neighbours are approximate here, {graph.recall:.1%} of the true ones."
         if graph.recall < 1

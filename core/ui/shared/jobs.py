@@ -14,7 +14,7 @@ from core.pipeline import picture_key
 from core.projection.base import PcaSpec, Spec
 from core.spaces.space import Space
 from core.ui.shared.markdown import plain
-from core.ui.shared.state import bench, may_stop, person, runner, visitor
+from core.ui.shared.state import may_stop, person, runner, visitor, workspace
 
 Kind = Literal["primary", "secondary"]  # of a button
 POLL_SECONDS = 0.4
@@ -27,8 +27,8 @@ def space_or_wait(reference: str) -> Space:
     """The space, at once where that takes a moment; else a job with its progress, and stop."""
     try:
         if _at_once(reference):
-            with st.spinner(f"Reading {plain(bench().teacher(reference).info.title)}"):
-                return bench().space(reference)
+            with st.spinner(f"Reading {plain(workspace().teacher(reference).info.title)}"):
+                return workspace().space(reference)
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/error:")
         st.stop()
@@ -38,13 +38,13 @@ def space_or_wait(reference: str) -> Space:
 
 def _at_once(reference: str) -> bool:
     """Whether the space is there, or a packaged table that takes a second to read."""
-    packaged_table = bench().teacher(reference).info.can == ("rows",)
+    packaged_table = workspace().teacher(reference).info.can == ("rows",)
     quick = packaged_table and not reference.startswith(("hub:", "path:", "vectors:"))
-    return quick or bench().has_space(reference)
+    return quick or workspace().has_space(reference)
 
 
 def _make(reference: str) -> None:
-    info = bench().teacher(reference).info
+    info = workspace().teacher(reference).info
     st.subheader(plain(info.title))
     st.write(
         "This space is made once and then kept: every text goes through the model, "
@@ -52,12 +52,12 @@ def _make(reference: str) -> None:
     )
     job_id = submitted("space", {"reference": reference}, f"space {reference}")
     if job_id is not None:
-        watch(job_id, "Make this space", lambda: bench().has_space(reference))
+        watch(job_id, "Make this space", lambda: workspace().has_space(reference))
 
 
 def to_show(space: Space, spec: Spec) -> Spec:
     """The picture to show now: ``spec`` once it is there, PCA until then."""
-    return spec if bench().has_projection(space, spec) else PcaSpec(dims=spec.dims)
+    return spec if workspace().has_projection(space, spec) else PcaSpec(dims=spec.dims)
 
 
 def follow(space: Space, reference: str, spec: Spec, graph_too: bool = False) -> None:
@@ -73,12 +73,12 @@ def follow(space: Space, reference: str, spec: Spec, graph_too: bool = False) ->
     job_id = submitted("map", arguments, f"map {picture_key(space, spec)}")
     if job_id is None:
         return
-    no_picture = not bench().has_projection(space, spec)
-    no_graph = graph_too and not bench().has_graph(space)
+    no_picture = not workspace().has_projection(space, spec)
+    no_graph = graph_too and not workspace().has_graph(space)
 
     def ready() -> bool:
-        drawn = no_picture and bench().has_projection(space, spec)
-        return drawn or (no_graph and bench().has_graph(space))
+        drawn = no_picture and workspace().has_projection(space, spec)
+        return drawn or (no_graph and workspace().has_graph(space))
 
     watch(job_id, "Draw this picture", ready)
 
@@ -86,11 +86,11 @@ def follow(space: Space, reference: str, spec: Spec, graph_too: bool = False) ->
 def complete(space: Space, spec: Spec) -> bool:
     """Whether nothing is left to compute for this picture."""
     return (
-        bench().has_projection(space, spec)
-        and bench().has_graph(space)
-        and bench().has_faithfulness(space, spec)
-        and bench().has_faithfulness(space, PcaSpec(dims=spec.dims))
-        and (spec.dims == 3 or bench().has_regions(space, spec))
+        workspace().has_projection(space, spec)
+        and workspace().has_graph(space)
+        and workspace().has_faithfulness(space, spec)
+        and workspace().has_faithfulness(space, PcaSpec(dims=spec.dims))
+        and (spec.dims == 3 or workspace().has_regions(space, spec))
     )
 
 

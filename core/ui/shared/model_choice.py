@@ -10,7 +10,7 @@ from core.pipeline.student_catalogue import PREFIX
 from core.teachers.causal import depth_of
 from core.teachers.smollm2 import SMOLLM2, installed
 from core.ui.shared.markdown import plain
-from core.ui.shared.state import bench, widget
+from core.ui.shared.state import widget, workspace
 
 READS_LAYERS = ("contextual",)  # families of students that have layers to look at
 
@@ -55,7 +55,7 @@ def reference_box(
 
 def models() -> list[str]:
     """References of the models that can be read without typing one."""
-    cards = bench().studio.students()
+    cards = workspace().catalogue.students()
     students = (PREFIX + card.key for card in cards if card.family in READS_LAYERS)
     return [MINILM, *([SMOLLM2] if installed() else []), *students]
 

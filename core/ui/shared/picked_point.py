@@ -31,7 +31,7 @@ from core.teachers.smollm2 import COMMAND, SMOLLM2, installed
 from core.types import Coords, Vector
 from core.ui.shared.jobs import asked_for, follow_job, submitted, watch
 from core.ui.shared.markdown import plain
-from core.ui.shared.state import bench, remember, widget
+from core.ui.shared.state import remember, widget, workspace
 from core.ui.stage import neighbor_list, tokens
 
 NEAR = 10
@@ -80,7 +80,7 @@ class Lost:
 
 def sheet_of(reference: str, space: Space, shown: Spec) -> Sheet:
     """The picture of a whole space, as the map shows it."""
-    coords = bench().projection(space, shown).coords
+    coords = workspace().projection(space, shown).coords
     return Sheet(reference, space, shown, coords, space, space.digest, shown.kind == "pca")
 
 
@@ -126,9 +126,9 @@ def _middle(written: str, sheet: Sheet) -> Ground | Lost:
     if missing := _missing(written):
         return Lost(missing)
     space, coords = sheet.space, sheet.coords
-    if not bench().has_graph(space):
+    if not workspace().has_graph(space):
         return Lost(UNKNOWN_YET)
-    report = path(bench(), sheet.reference, waypoints_of(written), "slerp", HALF_WAY)
+    report = path(workspace(), sheet.reference, waypoints_of(written), "slerp", HALF_WAY)
     point = report.curve.points[[1]]
     spot = place(space, coords, point)[0][0]
     around = ground(space, coords, spot, linear=False)
@@ -224,7 +224,7 @@ def spot_panel(spot: Ground | Lost, sheet: Sheet, page: str) -> None:
     st.subheader("A place between", anchor=False)
     if isinstance(spot, Lost):
         st.info(plain(spot.why), icon=":material/wrong_location:")
-    elif not bench().has_graph(sheet.space):
+    elif not workspace().has_graph(sheet.space):
         st.caption(UNKNOWN_YET)
     else:
         _told(spot, sheet, page)
@@ -236,7 +236,7 @@ def _told(spot: Ground, sheet: Sheet, page: str) -> None:
     space = sheet.space
     try:
         points = spot.vector[None]
-        found = descriptions(bench(), sheet.reference, points, NEAR, sentences=False)[0]
+        found = descriptions(workspace(), sheet.reference, points, NEAR, sentences=False)[0]
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/error:")
         return
@@ -299,15 +299,15 @@ def sentence_of(point: Vector, reference: str, space: Space) -> None:
     """The point as a sentence; a job of the worker where it was not written before."""
     if not may_write(space):
         return
-    if not has_told(bench(), point[None]):
+    if not has_told(workspace(), point[None]):
         arguments = {"teacher": reference, "points": [[float(it) for it in point]]}
         name = f"describe {reference} {hash(point.tobytes())}"
         job_id = submitted("describe", arguments, name, slot="describe a place")
         if job_id is not None:
-            written = lambda: has_told(bench(), point[None])  # noqa: E731 - a name for what is awaited
+            written = lambda: has_told(workspace(), point[None])  # noqa: E731 - a name for what is awaited
             watch(job_id, "Write it as a sentence", written, stacked=True)
         return
-    show_told(tell_point(bench(), point))
+    show_told(tell_point(workspace(), point))
 
 
 def may_write(space: Space) -> bool:
@@ -316,7 +316,7 @@ def may_write(space: Space) -> bool:
         st.caption(plain(ONLY_SENTENCES))
     elif not installed():
         st.info(f"Run `{COMMAND}` to read such places as sentences.")
-    elif not has_bridge(bench()):
+    elif not has_bridge(workspace()):
         _offer_bridge()
     else:
         return True
@@ -331,7 +331,7 @@ def _offer_bridge() -> None:
     )
     arguments = {"model": SMOLLM2}
     if asked_for("bridge", arguments, "Learn the bridge", "secondary"):
-        follow_job("bridge", arguments, "Learn the bridge", lambda: has_bridge(bench()))
+        follow_job("bridge", arguments, "Learn the bridge", lambda: has_bridge(workspace()))
 
 
 def show_told(told: Told) -> None:

@@ -10,7 +10,7 @@ from core.teachers.base import TeacherInfo
 from core.teachers.model_folder.device import description
 from core.teachers.registry import PATTERNS
 from core.ui.shared.markdown import plain
-from core.ui.shared.state import bench
+from core.ui.shared.state import workspace
 from core.ui.stage import preload
 
 SHORT = {
@@ -37,7 +37,7 @@ def sidebar(page: str) -> str:
     if page in MODEL_PAGES or _asks_a_model(page):
         _model_page()
         return current
-    students = {f"student:{card.key}": _titled(card) for card in bench().studio.students()}
+    students = {f"student:{card.key}": _titled(card) for card in workspace().catalogue.students()}
     known = [*(info.reference for info in teachers()), *students]
     options = list(dict.fromkeys([*known, current]))
     st.session_state["space choice"] = current
@@ -55,7 +55,7 @@ def sidebar(page: str) -> str:
             + "\n".join(f"- `{pattern}`: {what}" for pattern, what in PATTERNS.items()),
         )
     try:
-        info = bench().teacher(current).info
+        info = workspace().teacher(current).info
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/error:")
         st.caption("Choose another space on the left; everything else goes on as before.")
@@ -67,7 +67,7 @@ def sidebar(page: str) -> str:
 
 def kept_or_not() -> None:
     """One quiet line where what was computed could not be written."""
-    if why := bench().store.unkept:
+    if why := workspace().store.unkept:
         st.sidebar.caption(
             f":material/save: Not kept: {plain(why[:1].lower() + why[1:])}. What is computed is "
             "shown, and gone when the app ends."

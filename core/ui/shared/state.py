@@ -1,4 +1,4 @@
-"""What outlives a rerun: the bench and the worker for everybody, the view for one person.
+"""What outlives a rerun: the workspace and the worker for everybody, the view for one person.
 
 The view of a page is kept in its query string, so that every state has a link. A page reads it
 with :func:`view_of`, draws, and writes it back with :func:`remember`.
@@ -27,7 +27,7 @@ from core.permalink import (
     decode,
     encode,
 )
-from core.pipeline import Bench
+from core.pipeline import Workspace
 from core.store.disk import default_workspace
 from core.ui.serving.entry import person_of
 from core.ui.shared.markdown import plain
@@ -37,8 +37,8 @@ READ_BY_A_MODEL = LayersView | TextsView | TrajectoriesView  # views that are of
 _lock = threading.Lock()
 
 
-def bench() -> Bench:
-    """The one bench of this process and workspace."""
+def workspace() -> Workspace:
+    """The one workspace of this process."""
     with _lock:
         return _bench(default_workspace())
 
@@ -65,13 +65,13 @@ def may_stop(job: Job) -> bool:
 
 
 @cache
-def _bench(workspace: Path) -> Bench:
-    return Bench(workspace)
+def _bench(folder: Path) -> Workspace:
+    return Workspace(folder)
 
 
 @cache
-def _runner(workspace: Path) -> Runner:
-    return Runner(workspace)
+def _runner(folder: Path) -> Runner:
+    return Runner(folder)
 
 
 def view_of(page: str, kind: type[V]) -> V:  # noqa: ARG001 - the kind is for the reader and mypy

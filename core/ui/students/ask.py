@@ -19,7 +19,7 @@ from core.students.registry import family
 from core.ui.shared.colouring import details
 from core.ui.shared.markdown import plain
 from core.ui.shared.projection_form import TITLES
-from core.ui.shared.state import bench, remember, widget
+from core.ui.shared.state import remember, widget, workspace
 from core.ui.stage import mount, neighbor_list, tokens
 
 NEAR = 10
@@ -43,14 +43,14 @@ def ask(view: StudentView, card: StudentCard, space: Space) -> StudentView:
         st.caption(_invitation(card, reads))
         return view
     try:
-        known = typed in student_of(bench(), card.key).known
-        if not known and not reads and bench().space(card.teacher).find(typed) is None:
+        known = typed in student_of(workspace(), card.key).known
+        if not known and not reads and workspace().space(card.teacher).find(typed) is None:
             raise UnknownItem(
                 f"found {typed!r:.60}, which it does not store; a {card.family} student holds "
                 f"rows only. These kinds read spelling: {', '.join(_readers())}"
             )
         with st.spinner("Asking the student and its teacher"):
-            answer = answer_of(bench(), card.key, typed)
+            answer = answer_of(workspace(), card.key, typed)
     except UnknownItem as error:
         st.info(plain(error), icon=":material/abc:")
     except MeaningSpaceError as error:
@@ -122,7 +122,7 @@ def _said(answer: Answer) -> str:
 def _on_the_map(answer: Answer, space: Space) -> None:
     """The teacher's picture, with the student's point in amber and the teacher's in teal."""
     spec = _picture_of(space)
-    coords = bench().projection(space, spec).coords
+    coords = workspace().projection(space, spec).coords
     spot = place(space, coords, np.ascontiguousarray(answer.vector[None, :]))[0][0]
     rows = np.array([row for _, _, row in answer.nearest[:JOINED]], np.int64)
     rows = rows[rows < len(space)]
@@ -160,7 +160,7 @@ def _on_the_map(answer: Answer, space: Space) -> None:
 def _picture_of(space: Space) -> Spec:
     """UMAP where it was drawn already; it is not worth waiting for here."""
     umap = UmapSpec()
-    return umap if bench().has_projection(space, umap) else PcaSpec()
+    return umap if workspace().has_projection(space, umap) else PcaSpec()
 
 
 def _from_list() -> None:
@@ -170,7 +170,7 @@ def _from_list() -> None:
         current = st.session_state.get("student view")
         if not picked or not isinstance(current, StudentView):
             continue
-        texts = bench().space(current.teacher).texts
+        texts = workspace().space(current.teacher).texts
         row = int(picked["row"])
         if 0 <= row < len(texts):
             st.session_state[widget("student", "text")] = texts[row]

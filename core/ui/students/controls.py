@@ -11,7 +11,7 @@ from core.pipeline import Pareto, StudentCard
 from core.pipeline.students.answers import measured_pareto
 from core.ui.shared.jobs import submitted, watch
 from core.ui.shared.segments import segments
-from core.ui.shared.state import bench
+from core.ui.shared.state import workspace
 
 MEANS = {
     "relative_error": "Of all that tells the items apart, how much is lost? 0 is the same vectors, "
@@ -58,7 +58,7 @@ def rivals_job(teacher: str, pareto: Pareto | None) -> None:
     known = 0 if pareto is None else len(pareto.points)
 
     def more() -> bool:
-        now = measured_pareto(bench(), teacher)
+        now = measured_pareto(workspace(), teacher)
         return now is not None and len(now.points) > known
 
     job_id = submitted("pareto", {"teacher": teacher}, f"pareto {teacher}")
@@ -72,7 +72,11 @@ def unmeasured_job(card: StudentCard | None) -> None:
         return
     job_id = submitted("evaluate", {"key": card.key}, f"evaluate {card.key}")
     if job_id is not None:
-        watch(job_id, "Measure this student", lambda: bool(bench().studio.card(card.key).report))
+        watch(
+            job_id,
+            "Measure this student",
+            lambda: bool(workspace().catalogue.card(card.key).report),
+        )
 
 
 def _wanted(teacher: str) -> str:

@@ -11,7 +11,7 @@ from core.pipeline import StudentCard
 from core.ui.shared.bars import Bar, bars
 from core.ui.shared.colouring import in_words
 from core.ui.shared.markdown import plain
-from core.ui.shared.state import bench
+from core.ui.shared.state import workspace
 from core.ui.students.wording import SLICES, number
 
 WORST = 14
@@ -78,7 +78,7 @@ def _follow_pick(card: StudentCard) -> None:
     row = st.session_state.pop("student worst row", None)
     if row is None:
         return
-    space = bench().space(card.teacher)
+    space = workspace().space(card.teacher)
     if 0 <= row < len(space):
         target = MapView(teacher=card.teacher, selected=space.address(row))
         st.switch_page("pages/map.py", query_params=encode(target))

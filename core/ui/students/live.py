@@ -9,7 +9,7 @@ from core.jobs.job import Job
 from core.permalink import StudentView
 from core.pipeline import ParetoPoint, StudentCard, Training
 from core.spaces.space import Space
-from core.ui.shared.state import bench
+from core.ui.shared.state import workspace
 from core.ui.students.curve import Forming, draw_curve
 from core.ui.students.panel import nothing_yet, student_menu, student_panel
 from core.ui.students.training import live_panel, running
@@ -71,14 +71,14 @@ def panel(
 
 def _training(job: Job, teacher: str) -> Training | None:
     key = job.arguments.get("key")
-    found = (each for each in bench().studio.trainings(teacher) if each.key == key)
+    found = (each for each in workspace().catalogue.trainings(teacher) if each.key == key)
     return next(found, None)
 
 
 def _forming(job: Job, training: Training | None) -> Forming:
     spec = job.arguments["spec"]
     forming = Forming(job.arguments["key"], spec["family"], float(spec["bytes_per_item"]))
-    seen = None if training is None else bench().studio.preview(training.key)
+    seen = None if training is None else workspace().catalogue.preview(training.key)
     if seen is None:
         return forming
     rows, vectors, step = seen

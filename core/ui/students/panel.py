@@ -10,7 +10,7 @@ from core.spaces.space import Space
 from core.students.registry import family
 from core.ui.shared.bars import Bar, bars
 from core.ui.shared.markdown import plain
-from core.ui.shared.state import bench
+from core.ui.shared.state import workspace
 from core.ui.students.curve import limit_at
 from core.ui.students.wording import PARTS, best_rival, number, per_item, small, verdict
 
@@ -62,7 +62,7 @@ def student_menu(card: StudentCard) -> None:
         with st.popover("Delete", type="tertiary", icon=":material/delete:"):
             st.caption(f"{plain(card.title)} will be gone for good.")
             if st.button("Delete this student", key=f"delete {card.key}"):
-                bench().studio.remove(card.key)
+                workspace().catalogue.remove(card.key)
                 st.rerun()
 
 

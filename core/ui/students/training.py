@@ -20,7 +20,7 @@ from core.students.registry import family
 from core.teachers.base import WithModel
 from core.ui.shared.jobs import NOT_YOURS, job_words
 from core.ui.shared.markdown import plain
-from core.ui.shared.state import bench, may_stop, person, runner, widget
+from core.ui.shared.state import may_stop, person, runner, widget, workspace
 from core.ui.stage import mount, tokens
 from core.ui.students.wording import budgets, nearest_budget
 
@@ -106,7 +106,7 @@ def _hindrance(teacher: str, chosen: Family, busy: bool) -> str | None:
     """Why no training can begin now; None where one can."""
     if busy:
         return "One training at a time: pause or cancel the one that runs."
-    if chosen.name in READ_A_MODEL and not isinstance(bench().teacher(teacher), WithModel):
+    if chosen.name in READ_A_MODEL and not isinstance(workspace().teacher(teacher), WithModel):
         return "This kind starts from its teacher's own model, and this teacher is a bare table."
     return None
 
@@ -233,7 +233,7 @@ def unfinished(teacher: str, active: Job | None) -> None:
     """Trainings that were paused or broke off, also before the machine was switched off."""
     busy = active is not None
     running_key = active.arguments.get("key") if active else None
-    waiting = [it for it in bench().studio.trainings(teacher) if it.key != running_key]
+    waiting = [it for it in workspace().catalogue.trainings(teacher) if it.key != running_key]
     if waiting:
         st.markdown("##### Unfinished")
     for training in waiting:
@@ -258,7 +258,7 @@ def unfinished(teacher: str, active: Job | None) -> None:
             help=None if own else NOT_YOURS,
         )
         if pressed and own:
-            bench().studio.discard(training.key)
+            workspace().catalogue.discard(training.key)
             st.rerun()
 
 

@@ -11,7 +11,7 @@ from core.spaces.space import Space
 from core.ui.shared.jobs import asked_for, complete, submitted, watch
 from core.ui.shared.markdown import plain
 from core.ui.shared.model_choice import model_name
-from core.ui.shared.state import bench
+from core.ui.shared.state import workspace
 
 DOCUMENTS, WORDS, WINDOWS = 449, 515_000, 7_200  # of the packaged texts
 MINUTES = 5  # to read them on two cores with nothing else to do, see docs/texts.md
@@ -21,9 +21,9 @@ SPEC: Spec = UmapSpec()
 def library_or_offer(view: TextsView) -> Library | None:
     """The library where it was read; else None, after the offer to read it or its progress."""
     try:
-        if has_library(bench(), view.model):
+        if has_library(workspace(), view.model):
             with st.spinner("Opening the library"):
-                return library(bench(), view.model)
+                return library(workspace(), view.model)
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/error:")
         return None
@@ -34,36 +34,36 @@ def library_or_offer(view: TextsView) -> Library | None:
 def follow_library(view: TextsView, made: Library) -> None:
     """Have the worker draw what is missing of the picture, and show its progress."""
     space = made.space
-    if complete(space, SPEC) and has_topics(bench(), space, SPEC):
+    if complete(space, SPEC) and has_topics(workspace(), space, SPEC):
         return
-    drawn = bench().has_projection(space, SPEC)
+    drawn = workspace().has_projection(space, SPEC)
     job_id = submitted("library", _arguments(view.model), _name(view.model))
     if job_id is not None:
         watch(
             job_id,
             "Draw the library",
-            lambda: not drawn and bench().has_projection(space, SPEC),
+            lambda: not drawn and workspace().has_projection(space, SPEC),
         )
 
 
 def shown_spec(space: Space) -> Spec:
     """The picture to show now: UMAP where it is drawn, PCA until then."""
-    return SPEC if bench().has_projection(space, SPEC) else PcaSpec()
+    return SPEC if workspace().has_projection(space, SPEC) else PcaSpec()
 
 
 def known_topics(made: Library, spec: Spec) -> tuple[Topic, ...]:
     """What the regions of the library's picture are about; nothing before they are known."""
-    if isinstance(spec, PcaSpec) or not has_topics(bench(), made.space, spec):
+    if isinstance(spec, PcaSpec) or not has_topics(workspace(), made.space, spec):
         return ()
-    return library_topics(bench(), made, spec)
+    return library_topics(workspace(), made, spec)
 
 
 def sentence_topics(space: Space, spec: Spec) -> tuple[Topic, ...]:
     """The same for a space of which each item is a text."""
-    if isinstance(spec, PcaSpec) or not bench().has_regions(space, spec):
+    if isinstance(spec, PcaSpec) or not workspace().has_regions(space, spec):
         return ()
     with st.spinner("Naming the regions"):
-        return topics(bench(), space, spec, lambda: space.texts)
+        return topics(workspace(), space, spec, lambda: space.texts)
 
 
 def _offer(model: str) -> None:
@@ -82,7 +82,7 @@ def _offer(model: str) -> None:
     if asked_for("library", arguments, "Read the library", "primary"):
         job_id = submitted("library", arguments, _name(model))
         if job_id is not None:
-            watch(job_id, "Read the library", lambda: has_library(bench(), model))
+            watch(job_id, "Read the library", lambda: has_library(workspace(), model))
 
 
 def _arguments(model: str) -> dict[str, object]:

@@ -25,7 +25,7 @@ from core.spaces.formats.text_files import read_plain, require_prose
 from core.ui.shared.downloads import safe_csv
 from core.ui.shared.jobs import submitted, watch
 from core.ui.shared.markdown import plain
-from core.ui.shared.state import bench, remember, widget
+from core.ui.shared.state import remember, widget, workspace
 from core.ui.texts.scene import Walk
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ TOKENS_A_WORD = 1.8  # read, with what windows share
 
 def own_document(view: TextsView) -> Dropped | None:
     """The document of one's own that is looked at, once it was read."""
-    if not view.own or not has_dropped(bench(), view.own):
+    if not view.own or not has_dropped(workspace(), view.own):
         return None
     try:
         return _read(view.own, view.model, identity(view.model))
@@ -94,7 +94,7 @@ def own_controls(
         on_click="ignore",
     )
     if away.button("Forget this document", help="Remove it from the workspace", width="stretch"):
-        forget(bench(), view.own)
+        forget(workspace(), view.own)
         st.session_state.pop(OWN, None)
         remember("texts", replace(view, own=""))
         st.rerun()
@@ -110,12 +110,12 @@ def _take(view: TextsView, uploaded: "UploadedFile | None", text: str) -> None:
         else:
             said = require_prose(text)
             title = f"Yours: {snippet(said, limit=32)}"
-        key = keep_text(bench(), view.model, title[:80], said)
+        key = keep_text(workspace(), view.model, title[:80], said)
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/error:")
         return
     if (before := st.session_state.get(OWN)) not in (None, key):
-        forget(bench(), before)
+        forget(workspace(), before)
     st.session_state[OWN] = key
     remember("texts", replace(view, own=key, query=""))
     st.rerun()
@@ -125,13 +125,13 @@ def _follow(view: TextsView) -> None:
     """Where it waits to be read: its progress. Where another is looked at: the way back."""
     if not view.own:
         kept = st.session_state.get(OWN)
-        if kept and has_dropped(bench(), kept) and st.button("Show your document again"):
+        if kept and has_dropped(workspace(), kept) and st.button("Show your document again"):
             remember("texts", replace(view, own=kept))
             st.rerun()
         return
-    if has_dropped(bench(), view.own):
+    if has_dropped(workspace(), view.own):
         return
-    words = kept_words(bench(), view.own)
+    words = kept_words(workspace(), view.own)
     if words is None:
         st.info("The document in this link is not on this machine. Drop it in again.")
         return
@@ -141,9 +141,9 @@ def _follow(view: TextsView) -> None:
     arguments = {"model": view.model, "key": view.own}
     job_id = submitted("document", arguments, f"document {view.own}")
     if job_id is not None:
-        watch(job_id, "Read your document", lambda: has_dropped(bench(), view.own))
+        watch(job_id, "Read your document", lambda: has_dropped(workspace(), view.own))
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _read(key: str, model: str, stamp: str) -> Dropped:  # noqa: ARG001 - the key
-    return dropped(bench(), model, key)
+    return dropped(workspace(), model, key)

@@ -12,7 +12,7 @@ from core.pipeline.models import identity
 from core.pipeline.texts.pairs import SAME, Signed, apart, has_pairs, kept_pairs
 from core.ui.shared.jobs import asked_for, follow_job
 from core.ui.shared.markdown import plain
-from core.ui.shared.state import bench, widget
+from core.ui.shared.state import widget, workspace
 from core.ui.stage import mount, tokens
 
 ORDER = ("word order", "negation", "context swap", SAME)
@@ -35,10 +35,10 @@ def more_than_tokens_panel(view: TextsView) -> None:
         "their meaning, but seldom both."
     )
     try:
-        if not has_pairs(bench(), view.model):
+        if not has_pairs(workspace(), view.model):
             _offer(view)
             return
-        signed = kept_pairs(bench(), view.model)
+        signed = kept_pairs(workspace(), view.model)
         st.markdown(verdict(signed))
         own = _own_pair(view, signed)
     except MeaningSpaceError as error:
@@ -55,7 +55,9 @@ def _offer(view: TextsView) -> None:
     st.caption("Measuring them takes some ten seconds, most of them for loading the model.")
     arguments = {"model": view.model}
     if asked_for("pairs", arguments, "Measure the pairs", "secondary"):
-        follow_job("pairs", arguments, "Measure the pairs", lambda: has_pairs(bench(), view.model))
+        follow_job(
+            "pairs", arguments, "Measure the pairs", lambda: has_pairs(workspace(), view.model)
+        )
 
 
 def verdict(signed: Signed) -> str:

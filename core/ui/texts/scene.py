@@ -24,7 +24,7 @@ from core.spaces.space import Space
 from core.types import Coords, QueryCoords, Rows, Vector
 from core.ui.shared.markdown import plain
 from core.ui.shared.projection_form import TITLES
-from core.ui.shared.state import bench, remember
+from core.ui.shared.state import remember, workspace
 from core.ui.stage import dark, mount, tokens
 
 KEY = "texts stage"
@@ -98,7 +98,7 @@ def library_walk(view: TextsView, made: Library, spec: Spec) -> Walk | None:
             )
         return None
     items = made.way(row)
-    coords = bench().projection(made.space, spec).coords
+    coords = workspace().projection(made.space, spec).coords
     said = [made.space.texts[item] for item in items]
     if len(items) == 1:
         said = [made.said(row, SNIPPET)]
@@ -113,20 +113,20 @@ def own_walk(own: Dropped, made: Library, spec: Spec) -> Walk:
 
 @st.cache_data(max_entries=10, show_spinner="Finding the places of its windows")
 def _placed(key: str, _made: Library, _spec: Spec, _own: Dropped) -> QueryCoords:  # noqa: ARG001
-    coords = bench().projection(_made.space, _spec).coords
+    coords = workspace().projection(_made.space, _spec).coords
     return placed(_made, coords, _own.read.windows)
 
 
 def cluster_of(space: Space, spec: Spec) -> Rows:
     """(n,) the region of each item, -1 for none."""
-    if isinstance(spec, PcaSpec) or not bench().has_regions(space, spec):
+    if isinstance(spec, PcaSpec) or not workspace().has_regions(space, spec):
         return np.full(len(space), -1, np.int64)
-    return bench().regions(space, spec).cluster.astype(np.int64)
+    return workspace().regions(space, spec).cluster.astype(np.int64)
 
 
 def _region_of(made: Library, spec: Spec, places: QueryCoords) -> Rows:
     """The region of the item that stands nearest to each place of the picture."""
-    coords = bench().projection(made.space, spec).coords
+    coords = workspace().projection(made.space, spec).coords
     return cluster_of(made.space, spec)[nearest_drawn(coords, places)]
 
 
@@ -141,7 +141,7 @@ def texts_scene(
 ) -> Scene:
     """Everything on the stage, as data."""
     space = made.space
-    coords = bench().projection(space, spec).coords
+    coords = workspace().projection(space, spec).coords
     large = (space.metadata["part"] < 0).to_numpy(np.bool_)
     lit = None if region is None else np.flatnonzero(cluster_of(made.space, spec) == region)
     found = None if query is None else _found(made, coords, query)
@@ -224,8 +224,8 @@ def _focus(coords: Coords, course: Course | None, found: Found | None) -> list[f
 
 
 def _layer(view: TextsView, made: Library, spec: Spec) -> Layer | None:
-    if view.colour == "region" and bench().has_regions(made.space, spec):
-        return clusters(bench().regions(made.space, spec).cluster, tokens())
+    if view.colour == "region" and workspace().has_regions(made.space, spec):
+        return clusters(workspace().regions(made.space, spec).cluster, tokens())
     return sources(made.space.metadata, tokens(), dark()) if view.colour == "source" else None
 
 
@@ -243,9 +243,9 @@ def _details(digest: str, _made: Library) -> list[str]:  # noqa: ARG001 - the di
 
 
 def _near(made: Library) -> np.ndarray | None:
-    if not bench().has_graph(made.space):
+    if not workspace().has_graph(made.space):
         return None
-    graph = bench().graph(made.space)
+    graph = workspace().graph(made.space)
     return graph.indices[:, :3] if graph.k >= 3 else None
 
 
@@ -298,7 +298,7 @@ def _choose() -> None:
     if "row" in picked:
         from core.pipeline.texts.library import library
 
-        made = library(bench(), current.model)
+        made = library(workspace(), current.model)
         choose_item(made, int(np.clip(int(picked["row"]), 0, len(made.space) - 1)))
     elif "text" in picked:
         remember("texts", replace(current, query=str(picked["text"])[:2000]))

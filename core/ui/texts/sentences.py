@@ -35,7 +35,7 @@ from core.ui.shared.picked_point import (
     with_spot,
 )
 from core.ui.shared.projection_form import TITLES
-from core.ui.shared.state import bench, remember
+from core.ui.shared.state import remember, workspace
 from core.ui.stage import dark, mount, tokens
 from core.ui.texts.controls import colour_box
 from core.ui.texts.library_job import sentence_topics
@@ -97,7 +97,7 @@ def _found(view: TextsView) -> Neighbors | None:
         return None
     try:
         with st.spinner("Reading what you typed; the first time loads the model, some seconds"):
-            return neighbors(bench(), REFERENCE, view.query, NEAR)
+            return neighbors(workspace(), REFERENCE, view.query, NEAR)
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/search_off:")
         return None
@@ -112,10 +112,10 @@ def _scene(
     lit: int | None,
     spot: Ground | Lost | None,
 ) -> Scene:
-    coords = bench().projection(space, shown).coords
+    coords = workspace().projection(space, shown).coords
     found = None if neighbors is None else _on_map(space, coords, neighbors)
     colours = _layer(view, space, shown)
-    graph = bench().graph(space) if bench().has_graph(space) else None
+    graph = workspace().graph(space) if workspace().has_graph(space) else None
     title = f"{len(space):,} sentences, {TITLES[shown.kind]}"
     figure = texts_figure(
         coords,
@@ -163,8 +163,8 @@ def _on_map(space: Space, coords: Coords, neighbors: Neighbors) -> Found:
 
 def _layer(view: TextsView, space: Space, shown: Spec) -> Layer | None:
     if view.colour == "region" and not isinstance(shown, PcaSpec):
-        if bench().has_regions(space, shown):
-            return clusters(bench().regions(space, shown).cluster, tokens())
+        if workspace().has_regions(space, shown):
+            return clusters(workspace().regions(space, shown).cluster, tokens())
         return None
     return sources(space.metadata, tokens(), dark()) if view.colour == "source" else None
 
@@ -203,7 +203,7 @@ def _go(key: str) -> None:
     if not picked or not isinstance(current, TextsView):
         return
     if "row" in picked:
-        space = bench().space(REFERENCE)
+        space = workspace().space(REFERENCE)
         text = space.texts[int(np.clip(int(picked["row"]), 0, len(space) - 1))]
     else:
         text = str(picked.get("text", ""))[:2000]

@@ -28,7 +28,7 @@ from core.ui.shared.downloads import safe_csv
 from core.ui.shared.jobs import submitted, watch
 from core.ui.shared.markdown import plain
 from core.ui.shared.segments import segments
-from core.ui.shared.state import bench, remember, widget
+from core.ui.shared.state import remember, widget, workspace
 from core.ui.shared.turns import kept_or_made
 from core.ui.stage import dark, mount, tokens
 from core.ui.trajectories.token_layers import rise
@@ -74,7 +74,7 @@ def lens_view(view: TrajectoriesView) -> TrajectoriesView:
         view = _controls(view)
     remember("trajectories", view)
     kind = view.lens
-    if kind == "fitted" and not has_lens(bench(), view.model):
+    if kind == "fitted" and not has_lens(workspace(), view.model):
         with line:
             st.caption(
                 "The fitted lens of this model is made once and then kept: some 16,000 tokens are "
@@ -132,7 +132,7 @@ def _controls(view: TrajectoriesView) -> TrajectoriesView:
 def _fit(model: str) -> None:
     job_id = submitted("lens", {"model": model}, f"lens {model}")
     if job_id is not None:
-        watch(job_id, "Fit the lens", lambda: has_lens(bench(), model))
+        watch(job_id, "Fit the lens", lambda: has_lens(workspace(), model))
 
 
 def _read(model: str, stamp: str, text: str, kind: str) -> LensGrid:
@@ -140,7 +140,7 @@ def _read(model: str, stamp: str, text: str, kind: str) -> LensGrid:
         with st.spinner("Reading every layer"):
             lm = speaker(model)
             cut = lm.own_text(lm.ids(text)[:MOST]) if len(lm.ids(text)) > MOST else text
-            return read_layers(bench(), model, cut, kind)
+            return read_layers(workspace(), model, cut, kind)
 
     return kept_or_made(_grids, (model, stamp, text, kind), made, "read")
 
@@ -265,13 +265,16 @@ def _answer(lm: LanguageModel, grid: LensGrid, chosen: int) -> None:
 
 def _apart(model: str, lm: LanguageModel, grid: LensGrid, chosen: int) -> None:
     """The two lenses beside each other and beside the model's own answer, at the chosen token."""
-    if not has_lens(bench(), model):
+    if not has_lens(workspace(), model):
         return
     try:
         states = np.ascontiguousarray(grid.states[:, chosen])
         key = (model, lens_key(model), tuple(grid.ids), chosen)
         found = kept_or_made(
-            _gaps, key, lambda: lens_gaps(lm, states, fitted_lens(bench(), model).fitted), "read"
+            _gaps,
+            key,
+            lambda: lens_gaps(lm, states, fitted_lens(workspace(), model).fitted),
+            "read",
         )
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/error:")
@@ -304,10 +307,10 @@ def _apart(model: str, lm: LanguageModel, grid: LensGrid, chosen: int) -> None:
 def _how_good(model: str) -> None:
     """Both lenses on texts that the fitted one has not met."""
     st.markdown("##### How good the lenses are")
-    if not has_lens(bench(), model):
+    if not has_lens(workspace(), model):
         st.caption("This is measured when the fitted lens is made: choose it above.")
         return
-    found = fitted_lens(bench(), model)
+    found = fitted_lens(workspace(), model)
     curves = [
         _judged(found, "fitted", tokens().accent),
         _judged(found, "logit", tokens().second),

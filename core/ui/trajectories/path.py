@@ -18,7 +18,7 @@ from core.projection.base import PcaSpec, Spec, UmapSpec
 from core.ui.shared.faithfulness_line import truth_line
 from core.ui.shared.jobs import follow, space_or_wait, submitted, to_show, watch
 from core.ui.shared.markdown import plain
-from core.ui.shared.state import bench, remember, visitor, widget
+from core.ui.shared.state import remember, visitor, widget, workspace
 from core.ui.shared.turns import turn
 from core.ui.stage import mount
 from core.ui.trajectories.controls import PROMPT, picture_row, prompt_box, second_of
@@ -75,7 +75,7 @@ def path_view(view: TrajectoriesView) -> TrajectoriesView:
     spec: Spec = PcaSpec(dims=view.dims) if view.picture == "pca" else UmapSpec(dims=view.dims)
     shown = to_show(space, spec)
     with stage, st.spinner("Drawing what the corpus looks like in this layer"):
-        behind = backdrop(bench(), view.model, layer, shown)
+        behind = backdrop(workspace(), view.model, layer, shown)
     run = run_of(visitor(), _wish(view), layer, afresh=pressed)
     with controls:
         second_of(view, layer)  # what cannot be laid beside is said once, here
@@ -230,8 +230,8 @@ def _drawn(view: TrajectoriesView, run: Run, layer: int, behind: Backdrop) -> Dr
         if view.shuffled and len(trunk) > 3:
             control = _or_said(lambda: shuffle_of(wish, trunk, layer))
     percentile = None
-    if bench().has_graph(behind.space):
-        percentile = far_from_corpus(bench(), behind, trunk.states)
+    if workspace().has_graph(behind.space):
+        percentile = far_from_corpus(workspace(), behind, trunk.states)
     drawn = Drawn(
         view,
         layer,
@@ -263,10 +263,10 @@ def _beside(drawn: Drawn, wish: Wish) -> Beside | None:
         return None
     model, layer = other
     try:
-        if not bench().has_space(space_name(model, layer)):
+        if not workspace().has_space(space_name(model, layer)):
             return None  # the worker makes it
         with st.spinner("Reading the same text there"):
-            behind = backdrop(bench(), model, layer, PcaSpec(dims=seen.dims))
+            behind = backdrop(workspace(), model, layer, PcaSpec(dims=seen.dims))
             first, second = speaker(wish.model), speaker(model)
             ids = tuple(walk.ids.tolist())
             same = model == wish.model
@@ -296,14 +296,14 @@ def _follow_second(view: TrajectoriesView, layer: int) -> None:
         return
     reference = space_name(*other)
     try:
-        if bench().has_space(reference):
+        if workspace().has_space(reference):
             return
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/error:")
         return
     job_id = submitted("space", {"reference": reference}, f"space {reference}")
     if job_id is not None:
-        watch(job_id, "Make this space", lambda: bench().has_space(reference))
+        watch(job_id, "Make this space", lambda: workspace().has_space(reference))
 
 
 # --------------------------------------------------------------------------------------- the truth

@@ -18,7 +18,7 @@ from core.pipeline.trajectories.samples import KINDS
 from core.pipeline.trajectories.statistics import DOCUMENTS, LOCAL, QUANTITIES, has_laws, laws
 from core.ui.shared.markdown import plain
 from core.ui.shared.segments import segments
-from core.ui.shared.state import bench, widget
+from core.ui.shared.state import widget, workspace
 from core.ui.trajectories.statistics_job import ask, offer
 
 FORMS = {"kinds": "Two kinds of text", "quantities": "Two quantities"}
@@ -60,7 +60,7 @@ def guess_form(model: str, layer: int, open_first: bool) -> None:
         if not st.button("Lock this guess", type="primary"):
             return
         try:
-            lock(bench(), Guess(*said), model, layer)
+            lock(workspace(), Guess(*said), model, layer)
             ask(model, layer, "held out")
         except MeaningSpaceError as error:
             st.error(plain(error), icon=":material/error:")
@@ -108,7 +108,7 @@ def _box(label: str, names: dict[str, str], index: int) -> str:
 def guesses_scored(model: str, layer: int) -> None:
     """What was locked for this layer, with its outcome; nothing where nobody guessed."""
     try:
-        known = locked(bench(), model, layer)
+        known = locked(workspace(), model, layer)
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/error:")
         return
@@ -116,12 +116,12 @@ def guesses_scored(model: str, layer: int) -> None:
         return
     st.markdown("##### Held out: guesses made here, scored", help=HELP)
     st.caption("Everybody who uses this server sees them, and may have made them.")
-    if not has_laws(bench(), model, layer, "held out"):
+    if not has_laws(workspace(), model, layer, "held out"):
         about = "The guesses are locked. Documents that were not explored have to be measured."
         offer(model, layer, "held out", "Score the guesses", about)
         _lines([(one, None) for one in known])
         return
-    held = laws(bench(), model, layer, "held out")
+    held = laws(workspace(), model, layer, "held out")
     _lines([(one, score(one, held)) for one in known])
 
 

@@ -37,7 +37,7 @@ from core.ui.shared.downloads import safe_csv, save_button
 from core.ui.shared.jobs import submitted, watch
 from core.ui.shared.markdown import plain
 from core.ui.shared.segments import segments
-from core.ui.shared.state import bench, remember, widget
+from core.ui.shared.state import remember, widget, workspace
 from core.ui.stage import mount, tokens
 from core.ui.trajectories.shape_wording import RIVAL_HELP, not_proven, verdict
 
@@ -67,10 +67,10 @@ def shapes_view(view: TrajectoriesView) -> TrajectoriesView:
     remember("trajectories", view)
     try:
         spec = spec_of(view)
-        if not has_shape(bench(), spec):
+        if not has_shape(workspace(), spec):
             _follow(spec)
             return view
-        found = shape(bench(), spec)
+        found = shape(workspace(), spec)
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/error:")
         return view
@@ -120,7 +120,7 @@ def _follow(spec: ShapeSpec) -> None:
     }
     job_id = submitted("shape", arguments, f"shape {spec}")
     if job_id is not None:
-        watch(job_id, "Look for the shape", lambda: has_shape(bench(), spec))
+        watch(job_id, "Look for the shape", lambda: has_shape(workspace(), spec))
 
 
 def _shown(view: TrajectoriesView, found: Shaped) -> TrajectoriesView:

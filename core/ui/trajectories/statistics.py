@@ -34,7 +34,7 @@ from core.teachers.causal import depth_of
 from core.types import Coords
 from core.ui.shared.downloads import safe_csv
 from core.ui.shared.markdown import plain
-from core.ui.shared.state import bench, remember, widget
+from core.ui.shared.state import remember, widget, workspace
 from core.ui.stage import mount, tokens
 from core.ui.trajectories.preregistration import guess_form, guesses_scored
 from core.ui.trajectories.statistics_job import offer
@@ -91,11 +91,11 @@ def laws_view(view: TrajectoriesView) -> TrajectoriesView:
         st.error(plain(error), icon=":material/error:")
         return view
     remember("trajectories", view)
-    explored = has_laws(bench(), view.model, layer)
+    explored = has_laws(workspace(), view.model, layer)
     guess_form(view.model, layer, open_first=not explored)
     guesses_scored(view.model, layer)
     if explored:
-        view = _explored(view, laws(bench(), view.model, layer))
+        view = _explored(view, laws(workspace(), view.model, layer))
     else:
         about = "This layer was not measured yet: a good moment to write down a guess."
         offer(view.model, layer, "explored", "Measure", about)
@@ -152,7 +152,7 @@ def _colors() -> dict[str, str]:
 
 @st.cache_resource(max_entries=4, show_spinner="Drawing the corpus behind the paths")
 def _places(key: str, _found: Laws) -> Coords:  # noqa: ARG001 - the key
-    return corpus_places(bench(), _found)
+    return corpus_places(workspace(), _found)
 
 
 def _paths(view: TrajectoriesView, found: Laws) -> TrajectoriesView:

@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.pipeline.trajectories.statistics import DOCUMENTS, WRITTEN, has_laws, laws_key
 from core.ui.shared.jobs import submitted, watch
-from core.ui.shared.state import bench, runner
+from core.ui.shared.state import runner, workspace
 
 TIME = (
     f"{DOCUMENTS} documents are measured in each kind of text, once; the model writes two texts of "
@@ -35,4 +35,4 @@ def offer(model: str, layer: int, part: str, button: str, about: str) -> None:
     if st.session_state.get(f"asked laws {part}") == key:
         job_id = submitted("laws", arguments, f"laws {key}", f"laws {part}")
     if job_id is not None:
-        watch(job_id, button, lambda: has_laws(bench(), model, layer, part))
+        watch(job_id, button, lambda: has_laws(workspace(), model, layer, part))

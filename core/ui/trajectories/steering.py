@@ -33,7 +33,7 @@ from core.ui.shared.downloads import safe_csv, save_button
 from core.ui.shared.jobs import submitted, watch
 from core.ui.shared.markdown import plain
 from core.ui.shared.segments import segments
-from core.ui.shared.state import bench, remember, widget
+from core.ui.shared.state import remember, widget, workspace
 from core.ui.stage import mount, tokens
 from core.ui.trajectories.steering_wording import (
     HELP_MADE,
@@ -62,10 +62,10 @@ def steer_view(view: TrajectoriesView) -> TrajectoriesView:
     remember("trajectories", view)
     try:
         spec = spec_of(view, depth)
-        if not has_steered(bench(), spec):
+        if not has_steered(workspace(), spec):
             _offer(spec, pressed)
             return view
-        found = steer(bench(), spec)
+        found = steer(workspace(), spec)
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/error:")
         return view
@@ -168,7 +168,7 @@ def _offer(spec: SteerSpec, pressed: bool) -> None:
         return
     job_id = submitted("steer", {"spec": asdict(spec)}, name, "steer")
     if job_id is not None:
-        watch(job_id, "Steer the model", lambda: has_steered(bench(), spec))
+        watch(job_id, "Steer the model", lambda: has_steered(workspace(), spec))
 
 
 def _shown(view: TrajectoriesView, found: Steered, depth: int) -> TrajectoriesView:
@@ -274,7 +274,7 @@ def _layers(spec: SteerSpec, depth: int) -> None:
                 if job_id is not None:
                     watch(job_id, "Try the layers", lambda: has_layers(spec))
             return
-        found = scan(bench(), spec)
+        found = scan(workspace(), spec)
         rows = found.layers
         layers = [int(it) for it in rows["layer"]]
         effect = list(zip(rows["effect"], rows["low"], rows["high"], strict=True))
@@ -303,7 +303,7 @@ def _layers(spec: SteerSpec, depth: int) -> None:
 
 def has_layers(spec: SteerSpec) -> bool:
     """Whether the layers were tried."""
-    return spec.made == PROMPTS and has_scan(bench(), spec)
+    return spec.made == PROMPTS and has_scan(workspace(), spec)
 
 
 def _take_away(found: Steered) -> None:

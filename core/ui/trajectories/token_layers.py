@@ -15,7 +15,7 @@ from core.pipeline.layers.pictures import LayerPicture, ground, has_ground, laye
 from core.pipeline.models import identity
 from core.projection.base import PcaSpec
 from core.ui.shared.jobs import submitted, watch
-from core.ui.shared.state import bench
+from core.ui.shared.state import workspace
 from core.ui.stage import dark, mount, tokens
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def rise(model: str, lm: LanguageModel, grid: LensGrid, chosen: int, lens: str) 
     """The picture with its player; where the background is not made yet, a job."""
     own = visible(lm.text([int(grid.ids[chosen])]))
     st.markdown("##### Its way through the layers", help=HELP)
-    if not has_ground(bench(), model):
+    if not has_ground(workspace(), model):
         st.caption(
             "For the background, some sentences are read by the model once and kept; that takes "
             "about half a minute."
@@ -43,7 +43,7 @@ def rise(model: str, lm: LanguageModel, grid: LensGrid, chosen: int, lens: str) 
         arguments = {"model": model, "spec": spec.to_dict(), "fit": "joint"}
         job_id = submitted("layers", arguments, f"layers {model} {spec.digest} joint")
         if job_id is not None:
-            watch(job_id, "Draw the layers", lambda: has_ground(bench(), model))
+            watch(job_id, "Draw the layers", lambda: has_ground(workspace(), model))
         return
     picture = _picture(identity(model), model)
     layers = _layers(lm, grid)
@@ -106,7 +106,7 @@ def rise(model: str, lm: LanguageModel, grid: LensGrid, chosen: int, lens: str) 
 
 @st.cache_resource(max_entries=4, show_spinner="Fitting one picture to all layers")
 def _picture(stamp: str, model: str) -> LayerPicture:  # noqa: ARG001 - the key
-    return layer_picture(bench(), ground(bench(), model), PcaSpec(), "joint")
+    return layer_picture(workspace(), ground(workspace(), model), PcaSpec(), "joint")
 
 
 def _layers(
@@ -123,6 +123,6 @@ def _layers(
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _details(digest: str, model: str) -> list[str]:  # noqa: ARG001 - the digest is the key
-    table = ground(bench(), model).joint.metadata
+    table = ground(workspace(), model).joint.metadata
     pairs = zip(table["layer"], table["sentence"], strict=True)
     return [f"{layer_name(int(layer))} · {text[:110]}" for layer, text in pairs]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import Cancelled
-from core.pipeline import Bench
+from core.pipeline import Workspace
 from core.pipeline.compare.comparison import compare
 from core.pipeline.compare.joint_picture import (
     along,
@@ -27,22 +27,22 @@ DRAWN = TsneSpec(perplexity=5, early_iterations=20, iterations=30, seed=1)
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory):
-    return Bench(tmp_path_factory.mktemp("bench"))
+def workspace(tmp_path_factory):
+    return Workspace(tmp_path_factory.mktemp("workspace"))
 
 
 @pytest.fixture(scope="module")
-def turned(bench, words_reference, tmp_path_factory):
+def turned(workspace, words_reference, tmp_path_factory):
     second = write_second(tmp_path_factory.mktemp("second") / "second.npz")
-    return compare(bench, words_reference, f"vectors:{second}")
+    return compare(workspace, words_reference, f"vectors:{second}")
 
 
 @pytest.fixture(scope="module")
-def flat(bench, words_reference, tmp_path_factory):
+def flat(workspace, words_reference, tmp_path_factory):
     """The second space has fewer dimensions than the first, and the other way round."""
     second = write_second(tmp_path_factory.mktemp("second") / "flat.npz", dims=20)
     pair = (words_reference, f"vectors:{second}")
-    return compare(bench, *pair), compare(bench, *pair[::-1])
+    return compare(workspace, *pair), compare(workspace, *pair[::-1])
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(3, 40), st.integers(2, 9))
@@ -62,60 +62,62 @@ def test_what_lies_beyond_the_dimensions_casts_no_shadow():
 
 
 @pytest.mark.parametrize("spec", [PcaSpec(), DRAWN], ids=["pca", "t-sne"])
-def test_a_turned_copy_stays_where_it_was(bench, turned, spec):
+def test_a_turned_copy_stays_where_it_was(workspace, turned, spec):
     """What is left of the way is what the words astray took from the turn."""
-    made = counterpart(bench, turned, spec)
+    made = counterpart(workspace, turned, spec)
     away = np.linalg.norm(made.a - made.b, axis=1) / np.ptp(made.a, axis=0).max()
     astray = np.isin(np.array(turned.a.texts)[made.rows], ASTRAY)
     assert np.median(away[~astray]) < 0.02
     assert away[astray].min() > 4 * np.median(away[~astray])
 
 
-def test_an_item_falls_on_itself(bench, turned):
+def test_an_item_falls_on_itself(workspace, turned):
     """Whatever the picture, A's own vectors are where A has them."""
     for spec in (PcaSpec(), DRAWN):
-        made = counterpart(bench, turned, spec)
-        found = falls(bench, turned, spec, turned.a.vectors[made.rows], turned.a.norms[made.rows])
+        made = counterpart(workspace, turned, spec)
+        found = falls(
+            workspace, turned, spec, turned.a.vectors[made.rows], turned.a.norms[made.rows]
+        )
         np.testing.assert_allclose(found, made.a, atol=1e-3 * np.ptp(made.a))
 
 
 @pytest.mark.parametrize("spec", [PcaSpec(), DRAWN], ids=["pca", "t-sne"])
-def test_other_dimensions(bench, flat, spec):
+def test_other_dimensions(workspace, flat, spec):
     for comparison in flat:
-        made = counterpart(bench, comparison, spec)
+        made = counterpart(workspace, comparison, spec)
         assert made.a.shape == made.b.shape == (250, 2)
         assert np.isfinite(made.b).all()
 
 
-def test_it_is_kept(bench, turned):
-    first = counterpart(bench, turned, DRAWN)
-    assert has_counterpart(bench, turned, DRAWN)
-    again = counterpart(bench, turned, DRAWN, lambda *_: pytest.fail("computed twice"))
+def test_it_is_kept(workspace, turned):
+    first = counterpart(workspace, turned, DRAWN)
+    assert has_counterpart(workspace, turned, DRAWN)
+    again = counterpart(workspace, turned, DRAWN, lambda *_: pytest.fail("computed twice"))
     np.testing.assert_array_equal(first.b, again.b)
-    assert not has_counterpart(bench, turned, TsneSpec(perplexity=4))
-    assert has_counterpart(bench, turned, PcaSpec())
+    assert not has_counterpart(workspace, turned, TsneSpec(perplexity=4))
+    assert has_counterpart(workspace, turned, PcaSpec())
 
 
-def test_it_goes_with_the_picture_that_it_was_placed_in(bench, turned, monkeypatch):
-    counterpart(bench, turned, DRAWN)
+def test_it_goes_with_the_picture_that_it_was_placed_in(workspace, turned, monkeypatch):
+    counterpart(workspace, turned, DRAWN)
     monkeypatch.setattr(
         "core.pipeline.workspace.WAY", -1
     )  # pictures come out otherwise from now on
-    assert not has_counterpart(bench, turned, DRAWN)
+    assert not has_counterpart(workspace, turned, DRAWN)
 
 
-def test_stop(bench, turned):
+def test_stop(workspace, turned):
     rows = drawn_rows(turned)
     with pytest.raises(Cancelled, match="stopped at 0 of"):
-        falls(bench, turned, DRAWN, turned.b.vectors, turned.a.norms, lambda *_: False)
+        falls(workspace, turned, DRAWN, turned.b.vectors, turned.a.norms, lambda *_: False)
     assert len(rows) == turned.shared
 
 
 def test_all_that_the_page_shows(tmp_path: Path, words_reference, tmp_path_factory):
-    own = Bench(tmp_path)
+    own = Workspace(tmp_path)
     second = f"vectors:{write_second(tmp_path_factory.mktemp('all') / 'second.npz')}"
     draw_over(own, words_reference, second, PcaSpec(), silent)
-    fresh = Bench(tmp_path)
+    fresh = Workspace(tmp_path)
     space = fresh.space(words_reference)
     assert fresh.has_faithfulness(space, PcaSpec())
     assert fresh.has_graph(space)

@@ -44,7 +44,7 @@ from core.pipeline.layers.pictures import (
 )
 from core.pipeline.layers.senses import sentences_with
 from core.pipeline.models import reader
-from core.pipeline.workspace import Bench
+from core.pipeline.workspace import Workspace
 from core.projection.base import PcaSpec, UmapSpec
 from core.signatures.hidden import hidden_states
 from core.spaces.linalg import unit_rows
@@ -60,15 +60,15 @@ def model(tmp_path_factory) -> str:
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory):
+def workspace(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pictures, "BACKGROUND", 600)
-        yield Bench(tmp_path_factory.mktemp("workspace"))
+        yield Workspace(tmp_path_factory.mktemp("workspace"))
 
 
 @pytest.fixture(scope="module")
-def own(bench, model):
-    return ground(bench, model)
+def own(workspace, model):
+    return ground(workspace, model)
 
 
 @pytest.fixture(scope="module")
@@ -76,14 +76,14 @@ def states(model):
     return hidden_states(TEXTS, reader(model))
 
 
-def test_byte_pairs_are_written_as_people_read_them(bench, tmp_path):
+def test_byte_pairs_are_written_as_people_read_them(workspace, tmp_path):
     reference = save_tiny(tmp_path)
     read = hidden_states(["the cat sat on the mat"], reader(reference))
     assert "Ġcat" in set(read.tokens["token"])  # as its vocabulary writes it
-    texts = set(ground(bench, reference).layers[0].texts)
+    texts = set(ground(workspace, reference).layers[0].texts)
     assert "cat" in texts or "the" in texts
     assert not any(text.startswith("Ġ") and len(text) > 1 for text in texts)
-    near = nearest_words(ground(bench, reference), read, 1)
+    near = nearest_words(ground(workspace, reference), read, 1)
     assert any(word != "–" for words in near for word in words)
     assert all("Ġ" not in word for words in near for word in words)
 
@@ -107,44 +107,44 @@ class TestGround:
         for space, layer in zip(own.layers, again.layers, strict=True):
             np.testing.assert_allclose(space.vectors[: len(layer)], layer, atol=1e-5)
 
-    def test_it_is_kept_and_read_again(self, bench, own, model):
-        assert has_ground(bench, model)
-        assert not has_ground(bench, model, seed=5)
-        again = ground(Bench(bench.workspace), model)
+    def test_it_is_kept_and_read_again(self, workspace, own, model):
+        assert has_ground(workspace, model)
+        assert not has_ground(workspace, model, seed=5)
+        again = ground(Workspace(workspace.folder), model)
         assert again.joint.digest == own.joint.digest
 
-    def test_another_seed_reads_other_sentences(self, bench, own, model):
-        other = ground(bench, model, seed=1)
+    def test_another_seed_reads_other_sentences(self, workspace, own, model):
+        other = ground(workspace, model, seed=1)
         sentences = [set(it.layers[0].metadata["sentence"]) for it in (own, other)]
         assert sentences[0] != sentences[1]
 
 
 class TestPictures:
     @pytest.mark.parametrize("fit", FITS)
-    def test_what_is_placed_stands_where_it_was_drawn(self, bench, own, fit):
-        picture = layer_picture(bench, own, PcaSpec(), fit)
+    def test_what_is_placed_stands_where_it_was_drawn(self, workspace, own, fit):
+        picture = layer_picture(workspace, own, PcaSpec(), fit)
         placed = picture.place(vectors_of(own))
         np.testing.assert_allclose(placed, np.stack(picture.coords), atol=1e-5)
 
-    def test_the_joint_fit_is_pca_of_all_layers(self, bench, own):
+    def test_the_joint_fit_is_pca_of_all_layers(self, workspace, own):
         from sklearn.decomposition import PCA
 
-        picture = layer_picture(bench, own, PcaSpec(), "joint")
+        picture = layer_picture(workspace, own, PcaSpec(), "joint")
         oracle = PCA(2).fit_transform(own.joint.unit.astype(np.float64))
         got = np.concatenate(picture.coords)
         signs = np.sign((oracle * got).sum(axis=0))
         np.testing.assert_allclose(got, oracle * signs, atol=1e-4)
 
-    def test_each_is_pca_of_its_own_layer(self, bench, own):
+    def test_each_is_pca_of_its_own_layer(self, workspace, own):
         from sklearn.decomposition import PCA
 
-        picture = layer_picture(bench, own, PcaSpec(), "each")
+        picture = layer_picture(workspace, own, PcaSpec(), "each")
         for coords, space in zip(picture.coords, own.layers, strict=True):
             oracle = PCA(2).fit_transform(space.unit.astype(np.float64))
             np.testing.assert_allclose(np.abs(coords), np.abs(oracle), atol=1e-4)
 
-    def test_turning_changes_no_distance_and_brings_layers_together(self, bench, own):
-        each, aligned = (layer_picture(bench, own, PcaSpec(), it) for it in ("each", "aligned"))
+    def test_turning_changes_no_distance_and_brings_layers_together(self, workspace, own):
+        each, aligned = (layer_picture(workspace, own, PcaSpec(), it) for it in ("each", "aligned"))
 
         def apart(coords):
             return np.linalg.norm(coords[:, None] - coords[None], axis=2)
@@ -154,18 +154,18 @@ class TestPictures:
         walked = [np.square(np.diff(np.stack(it.coords), axis=0)).sum() for it in (each, aligned)]
         assert walked[1] <= walked[0] + 1e-6
 
-    def test_another_fit_is_refused(self, bench, own):
+    def test_another_fit_is_refused(self, workspace, own):
         with pytest.raises(InvalidSpecification, match="joint, aligned, each"):
-            layer_picture(bench, own, PcaSpec(), "sideways")
+            layer_picture(workspace, own, PcaSpec(), "sideways")
 
-    def test_umap_is_drawn_once_and_places_a_state_on_itself(self, bench, own, model):
+    def test_umap_is_drawn_once_and_places_a_state_on_itself(self, workspace, own, model):
         spec = UmapSpec(n_epochs=10, seed=3)
-        assert not has_picture(bench, model, spec, "joint")
-        draw_layers(bench, model, spec, "joint")
-        assert has_picture(bench, model, spec, "joint")
-        assert has_second(bench, model, spec, "joint")
-        assert bench.has_faithfulness(own.joint, spec)
-        picture = layer_picture(bench, own, spec, "joint")
+        assert not has_picture(workspace, model, spec, "joint")
+        draw_layers(workspace, model, spec, "joint")
+        assert has_picture(workspace, model, spec, "joint")
+        assert has_second(workspace, model, spec, "joint")
+        assert workspace.has_faithfulness(own.joint, spec)
+        picture = layer_picture(workspace, own, spec, "joint")
         placed = picture.place([it[:20] for it in vectors_of(own)])
         mine = np.stack(picture.coords)[:, :20]
         # Equal states lie on each other in the space, and the first of them lends its place.
@@ -176,30 +176,30 @@ class TestPictures:
 
 
 class TestDrift:
-    def test_nothing_moves_where_the_layers_are_one(self, bench, own):
+    def test_nothing_moves_where_the_layers_are_one(self, workspace, own):
         still = ground_of([own.layers[1].vectors] * 3, own.layers[1].texts, "minilm")
-        picture = layer_picture(bench, still, PcaSpec(), "joint")
+        picture = layer_picture(workspace, still, PcaSpec(), "joint")
         found = drift(picture, vectors_of(still))
         np.testing.assert_allclose(found.measured, 0, atol=1e-5)
         np.testing.assert_allclose(found.drawn, 0, atol=1e-5)
         assert found.by_seed is None
 
-    def test_a_picture_beside_itself_has_no_chance_in_it(self, bench, own, states):
+    def test_a_picture_beside_itself_has_no_chance_in_it(self, workspace, own, states):
         for fit in FITS:
-            picture = layer_picture(bench, own, PcaSpec(), fit)
+            picture = layer_picture(workspace, own, PcaSpec(), fit)
             found = drift(picture, list(states.layers), picture)
             np.testing.assert_allclose(found.by_seed, 0, atol=1e-4)
             assert min(found.drawn) > 0
 
-    def test_other_sentences_move_the_picture(self, bench, model, states, own):
-        picture = layer_picture(bench, own, PcaSpec(), "joint")
-        second = second_picture(bench, model, PcaSpec(), "joint")
+    def test_other_sentences_move_the_picture(self, workspace, model, states, own):
+        picture = layer_picture(workspace, own, PcaSpec(), "joint")
+        second = second_picture(workspace, model, PcaSpec(), "joint")
         found = drift(picture, list(states.layers), second)
         assert len(found.measured) == len(found.drawn) == len(found.by_seed) == 2
         assert min(found.by_seed) > 1e-4
 
-    def test_measured_by_hand(self, bench, own, states):
-        picture = layer_picture(bench, own, PcaSpec(), "joint")
+    def test_measured_by_hand(self, workspace, own, states):
+        picture = layer_picture(workspace, own, PcaSpec(), "joint")
         a, b = (
             layer - space.vectors.mean(0)
             for layer, space in zip(states.layers[:2], own.layers[:2], strict=True)
@@ -210,11 +210,11 @@ class TestDrift:
 
 
 class TestMeasures:
-    def test_they_are_made_once(self, bench, model):
-        assert not has_measures(bench, model)
-        found = measures(bench, model)
-        assert has_measures(bench, model)
-        again = measures(Bench(bench.workspace), model)
+    def test_they_are_made_once(self, workspace, model):
+        assert not has_measures(workspace, model)
+        found = measures(workspace, model)
+        assert has_measures(workspace, model)
+        again = measures(Workspace(workspace.folder), model)
         assert again.to_dict() == found.to_dict()
         assert len(found.context) == len(found.openings) == 3
         assert found.context["self_similarity"][1] < 1
@@ -226,10 +226,10 @@ class TestMeasures:
             "as they are", "centred", "all but the top", "whitened", "without outliers",
         }  # fmt: skip
 
-    def test_layer_against_layer_is_kept(self, bench, model):
-        assert not has_grid(bench, model, model)
-        found = grid(bench, model, model)
-        again = grid(Bench(bench.workspace), model, model)
+    def test_layer_against_layer_is_kept(self, workspace, model):
+        assert not has_grid(workspace, model, model)
+        found = grid(workspace, model, model)
+        again = grid(Workspace(workspace.folder), model, model)
         np.testing.assert_allclose(again.debiased, found.debiased)
         np.testing.assert_allclose(np.diag(found.debiased), 1, atol=1e-6)
 
@@ -364,8 +364,8 @@ def test_other_weights_in_the_same_folder_are_another_model(tmp_path):
     assert np.abs(after - before).max() > 0.01
 
 
-def test_unit_rows_are_what_the_pictures_are_of(bench, own):
-    picture = layer_picture(bench, own, PcaSpec(), "joint")
+def test_unit_rows_are_what_the_pictures_are_of(workspace, own):
+    picture = layer_picture(workspace, own, PcaSpec(), "joint")
     longer = [3 * it for it in vectors_of(own)]
     np.testing.assert_allclose(picture.place(longer), np.stack(picture.coords), atol=1e-5)
     assert unit_rows(longer[0]).shape == longer[0].shape

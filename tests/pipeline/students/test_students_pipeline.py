@@ -1,4 +1,4 @@
-"""The studio, the making of students, their evaluation and comparison, with two toy families."""
+"""The catalogue, the making of students, their evaluation and comparison, with two toy families."""
 
 import json
 import shutil
@@ -26,7 +26,7 @@ from core.errors import (
 )
 from core.metrics.fidelity import fidelity
 from core.metrics.rate_distortion import principal_variances
-from core.pipeline import Bench, distill, evaluate_kept, neighbors, pareto, path, student_key
+from core.pipeline import Workspace, distill, evaluate_kept, neighbors, pareto, path, student_key
 from core.pipeline.compare.comparison import compare, sketch
 from core.pipeline.students import training as distilling_room
 from core.pipeline.students.answers import answer_of, measured_pareto, student_of
@@ -53,18 +53,18 @@ def _toys() -> Iterator[None]:
 
 
 @pytest.fixture
-def bench(tmp_path) -> Bench:
-    return Bench(tmp_path)
+def workspace(tmp_path) -> Workspace:
+    return Workspace(tmp_path)
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory, words_reference) -> Bench:
-    """A bench with a toy "t" and its second seed "u", and a flat student "f", all measured."""
-    bench = Bench(tmp_path_factory.mktemp("studio"))
+def made(tmp_path_factory, words_reference) -> Workspace:
+    """A workspace with a toy "t" and its second seed "u", and a flat student "f", all measured."""
+    workspace = Workspace(tmp_path_factory.mktemp("catalogue"))
     for key, spec in (("t", ToySpec()), ("u", ToySpec(seed=1)), ("f", FlatSpec())):
-        distill(bench, words_reference, spec, key)
-    evaluate_kept(bench, "f")
-    return bench
+        distill(workspace, words_reference, spec, key)
+    evaluate_kept(workspace, "f")
+    return workspace
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def stop_at(share: float) -> Any:
 
 class TestStudio:
     def test_lists_what_there_is(self, made, words_reference):
-        cards = {card.key: card for card in made.studio.students(words_reference)}
+        cards = {card.key: card for card in made.catalogue.students(words_reference)}
         assert {"t", "u", "f"} <= set(cards)
         card = cards["t"]
         assert (card.family, card.teacher, card.shipped) == ("toy", words_reference, False)
@@ -92,52 +92,52 @@ class TestStudio:
         assert card.bytes_per_item == held / len(small_words()[0])
         assert cards["u"].report == {}
         assert set(cards["f"].report) >= STABLE
-        assert made.studio.students("glove") == [
-            card for card in made.studio.students() if card.teacher == "glove"
+        assert made.catalogue.students("glove") == [
+            card for card in made.catalogue.students() if card.teacher == "glove"
         ]
 
-    def test_a_damaged_one_is_left_out_and_said_when_asked_for(self, bench, words_reference):
-        distill(bench, words_reference, FlatSpec(), "f")
-        (bench.studio.made / "f" / storage.DESCRIPTION).write_text("{}")
-        assert "f" not in [card.key for card in bench.studio.students()]
+    def test_a_damaged_one_is_left_out_and_said_when_asked_for(self, workspace, words_reference):
+        distill(workspace, words_reference, FlatSpec(), "f")
+        (workspace.catalogue.made / "f" / storage.DESCRIPTION).write_text("{}")
+        assert "f" not in [card.key for card in workspace.catalogue.students()]
         with pytest.raises(InvalidStudent, match="damaged"):
-            bench.studio.card("f")
+            workspace.catalogue.card("f")
 
     @pytest.mark.parametrize(
         "key", ["nobody", "", "../..", "/etc", "a\0b", "x" * 5000, "shipped-nobody", "..", "A"]
     )
-    def test_unknown_keys(self, bench, key):
+    def test_unknown_keys(self, workspace, key):
         with pytest.raises(UnknownTeacher, match="found the student"):
-            bench.studio.where(key)
+            workspace.catalogue.where(key)
         with pytest.raises(UnknownTeacher, match="found the student"):
-            bench.space(f"student:{key}")
+            workspace.space(f"student:{key}")
 
     @pytest.mark.parametrize("key", ["../escape", "/tmp/x", "", "."])
-    def test_a_training_folder_cannot_be_escaped(self, bench, key):
+    def test_a_training_folder_cannot_be_escaped(self, workspace, key):
         with pytest.raises(StoreError, match="expected the key of one"):
-            bench.studio.discard(key)
+            workspace.catalogue.discard(key)
 
-    def test_removal(self, bench, words_reference):
-        distill(bench, words_reference, FlatSpec(), "f")
-        bench.studio.remove("f")
-        assert bench.studio.students(words_reference) == []
+    def test_removal(self, workspace, words_reference):
+        distill(workspace, words_reference, FlatSpec(), "f")
+        workspace.catalogue.remove("f")
+        assert workspace.catalogue.students(words_reference) == []
         with pytest.raises(Unsupported, match="came with the program"):
-            bench.studio.remove("shipped-x")
+            workspace.catalogue.remove("shipped-x")
 
     def test_all_that_the_project_ships_are_listed(self, tmp_path):
-        studio = Bench(tmp_path).studio
-        folders = {path.parent.name for path in studio.shipped.glob("*/student.json")}
+        catalogue = Workspace(tmp_path).catalogue
+        folders = {path.parent.name for path in catalogue.shipped.glob("*/student.json")}
         assert len(folders) >= 7
-        assert {card.key for card in studio.students()} == {f"shipped-{it}" for it in folders}
+        assert {card.key for card in catalogue.students()} == {f"shipped-{it}" for it in folders}
 
     def test_shipped_students_come_with_their_reports(self, made, tmp_path):
-        bench = Bench(tmp_path / "w")
-        bench.studio.shipped = tmp_path / "shipped"
-        shutil.copytree(made.studio.where("f"), tmp_path / "shipped" / "small")
+        workspace = Workspace(tmp_path / "w")
+        workspace.catalogue.shipped = tmp_path / "shipped"
+        shutil.copytree(made.catalogue.where("f"), tmp_path / "shipped" / "small")
         (tmp_path / "shipped" / "reports.json").write_text('{"small": {"cosine": 0.5}}')
-        (card,) = bench.studio.students()
+        (card,) = workspace.catalogue.students()
         assert (card.key, card.shipped, card.report) == ("shipped-small", True, {"cosine": 0.5})
-        assert student_of(bench, "shipped-small").family == "flat"
+        assert student_of(workspace, "shipped-small").family == "flat"
 
 
 class TestAStudentIsATeacher:
@@ -158,14 +158,14 @@ class TestAStudentIsATeacher:
         picture = made.projection(made.space("student:t"), PcaSpec())
         assert len(picture.coords) == len(small_words()[0])
 
-    def test_by_path_and_after_it_changed(self, bench, words_reference, tmp_path):
+    def test_by_path_and_after_it_changed(self, workspace, words_reference, tmp_path):
         place = tmp_path / "elsewhere" / "mine"
         place.parent.mkdir()
         reference = f"student:{place}"
-        distill(bench, words_reference, ToySpec(steps=3), out=place)
-        before = bench.space(reference)
-        distill(bench, words_reference, ToySpec(steps=9), out=place)
-        assert bench.space(reference).digest != before.digest
+        distill(workspace, words_reference, ToySpec(steps=3), out=place)
+        before = workspace.space(reference)
+        distill(workspace, words_reference, ToySpec(steps=9), out=place)
+        assert workspace.space(reference).digest != before.digest
 
     def test_any_text_of_one_that_reads(self, made):
         teacher = made.teacher("student:t")
@@ -186,13 +186,13 @@ class TestAStudentIsATeacher:
         with pytest.raises(Unsupported, match="gives back what it stores"):
             teacher.encode(["dog"])
 
-    def test_without_its_teacher(self, bench, words_file, tmp_path):
+    def test_without_its_teacher(self, workspace, words_file, tmp_path):
         copy = tmp_path / "words.npz"
         shutil.copy(words_file, copy)
         for key, spec in (("t", ToySpec()), ("f", FlatSpec())):
-            distill(bench, f"vectors:{copy}", spec, key)
+            distill(workspace, f"vectors:{copy}", spec, key)
         copy.unlink()
-        alone = Bench(tmp_path)
+        alone = Workspace(tmp_path)
         space = alone.space("student:f")
         assert space.texts == tuple(dict.fromkeys(small_words()[0]))
         with pytest.raises(Unsupported, match=r"which is not here, without words of its own"):
@@ -219,74 +219,78 @@ class TestAStudentIsATeacher:
 
 
 class TestMaking:
-    def test_while_it_lasts_the_folder_says_what_is_made(self, bench, words_reference):
+    def test_while_it_lasts_the_folder_says_what_is_made(self, workspace, words_reference):
         with pytest.raises(Cancelled):
-            distill(bench, words_reference, ToySpec(), "t", stop_at(0.5))
-        (training,) = bench.studio.trainings(words_reference)
+            distill(workspace, words_reference, ToySpec(), "t", stop_at(0.5))
+        (training,) = workspace.catalogue.trainings(words_reference)
         assert (training.key, training.teacher, training.error) == ("t", words_reference, "")
         assert training.spec == ToySpec().to_dict()
         assert training.title.startswith("toy, 96 bytes an item")
-        assert bench.studio.trainings("glove") == []
-        assert bench.studio.students(words_reference) == []
-        assert bench.studio.preview("t") is None or bench.studio.preview("t")[2] < 40
+        assert workspace.catalogue.trainings("glove") == []
+        assert workspace.catalogue.students(words_reference) == []
+        assert workspace.catalogue.preview("t") is None or workspace.catalogue.preview("t")[2] < 40
 
-    def test_resumed_it_is_the_same_student(self, bench, words_reference):
-        whole = distill(bench, words_reference, ToySpec(), "whole")
+    def test_resumed_it_is_the_same_student(self, workspace, words_reference):
+        whole = distill(workspace, words_reference, ToySpec(), "whole")
         for share in (0.2, 0.5, 0.8):
             with pytest.raises(Cancelled):
-                distill(bench, words_reference, ToySpec(), "t", stop_at(share))
-        (training,) = bench.studio.trainings()
+                distill(workspace, words_reference, ToySpec(), "t", stop_at(share))
+        (training,) = workspace.catalogue.trainings()
         again = {**training.arguments, "spec": pipeline.specification("toy", training.spec)}
-        made = distill(bench, **again)
+        made = distill(workspace, **again)
         assert storage.digest(made.folder) == storage.digest(whole.folder)
-        assert bench.studio.trainings() == []
+        assert workspace.catalogue.trainings() == []
 
-    def test_stopped_before_its_first_step(self, bench, words_reference):
+    def test_stopped_before_its_first_step(self, workspace, words_reference):
         with pytest.raises(Cancelled):
-            distill(bench, words_reference, ToySpec(), "t", stop_at(0.0))
-        assert [it.key for it in bench.studio.trainings()] == ["t"]
-        bench.studio.discard("t")
-        assert bench.studio.trainings() == []
+            distill(workspace, words_reference, ToySpec(), "t", stop_at(0.0))
+        assert [it.key for it in workspace.catalogue.trainings()] == ["t"]
+        workspace.catalogue.discard("t")
+        assert workspace.catalogue.trainings() == []
 
-    def test_a_stop_in_its_last_step_comes_too_late(self, bench, words_reference):
-        made = distill(bench, words_reference, ToySpec(), "t", stop_at(0.9))
+    def test_a_stop_in_its_last_step_comes_too_late(self, workspace, words_reference):
+        made = distill(workspace, words_reference, ToySpec(), "t", stop_at(0.9))
         assert made.student.family == "toy"
-        assert bench.studio.card("t").bytes_total > 0
+        assert workspace.catalogue.card("t").bytes_total > 0
 
-    def test_nan_is_said_and_the_last_checkpoint_kept(self, bench, words_reference):
+    def test_nan_is_said_and_the_last_checkpoint_kept(self, workspace, words_reference):
         with pytest.raises(TrainingFailed, match="found a loss of nan at step 7"):
-            distill(bench, words_reference, ToySpec(spoil_at=7), "t")
-        (training,) = bench.studio.trainings()
+            distill(workspace, words_reference, ToySpec(spoil_at=7), "t")
+        (training,) = workspace.catalogue.trainings()
         assert "found a loss of nan at step 7" in training.error
-        assert (bench.studio.under_way / "t" / CHECKPOINT).exists()
-        assert bench.studio.students(words_reference) == []
+        assert (workspace.catalogue.under_way / "t" / CHECKPOINT).exists()
+        assert workspace.catalogue.students(words_reference) == []
 
-    def test_a_cut_checkpoint_is_said(self, bench, words_reference):
-        whole = distill(bench, words_reference, ToySpec(), "whole")
+    def test_a_cut_checkpoint_is_said(self, workspace, words_reference):
+        whole = distill(workspace, words_reference, ToySpec(), "whole")
         with pytest.raises(Cancelled):
-            distill(bench, words_reference, ToySpec(), "t", stop_at(0.5))
-        file = bench.studio.under_way / "t" / CHECKPOINT
+            distill(workspace, words_reference, ToySpec(), "t", stop_at(0.5))
+        file = workspace.catalogue.under_way / "t" / CHECKPOINT
         file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
         said: list[str] = []
         made = distill(
-            bench, words_reference, ToySpec(), "t", lambda d, t, message: not said.append(message)
+            workspace,
+            words_reference,
+            ToySpec(),
+            "t",
+            lambda d, t, message: not said.append(message),
         )
         assert any("found the checkpoint cut short" in message for message in said)
         assert any("found the checkpoint cut short" in note for note in made.notes)
         assert storage.digest(made.folder) == storage.digest(whole.folder)
 
-    def test_what_cannot_begin_leaves_nothing(self, bench, words_reference, monkeypatch):
+    def test_what_cannot_begin_leaves_nothing(self, workspace, words_reference, monkeypatch):
         def fail(*_: Any, **__: Any) -> Any:
             raise InvalidSpecification("found a budget of 1 byte; expected more: give more")
 
         monkeypatch.setattr(distilling_room.registry, "fit", fail)
         with pytest.raises(InvalidSpecification):
-            distill(bench, words_reference, FlatSpec(), "f")
-        assert bench.studio.trainings() == []
-        assert list(bench.studio.under_way.iterdir()) == []
+            distill(workspace, words_reference, FlatSpec(), "f")
+        assert workspace.catalogue.trainings() == []
+        assert list(workspace.catalogue.under_way.iterdir()) == []
 
-    def test_a_full_disk(self, bench, words_reference, tmp_path, monkeypatch):
-        bench.space(words_reference)
+    def test_a_full_disk(self, workspace, words_reference, tmp_path, monkeypatch):
+        workspace.space(words_reference)
         write = Path.write_bytes
 
         def full(self: Path, content: bytes) -> int:
@@ -297,25 +301,25 @@ class TestMaking:
         with monkeypatch.context() as patch:
             patch.setattr(Path, "write_bytes", full)
             with pytest.raises(StoreError, match="No space left on device"):
-                distill(bench, words_reference, ToySpec(), "t")
-        assert bench.studio.students(words_reference) == []
-        assert list(bench.studio.made.glob(".*")) == []
-        assert "No space left" in bench.studio.trainings()[0].error
-        made = distill(bench, words_reference, ToySpec(), "t")  # nothing is learnt twice
-        assert made.folder == bench.studio.where("t")
+                distill(workspace, words_reference, ToySpec(), "t")
+        assert workspace.catalogue.students(words_reference) == []
+        assert list(workspace.catalogue.made.glob(".*")) == []
+        assert "No space left" in workspace.catalogue.trainings()[0].error
+        made = distill(workspace, words_reference, ToySpec(), "t")  # nothing is learnt twice
+        assert made.folder == workspace.catalogue.where("t")
 
-    def test_two_processes_do_not_train_the_same(self, bench, words_reference):
+    def test_two_processes_do_not_train_the_same(self, workspace, words_reference):
         with (
-            distilling_room._claimed(bench.studio.under_way / "t"),
+            distilling_room._claimed(workspace.catalogue.under_way / "t"),
             pytest.raises(JobFailed, match="being trained by another process"),
         ):
-            distill(bench, words_reference, ToySpec(), "t")
-        assert distill(bench, words_reference, ToySpec(steps=2), "t").key == "t"
+            distill(workspace, words_reference, ToySpec(), "t")
+        assert distill(workspace, words_reference, ToySpec(steps=2), "t").key == "t"
 
     @pytest.mark.parametrize("key", ["shipped-x", "../x", "", "A"])
-    def test_keys_that_are_no_names(self, bench, words_reference, key):
+    def test_keys_that_are_no_names(self, workspace, words_reference, key):
         with pytest.raises(InvalidSpecification, match="found the key"):
-            distill(bench, words_reference, FlatSpec(), key)
+            distill(workspace, words_reference, FlatSpec(), key)
 
     def test_the_key_of_the_same_work_is_the_same(self):
         key = student_key("path:/some where/Ünïcode", ToySpec(bytes_per_item=12.5))
@@ -339,7 +343,7 @@ class TestEvaluation:
         assert json.loads(json.dumps(report, allow_nan=False)) == report
 
     def test_the_bytes_are_those_on_disk(self, made, report):
-        held = sum(it.stat().st_size for it in made.studio.where("t").iterdir())
+        held = sum(it.stat().st_size for it in made.catalogue.where("t").iterdir())
         assert report["bytes_total"] == held == sum(report["parts"].values())
 
     def test_the_error_is_that_of_its_definition(self, made, report, words_reference):
@@ -357,7 +361,7 @@ class TestEvaluation:
         assert held["relative_error"] > report["relative_error"]
 
     def test_one_that_only_stores_has_nothing_held_out(self, made):
-        report = made.studio.card("f").report
+        report = made.catalogue.card("f").report
         assert report["held_out"] == {}
         assert report["cosine"] == pytest.approx(1, abs=1e-5)
         assert report["recall"]["10"] > 0.99
@@ -369,14 +373,14 @@ class TestEvaluation:
         assert all(made.space("student:t").texts[it["row"]] == it["text"] for it in worst)
 
     def test_it_is_kept_with_the_student(self, made, report):
-        assert Bench(made.workspace).studio.card("t").report == report
+        assert Workspace(made.folder).catalogue.card("t").report == report
 
     def test_another_teacher_is_not_kept(self, made, tmp_path):
         words, vectors = small_words()
         np.savez(tmp_path / "other.npz", words=np.array(words), vectors=vectors[:, ::-1])
         report = evaluate_kept(made, "f", f"vectors:{tmp_path / 'other.npz'}")
         assert report["cosine"] < 0.9
-        assert made.studio.card("f").report["cosine"] > 0.99
+        assert made.catalogue.card("f").report["cosine"] > 0.99
         np.savez(tmp_path / "narrow.npz", words=np.array(words), vectors=vectors[:, :5])
         with pytest.raises(InvalidSpecification, match="expected its own teacher"):
             evaluate_kept(made, "f", f"vectors:{tmp_path / 'narrow.npz'}")
@@ -452,9 +456,9 @@ class TestComparison:
         assert wide.b.dim == 70
         assert "cosine_unaligned" not in wide.summary
 
-    def test_without_a_second_seed(self, bench, words_reference):
-        distill(bench, words_reference, ToySpec(steps=2), "t")
-        found = compare(bench, words_reference, "student:t")
+    def test_without_a_second_seed(self, workspace, words_reference):
+        distill(workspace, words_reference, ToySpec(steps=2), "t")
+        found = compare(workspace, words_reference, "student:t")
         assert found.null_drift is None
         assert "train it again with another seed" in found.null_note
 
@@ -466,7 +470,7 @@ class TestComparison:
     def test_it_is_kept(self, made, words_reference, monkeypatch):
         first = compare(made, words_reference, "student:t")
         monkeypatch.setattr("core.pipeline.compare.comparison._compared", lambda *_: 1 / 0)
-        again = compare(Bench(made.workspace), words_reference, "student:t")
+        again = compare(Workspace(made.folder), words_reference, "student:t")
         np.testing.assert_array_equal(again.drift, first.drift)
         np.testing.assert_array_equal(again.b.vectors, first.b.vectors)
         assert again.to_dict() == first.to_dict()
@@ -476,10 +480,10 @@ class TestComparison:
         with pytest.raises(InvalidSpecification, match="found 0 items that"):
             compare(made, words_reference, f"vectors:{tmp_path / 'x.npz'}")
 
-    def test_it_stops_when_told(self, bench, words_reference):
+    def test_it_stops_when_told(self, workspace, words_reference):
         for share in (0.0, 0.4, 0.7, 0.9):
             with pytest.raises(Cancelled):
-                compare(bench, words_reference, "glove:400", stop_at(share))
+                compare(workspace, words_reference, "glove:400", stop_at(share))
 
 
 class TestPareto:
@@ -544,8 +548,8 @@ class TestPareto:
         said = limit_cosine(space, error, float(principal_variances(space.vectors).sum()))
         assert said == pytest.approx(cosines.mean(), abs=2e-3)
 
-    def test_nothing_before_it_was_asked_for(self, bench, words_reference):
-        assert measured_pareto(bench, words_reference) is None
+    def test_nothing_before_it_was_asked_for(self, workspace, words_reference):
+        assert measured_pareto(workspace, words_reference) is None
 
 
 def test_a_specification_keeps_its_digest_when_replaced():

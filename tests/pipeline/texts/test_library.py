@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import Cancelled, InvalidSpecification, StoreError, UnknownItem, UnreadableFile
-from core.pipeline import Bench
+from core.pipeline import Workspace
 from core.pipeline.models import reader
 from core.pipeline.texts import library as libraries
 from core.pipeline.texts import windows as reading_in_windows
@@ -252,18 +252,18 @@ class TestGroups:
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
-    return Bench(tmp_path_factory.mktemp("library"))
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    return Workspace(tmp_path_factory.mktemp("library"))
 
 
 @pytest.fixture(scope="module")
-def made(bench: Bench) -> Iterator[Library]:
+def made(workspace: Workspace) -> Iterator[Library]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(libraries, "corpus_documents", few_documents)
         patch.setattr(libraries, "AT_ONCE", 4_000)
-        assert not has_library(bench, "minilm")
-        draw_library(bench, "minilm", PcaSpec())
-        yield library(bench, "minilm")
+        assert not has_library(workspace, "minilm")
+        draw_library(workspace, "minilm", PcaSpec())
+        yield library(workspace, "minilm")
 
 
 @pytest.mark.models
@@ -300,8 +300,8 @@ class TestLibrary:
         assert made.item("bank, river", 99) is None
         assert made.item("no such") is None
 
-    def test_it_is_kept_as_it_is(self, bench, made):
-        other = Bench(bench.workspace)
+    def test_it_is_kept_as_it_is(self, workspace, made):
+        other = Workspace(workspace.folder)
         assert has_library(other, "minilm")
         again = library(other, "minilm", _never)
         assert again.documents == made.documents
@@ -309,12 +309,12 @@ class TestLibrary:
         assert again.space.ids == made.space.ids
         np.testing.assert_array_equal(again.space.vectors, made.space.vectors)
         assert other.has_projection(again.space, PcaSpec())
-        assert not list((bench.workspace / "cache" / "library-part").glob("*"))
+        assert not list((workspace.folder / "cache" / "library-part").glob("*"))
 
     def test_stopped_in_the_midst_it_goes_on(self, made, tmp_path, monkeypatch):
         monkeypatch.setattr(libraries, "corpus_documents", few_documents)
         monkeypatch.setattr(libraries, "AT_ONCE", 4_000)
-        fresh = Bench(tmp_path)
+        fresh = Workspace(tmp_path)
         with pytest.raises(Cancelled):
             library(fresh, "minilm", lambda done, total, message: done < 40)
         kept = len(list((tmp_path / "cache" / "library-part").iterdir()))
@@ -331,17 +331,17 @@ class TestLibrary:
         np.testing.assert_array_equal(again.space.vectors, made.space.vectors)
         assert again.seconds == 0
 
-    def test_regions_have_keywords_and_a_middle(self, bench, made):
-        found = library_topics(bench, made, PcaSpec())
-        assert has_topics(bench, made.space, PcaSpec())
-        cluster = bench.regions(made.space, PcaSpec()).cluster
+    def test_regions_have_keywords_and_a_middle(self, workspace, made):
+        found = library_topics(workspace, made, PcaSpec())
+        assert has_topics(workspace, made.space, PcaSpec())
+        cluster = workspace.regions(made.space, PcaSpec()).cluster
         assert len(found) == cluster.max() + 1
         for number, topic in enumerate(found):
             assert topic.size == (cluster == number).sum()
             assert topic.medoid in made.leaves
             assert cluster[topic.medoid] == number
             assert topic.name
-        assert library_topics(Bench(bench.workspace), made, PcaSpec()) == found
+        assert library_topics(Workspace(workspace.folder), made, PcaSpec()) == found
 
     @given(st.integers(1, 20), st.integers(0, 1000))
     def test_the_medoid_is_nearest_to_the_mean_direction(self, count, seed):
@@ -356,14 +356,14 @@ class TestLibrary:
 
 @pytest.mark.models
 class TestDropped:
-    def test_a_text_of_the_library_falls_on_itself(self, bench, made):
+    def test_a_text_of_the_library_falls_on_itself(self, workspace, made):
         row = made.rows["crane, bird"]
-        key = keep_text(bench, "minilm", "my own", made.documents[row].text)
-        assert not has_dropped(bench, key)
-        own = dropped(bench, "minilm", key)
-        assert has_dropped(bench, key)
-        assert kept_words(bench, key) == len(made.documents[row].text.split())
-        coords = bench.projection(made.space, PcaSpec()).coords
+        key = keep_text(workspace, "minilm", "my own", made.documents[row].text)
+        assert not has_dropped(workspace, key)
+        own = dropped(workspace, "minilm", key)
+        assert has_dropped(workspace, key)
+        assert kept_words(workspace, key) == len(made.documents[row].text.split())
+        coords = workspace.projection(made.space, PcaSpec()).coords
         places = placed(made, coords, own.read.windows)
         np.testing.assert_allclose(places, coords[made.way(row)], atol=1e-3)
         near, cosines = near_documents(made, own.read.whole, 3)
@@ -374,50 +374,50 @@ class TestDropped:
         table = windows_table(made, own, [""] * len(own.read.windows))
         assert len(table) == len(own.read.windows)
         assert table["document 1"].iloc[0] in made.rows
-        again = dropped(Bench(bench.workspace), "minilm", key)
+        again = dropped(Workspace(workspace.folder), "minilm", key)
         np.testing.assert_array_equal(again.read.windows, own.read.windows)
         assert (again.title, again.text) == (own.title, own.text)
 
-    def test_what_was_cut_short_is_read_anew(self, bench):
-        key = keep_text(bench, "minilm", "b", "The tide came in over the flat sand.")
-        own = dropped(bench, "minilm", key)
-        for file in (bench.workspace / "cache").rglob("*"):
+    def test_what_was_cut_short_is_read_anew(self, workspace):
+        key = keep_text(workspace, "minilm", "b", "The tide came in over the flat sand.")
+        own = dropped(workspace, "minilm", key)
+        for file in (workspace.folder / "cache").rglob("*"):
             if file.is_file() and key in str(file) and file.suffix == ".safetensors":
                 file.write_bytes(file.read_bytes()[:-8])
-        again = dropped(Bench(bench.workspace), "minilm", key)
+        again = dropped(Workspace(workspace.folder), "minilm", key)
         np.testing.assert_allclose(again.read.windows, own.read.windows, atol=1e-6)
 
-    def test_forgotten_is_gone(self, bench):
-        key = keep_text(bench, "minilm", "a", "A short note about nothing.")
-        dropped(bench, "minilm", key)
-        folder = bench.workspace / "cache"
-        forget(bench, key)
-        assert not has_dropped(bench, key)
-        assert kept_words(bench, key) is None
+    def test_forgotten_is_gone(self, workspace):
+        key = keep_text(workspace, "minilm", "a", "A short note about nothing.")
+        dropped(workspace, "minilm", key)
+        folder = workspace.folder / "cache"
+        forget(workspace, key)
+        assert not has_dropped(workspace, key)
+        assert kept_words(workspace, key) is None
         assert "about nothing" not in "".join(
             path.read_text(errors="replace") for path in folder.rglob("*") if path.is_file()
         )
         with pytest.raises(StoreError, match="found no own-text"):
-            dropped(bench, "minilm", key)
+            dropped(workspace, "minilm", key)
 
     @pytest.mark.parametrize("text", ["", " \n\t"])
-    def test_nothing_is_not_kept(self, bench, text):
+    def test_nothing_is_not_kept(self, workspace, text):
         with pytest.raises(UnreadableFile, match="expected a text"):
-            keep_text(bench, "minilm", "a", text)
+            keep_text(workspace, "minilm", "a", text)
 
 
 @pytest.mark.models
 class TestPairsKept:
-    def test_measured_once(self, bench):
-        assert not has_pairs(bench, "minilm")
-        found = kept_pairs(bench, "minilm")
-        assert has_pairs(bench, "minilm")
-        again = kept_pairs(Bench(bench.workspace), "minilm", _never)
+    def test_measured_once(self, workspace):
+        assert not has_pairs(workspace, "minilm")
+        found = kept_pairs(workspace, "minilm")
+        assert has_pairs(workspace, "minilm")
+        again = kept_pairs(Workspace(workspace.folder), "minilm", _never)
         assert again.to_dict() == found.to_dict()
         np.testing.assert_array_equal(again.contextual.distances, found.contextual.distances)
 
-    def test_ones_own_pair_is_measured_as_the_prepared_are(self, bench):
-        found = kept_pairs(bench, "minilm")
+    def test_ones_own_pair_is_measured_as_the_prepared_are(self, workspace):
+        found = kept_pairs(workspace, "minilm")
         for row in (0, len(found.pairs) - 1):
             pair = found.pairs[row]
             own = apart("minilm", found, pair.first, pair.second)
@@ -425,9 +425,9 @@ class TestPairsKept:
             assert own == pytest.approx(told, abs=1e-4)
         assert apart("minilm", found, "A cat.", "A cat.") == pytest.approx((0, 0), abs=1e-6)
 
-    def test_nothing_to_read(self, bench):
+    def test_nothing_to_read(self, workspace):
         with pytest.raises(UnknownItem):
-            apart("minilm", kept_pairs(bench, "minilm"), "A cat.", " ")
+            apart("minilm", kept_pairs(workspace, "minilm"), "A cat.", " ")
 
 
 def _never(done: int, total: int, message: str) -> bool:

@@ -33,7 +33,7 @@ from core.metrics.shapes import (
     row,
     share_by_chance,
 )
-from core.pipeline import Bench
+from core.pipeline import Workspace
 from core.pipeline.trajectories import shapes
 from core.pipeline.trajectories.shapes import (
     CIRCLE,
@@ -338,8 +338,8 @@ def model(tmp_path_factory) -> str:
 
 
 @pytest.fixture
-def bench(tmp_path: Path, monkeypatch) -> Bench:
-    """A bench with one rival that knows the words and one that does not."""
+def workspace(tmp_path: Path, monkeypatch) -> Workspace:
+    """A workspace with one rival that knows the words and one that does not."""
 
     def rival(_, reference, words):
         if reference == "glove":
@@ -348,7 +348,7 @@ def bench(tmp_path: Path, monkeypatch) -> Bench:
         return generator.normal(size=(len(words), 5)).astype(np.float32)
 
     monkeypatch.setattr(shapes, "rival_vectors", rival)
-    return Bench(tmp_path)
+    return Workspace(tmp_path)
 
 
 class TestShape:
@@ -362,26 +362,26 @@ class TestShape:
         np.testing.assert_allclose(found[2][0], (one + other) / 2, rtol=1e-4, atol=1e-5)
 
     @pytest.mark.parametrize(("task", "form"), [("days", CIRCLE), ("numbers", LINE)])
-    def test_found_and_kept(self, bench, model, task, form):
+    def test_found_and_kept(self, workspace, model, task, form):
         spec = ShapeSpec(model, task)
-        assert not has_shape(bench, spec)
-        found = shape(bench, spec)
+        assert not has_shape(workspace, spec)
+        found = shape(workspace, spec)
         n = len(found.words)
         assert found.table["reader"].tolist() == [*map(str, range(DEPTH + 1)), "minilm:sentences"]
         assert found.coords.shape == (DEPTH + 2, n, 2)
         assert found.depth == DEPTH
         assert 0 <= found.best <= DEPTH
         assert "GloVe is left out" in found.notes[0]
-        again = shape(Bench(bench.workspace), spec)
+        again = shape(Workspace(workspace.folder), spec)
         assert again.table.equals(found.table)
         assert np.array_equal(again.coords, found.coords)
         assert np.array_equal(again.said, found.said)
         assert again.notes == found.notes
         assert verdict(found).startswith("**")
 
-    def test_a_map(self, bench, model, monkeypatch):
+    def test_a_map(self, workspace, model, monkeypatch):
         monkeypatch.setattr(shapes, "cities", lambda: cities().iloc[::4].reset_index(drop=True))
-        found = shape(bench, ShapeSpec(model, "cities"))
+        found = shape(workspace, ShapeSpec(model, "cities"))
         assert found.spec.form == MAP
         assert found.coords.shape == found.beyond.shape == (DEPTH + 2, 28, 2)
         assert {"off", "r2", "r2_chance", "beyond_r2"} <= set(found.table)
@@ -389,16 +389,16 @@ class TestShape:
         assert verdict(found, far=True).startswith("**Nothing is left")
         assert "GloVe" not in not_proven(found)  # which was left out
 
-    def test_ones_own_words(self, bench, model):
+    def test_ones_own_words(self, workspace, model):
         words = ("red", "blue", "green", "cat", "dog", "moon")
-        found = shape(bench, ShapeSpec(model, "own", words, CIRCLE))
+        found = shape(workspace, ShapeSpec(model, "own", words, CIRCLE))
         assert found.words == words
         assert found.table["orders"].tolist() == [60] * (DEPTH + 2)
         other = ShapeSpec(model, "own", words[::-1], CIRCLE)
-        assert not has_shape(bench, other)
+        assert not has_shape(workspace, other)
 
     def test_a_rival_that_is_not_there_is_an_error_and_nothing_is_kept(
-        self, bench, model, monkeypatch
+        self, workspace, model, monkeypatch
     ):
         def gone(*_):
             raise TeacherUnavailable("found no package; expected it installed: install it")
@@ -406,15 +406,15 @@ class TestShape:
         monkeypatch.setattr(shapes, "rival_vectors", gone)
         spec = ShapeSpec(model, "days")
         with pytest.raises(TeacherUnavailable, match="found no package"):
-            shape(bench, spec)
-        assert not has_shape(bench, spec)
+            shape(workspace, spec)
+        assert not has_shape(workspace, spec)
 
-    def test_other_weights_of_a_rival_have_another_key(self, bench, model, monkeypatch):
+    def test_other_weights_of_a_rival_have_another_key(self, workspace, model, monkeypatch):
         spec = ShapeSpec(model, "days")
-        before = shape_key(bench, spec)
-        glove = bench.teacher("glove")
+        before = shape_key(workspace, spec)
+        glove = workspace.teacher("glove")
         monkeypatch.setattr(glove, "fingerprint", lambda: "another")
-        assert shape_key(bench, spec) != before
+        assert shape_key(workspace, spec) != before
 
     @pytest.mark.parametrize("words", [(), ("a", "b"), ("a", "a", "a", "a", "a"), (" ",) * 9])
     def test_too_few_words(self, words):
@@ -537,7 +537,7 @@ class TestFigures:
 
 @pytest.mark.models
 def test_weekdays_lie_on_a_ring_in_smollm2(tmp_path):
-    found = shape(Bench(tmp_path), ShapeSpec("smollm2", "days"))
+    found = shape(Workspace(tmp_path), ShapeSpec("smollm2", "days"))
     assert len(found.ordered) >= 8
     assert 0.4 < found.table["share"].iloc[10] < 0.65
     glove = found.table[found.table["reader"] == "glove"].iloc[0]

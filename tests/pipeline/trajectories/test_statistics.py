@@ -11,7 +11,7 @@ from tiny_causal import DEPTH, near, save_tiny, tiny_model
 from core.errors import Cancelled, InvalidSpecification
 from core.metrics.intervals import Interval
 from core.metrics.trajectory_statistics import step_lengths, turning_angles
-from core.pipeline import Bench
+from core.pipeline import Workspace
 from core.pipeline.trajectories import preregistration
 from core.pipeline.trajectories import statistics as laws_module
 from core.pipeline.trajectories.corpus_split import documents, windows
@@ -124,33 +124,33 @@ def model(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("bench")
+    return tmp_path_factory.mktemp("workspace")
 
 
 class TestLaws:
     def test_everything_is_measured_and_kept(self, folder, model, few, monkeypatch):
-        assert not has_laws(Bench(folder), model, 2)
-        found = laws(Bench(folder), model, 2)
+        assert not has_laws(Workspace(folder), model, 2)
+        found = laws(Workspace(folder), model, 2)
         n = len(found.documents)
         assert n + found.left_out == 6
         assert len(found.table) == n * len(KINDS)
         assert found.turns.shape == (len(TEXTS), n, DEPTH + 1)
         assert found.paths.shape == (len(KINDS), 2, 20, 2)
         monkeypatch.setattr(laws_module, "_measured", None)
-        again = laws(Bench(folder), model, 2)
+        again = laws(Workspace(folder), model, 2)
         assert report(again) == report(found)
         assert again.words == found.words
         assert np.array_equal(again.paths, found.paths, equal_nan=True)
 
     def test_only_what_has_words_has_entropy(self, folder, model, few):
-        found = laws(Bench(folder), model, 2)
+        found = laws(Workspace(folder), model, 2)
         for kind in KINDS:
             assert (found.mean("entropy", kind) is None) == (kind in SYNTHETIC)
             assert found.mean("turn", kind) is not None
 
     def test_explored_and_held_out_share_no_document(self, folder, model, few):
-        explored = laws(Bench(folder), model, 2)
-        held = laws(Bench(folder), model, 2, "held out")
+        explored = laws(Workspace(folder), model, 2)
+        held = laws(Workspace(folder), model, 2, "held out")
         assert not set(explored.documents) & set(held.documents)
         fitted = {name for name, _ in documents()["fitted"]}
         assert not fitted & {*explored.documents, *held.documents}
@@ -158,7 +158,7 @@ class TestLaws:
     @pytest.mark.parametrize(("layer", "part"), [(99, "explored"), (2, "seen")])
     def test_bad_input(self, folder, model, few, layer, part):
         with pytest.raises(InvalidSpecification, match="found"):
-            laws(Bench(folder), model, layer, part)
+            laws(Workspace(folder), model, layer, part)
 
     def test_the_middle(self):
         assert (middle(30), middle(4), middle(1)) == (14, 2, 0)
@@ -194,47 +194,47 @@ RISES = Guess("turn", "higher", "sampled", "people")
 
 class TestGuesses:
     def test_it_is_locked_with_its_time(self, tmp_path):
-        bench = Bench(tmp_path)
-        one = lock(bench, RISES, "smollm2", 3)
-        assert locked(Bench(tmp_path), "smollm2", 3) == [one]
+        workspace = Workspace(tmp_path)
+        one = lock(workspace, RISES, "smollm2", 3)
+        assert locked(Workspace(tmp_path), "smollm2", 3) == [one]
         assert one.order == 1
-        assert lock(bench, RISES, "smollm2", 3) == one
-        other = lock(bench, replace(RISES, claim="lower"), "smollm2", 3)
+        assert lock(workspace, RISES, "smollm2", 3) == one
+        other = lock(workspace, replace(RISES, claim="lower"), "smollm2", 3)
         assert other.order == 2
         assert other.level > one.level == pytest.approx(0.975)
-        assert locked(bench, "smollm2", 4) == []
+        assert locked(workspace, "smollm2", 4) == []
 
     def test_all_layers_and_models_are_counted(self, tmp_path):
         """They are scored on the same documents."""
-        bench = Bench(tmp_path)
+        workspace = Workspace(tmp_path)
         places = [("smollm2", 3), ("smollm2", 4), ("other", 3)]
-        assert [lock(bench, RISES, *place).order for place in places] == [1, 2, 3]
-        assert lock(bench, RISES, "smollm2", 4).order == 2
-        assert [one.order for one in locked(bench, "other", 3)] == [3]
+        assert [lock(workspace, RISES, *place).order for place in places] == [1, 2, 3]
+        assert lock(workspace, RISES, "smollm2", 4).order == 2
+        assert [one.order for one in locked(workspace, "other", 3)] == [3]
 
     def test_all_guesses_ever_made_err_with_a_twentieth(self):
         errs = [1 - preregistration.Locked(RISES, "m", 2, "now", k).level for k in range(1, 10_000)]
         assert sum(errs) == pytest.approx(0.05, abs=1e-4)
 
     def test_damage_on_the_disk_costs_no_guess(self, tmp_path):
-        made = lock(Bench(tmp_path), RISES, "smollm2", 3)
+        made = lock(Workspace(tmp_path), RISES, "smollm2", 3)
         (
-            Bench(tmp_path).store.folder(preregistration.KIND, preregistration.KEY)
+            Workspace(tmp_path).store.folder(preregistration.KIND, preregistration.KEY)
             / "manifest.json"
         ).write_text("{")
-        assert locked(Bench(tmp_path), "smollm2", 3) == [made]
-        assert lock(Bench(tmp_path), replace(RISES, claim="lower"), "smollm2", 3).order == 2
-        assert len(locked(Bench(tmp_path), "smollm2", 3)) == 2
+        assert locked(Workspace(tmp_path), "smollm2", 3) == [made]
+        assert lock(Workspace(tmp_path), replace(RISES, claim="lower"), "smollm2", 3).order == 2
+        assert len(locked(Workspace(tmp_path), "smollm2", 3)) == 2
 
     def test_a_changed_guess_is_noticed(self, tmp_path):
-        bench = Bench(tmp_path)
-        lock(bench, RISES, "smollm2", 3)
+        workspace = Workspace(tmp_path)
+        lock(workspace, RISES, "smollm2", 3)
         kept = (preregistration.KIND, preregistration.KEY)
-        rows = bench.store.load(*kept).payload["guesses"]
+        rows = workspace.store.load(*kept).payload["guesses"]
         rows[0]["guess"]["claim"] = "lower"
-        bench.store.save(*kept, None, None, {"guesses": rows})
+        workspace.store.save(*kept, None, None, {"guesses": rows})
         with pytest.raises(InvalidSpecification, match="changed after it was locked"):
-            locked(bench, "smollm2", 3)
+            locked(workspace, "smollm2", 3)
 
     @pytest.mark.parametrize(
         ("guess", "difference", "outcome"),

@@ -13,7 +13,7 @@ from core.cli import main
 from core.decode.sampling import Sampling
 from core.errors import Cancelled, InvalidSpecification, TeacherUnavailable
 from core.metrics.zipf import rank_law, spread_ranks
-from core.pipeline import Bench
+from core.pipeline import Workspace
 from core.pipeline.models import speaker
 from core.pipeline.trajectories.corpus_picture import backdrop, in_space, layer_of
 from core.pipeline.trajectories.divergence import parting, same_vocabulary, surprise, token_ends
@@ -55,8 +55,8 @@ def model(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory):
-    return Bench(tmp_path_factory.mktemp("bench"))
+def workspace(tmp_path_factory):
+    return Workspace(tmp_path_factory.mktemp("workspace"))
 
 
 def plain_pass(lm, ids):
@@ -192,9 +192,9 @@ class TestTree:
 
 
 class TestBackdrop:
-    def test_the_picture_is_frozen_and_exact(self, bench, model):
+    def test_the_picture_is_frozen_and_exact(self, workspace, model):
         lm = speaker(model)
-        behind = backdrop(bench, model, DEPTH, PcaSpec())
+        behind = backdrop(workspace, model, DEPTH, PcaSpec())
         np.testing.assert_allclose(behind.place(behind.space.vectors), behind.coords, atol=1e-5)
         assert 0 < behind.share <= 1
         ids = lm.ids(PROMPT)
@@ -207,16 +207,16 @@ class TestBackdrop:
         np.testing.assert_allclose(np.abs(ours), np.abs(theirs), atol=1e-4)
         assert behind.share == pytest.approx(fitted.explained_variance_ratio_.sum(), rel=1e-4)
 
-    def test_a_passage_of_the_corpus_falls_onto_its_own_tokens(self, bench, model):
+    def test_a_passage_of_the_corpus_falls_onto_its_own_tokens(self, workspace, model):
         """The last layer is after the final norm in both."""
         lm = speaker(model)
-        space = backdrop(bench, model, DEPTH, PcaSpec()).space
+        space = backdrop(workspace, model, DEPTH, PcaSpec()).space
         text = layer_states.passages()[0][1]
         [walk] = read_walks(lm, [lm.ids(text)[: layer_states.TOKENS]], DEPTH)
         near(walk.states[FIRST:], space.vectors[: len(walk) - FIRST])
 
-    def test_umap_places_among_the_nearest(self, bench, model):
-        behind = backdrop(bench, model, 1, UmapSpec(n_neighbors=4, n_epochs=10, seed=1))
+    def test_umap_places_among_the_nearest(self, workspace, model):
+        behind = backdrop(workspace, model, 1, UmapSpec(n_neighbors=4, n_epochs=10, seed=1))
         assert behind.plane is None
         assert behind.share is None
         near(behind.place(behind.space.vectors[:5]), behind.coords[:5])
@@ -235,8 +235,8 @@ class TestBackdrop:
 
 
 class TestTrajectory:
-    def test_a_prompt_goes_on_and_is_placed(self, bench, model):
-        found = trajectory(bench, model, PROMPT, Sampling(1.0, seed=2, steps=6), samples=3)
+    def test_a_prompt_goes_on_and_is_placed(self, workspace, model):
+        found = trajectory(workspace, model, PROMPT, Sampling(1.0, seed=2, steps=6), samples=3)
         assert found.layer == DEPTH
         assert [it.shape for it in found.places] == [(len(it), 3) for it in found.walks]
         assert found.percentile.shape == (len(found.walks[0]),)
@@ -246,20 +246,20 @@ class TestTrajectory:
         unit = own / np.linalg.norm(own, axis=1, keepdims=True)
         assert step == pytest.approx(1 - (unit[1:] * unit[:-1]).sum(1).mean(), rel=1e-4)
 
-    def test_progress_can_stop_it(self, bench, model):
+    def test_progress_can_stop_it(self, workspace, model):
         def until_two(done, total, message):
             return "writes" not in message or done < 2
 
         with pytest.raises(Cancelled):
-            trajectory(bench, model, PROMPT, Sampling(1.0, steps=9), progress=until_two)
+            trajectory(workspace, model, PROMPT, Sampling(1.0, steps=9), progress=until_two)
 
     @pytest.mark.parametrize(
         ("prompt", "said"),
         [("  \n", "empty prompt"), ("the cat " * 70, "shorten it"), ("", "empty prompt")],
     )
-    def test_prompts_that_cannot_be(self, bench, model, prompt, said):
+    def test_prompts_that_cannot_be(self, workspace, model, prompt, said):
         with pytest.raises(InvalidSpecification, match=said):
-            trajectory(bench, model, prompt, Sampling(steps=4))
+            trajectory(workspace, model, prompt, Sampling(steps=4))
 
     def test_a_prompt_at_the_limit_still_fits(self, model):
         lm = speaker(model)
@@ -268,9 +268,9 @@ class TestTrajectory:
         assert len(walk) <= lm.window
         assert read_walks(lm, [[3] * lm.window], 1)[0].states.shape == (lm.window, DIM)
 
-    def test_a_model_that_is_not_there(self, bench):
+    def test_a_model_that_is_not_there(self, workspace):
         with pytest.raises(TeacherUnavailable):
-            trajectory(bench, "path:/nowhere", PROMPT, Sampling())
+            trajectory(workspace, "path:/nowhere", PROMPT, Sampling())
 
 
 class TestFan:
@@ -301,8 +301,8 @@ class TestFan:
         with pytest.raises(Cancelled):
             spreads(lm, ids, 2, 1, [1], lambda *_: False)
 
-    def test_a_fan_on_the_picture(self, bench, model):
-        found = fan(bench, model, PROMPT, 5)
+    def test_a_fan_on_the_picture(self, workspace, model):
+        found = fan(workspace, model, PROMPT, 5)
         behind = found.backdrop
         np.testing.assert_allclose(found.places, behind.place(found.spread.states))
         [walk] = read_walks(speaker(model), [speaker(model).ids(PROMPT)], DEPTH)
@@ -417,7 +417,7 @@ def test_wolframs_prompt_goes_on_sensibly():
     assert -3 < law.slope < -0.5
 
 
-def test_the_command_line(model, workspace, capsys):
+def test_the_command_line(model, workspace_folder, capsys):
     assert main(["trajectory", model, PROMPT, "--steps", "5", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert said["text"].startswith(PROMPT)
@@ -445,6 +445,6 @@ def test_the_command_line(model, workspace, capsys):
         (["--steps", "200"], "shorten it"),
     ],
 )
-def test_the_command_line_says_what_to_mend(model, workspace, capsys, arguments, said):
+def test_the_command_line_says_what_to_mend(model, workspace_folder, capsys, arguments, said):
     assert main(["trajectory", model, PROMPT, *arguments]) == 2
     assert said in capsys.readouterr().err
