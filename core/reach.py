@@ -15,6 +15,11 @@ def close_paths(folders: Sequence[Path]) -> None:
     os.environ[ALLOWED] = os.pathsep.join(str(folder.resolve()) for folder in folders)
 
 
+def paths_are_closed() -> bool:
+    """Whether others are served, so that a path is opened only where its owner allowed it."""
+    return ALLOWED in os.environ
+
+
 def require_open(typed: str) -> None:
     """Raises UnreadableFile for a path that is closed: in the same words whether there is anything
     or not, and without having looked.

@@ -8,6 +8,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, TypeVar
 
+from core.pipeline import uploads
 from core.pipeline.student_catalogue import PREFIX, StudentCatalogue
 from core.pipeline.student_teacher import StudentTeacher
 from core.progress import scaled
@@ -50,10 +51,13 @@ class Workspace:
     def teacher(self, reference: str) -> Teacher:
         """The teacher of a reference string, loaded at most once. Raises UnknownTeacher.
 
-        A student is one too: ``student:KEY`` of this workspace, or ``student:DIR``.
+        A student is one too: ``student:KEY`` of this workspace, or ``student:DIR``; and so is a
+        file of vectors that came through the browser, ``upload:KEY``.
         """
         if reference.startswith(PREFIX):
             return self._student(reference)
+        if reference.startswith(uploads.PREFIX):
+            return self._upload(reference)
         return self._once("teacher", reference, lambda: resolve(reference))
 
     def space_key(self, reference: str) -> str:
@@ -81,6 +85,14 @@ class Workspace:
             make=make,
             write=lambda space: self.store.save_space(key, space),
         )
+
+    def forget_space(self, reference: str) -> None:
+        """Remove the teacher's space from memory and disk. Raises as :meth:`teacher` does."""
+        key = self.space_key(reference)
+        self.store.remove("space", key)
+        with self._lock:
+            for named in (("space", key), ("teacher", reference)):
+                self._memory.pop(named, None)
 
     def has_graph(self, space: Space) -> bool:
         """Whether the neighbours are known already."""
@@ -175,6 +187,11 @@ class Workspace:
             lambda: StudentTeacher(reference, where, self.teacher, self.space),
         )
         return found
+
+    def _upload(self, reference: str) -> Teacher:
+        """The one that has read it already, as long as its file is here."""
+        teacher: Teacher = uploads.uploaded(self.folder, reference)
+        return self._once("teacher", reference, lambda: teacher)
 
     def _once(self, kind: str, key: str, make: Callable[[], Result]) -> Result:
         with self._lock:

@@ -10,7 +10,7 @@ from core.errors import UnknownTeacher, UnreadableFile
 from core.integrity import file_digest
 from core.regular import what_is
 from core.spaces.columns import with_own
-from core.spaces.formats.bounds import readable
+from core.spaces.formats.bounds import memory_at_most, readable
 from core.spaces.formats.keyed_vectors import EXPECTED
 from core.spaces.formats.sidefile import beside
 from core.spaces.io import NamedVectors, needs_words, read_vectors, require_readable
@@ -69,10 +69,16 @@ class Glove(PureTable):
 
 
 class VectorsFile(PureTable):
-    """``vectors:FILE``: a file of word vectors in any format that core.spaces.io reads."""
+    """``vectors:FILE``: a file of word vectors in any format that core.spaces.io reads.
 
-    def __init__(self, path: Path) -> None:
+    An upload has a ``reference`` of its own, and where others are served ``most_memory``, the bytes
+    that it may take once it is read.
+    """
+
+    def __init__(self, path: Path, reference: str = "", most_memory: int | None = None) -> None:
         self.path = path.expanduser()
+        self.reference = reference or f"vectors:{self.path}"
+        self._most_memory = most_memory
         if not self.path.is_file():
             raise UnreadableFile(
                 f"found {what_is(self.path)} {shown(str(path))}; expected a file of word vectors: "
@@ -92,10 +98,6 @@ class VectorsFile(PureTable):
             size_bytes=self._own().bytes,
             note="A file of your own.",
         )
-
-    @property
-    def reference(self) -> str:
-        return f"vectors:{self.path}"
 
     @property
     def digest(self) -> str:
@@ -136,7 +138,8 @@ class VectorsFile(PureTable):
         """A person may mend a file while the app runs: what is made is of one content."""
         digest = self.digest
         if self._kept is None or self._kept[0] != digest:
-            named = read_vectors(self.path)
+            with memory_at_most(self._most_memory):
+                named = read_vectors(self.path)
             require_unchanged(self.reference, digest, self.digest)
             self._kept = digest, self._made(named, digest)
         return self._kept[1]

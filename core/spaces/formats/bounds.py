@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,17 @@ A_ROW = 300  # bytes of a text, its id, its place in the index and in the table
 COPIES = 2  # of the numbers: as they are, and at length 1
 FREE, MOST_GROWTH = 2**28, 100  # bytes that any file may unpack to; above, times its own size
 LARGEST, SMALLEST = 1e30, 1e-37  # the largest number of a row: squares fit float64, digits float32
+_most_memory: ContextVar[int | None] = ContextVar("most_memory", default=None)
+
+
+@contextmanager
+def memory_at_most(most: int | None) -> Iterator[None]:
+    """Within it, a file may take so many bytes once it is read; None: whatever is free."""
+    token = _most_memory.set(most)
+    try:
+        yield
+    finally:
+        _most_memory.reset(token)
 
 
 def require_room(rows: int, dim: int, name: str, columns: int = 0) -> None:
@@ -22,16 +34,29 @@ def require_room(rows: int, dim: int, name: str, columns: int = 0) -> None:
         raise UnreadableFile(
             f"found {rows:,} rows in {name}; expected at most {MOST_ROWS:,}: bring a part of it"
         )
-    need, have = rows * (4 * COPIES * dim + A_ROW * (1 + columns)), _free_memory()
-    if need > have:
+    need, free = rows * (4 * COPIES * dim + A_ROW * (1 + columns)), _free_memory()
+    most = _most_memory.get()
+    if most is not None and need > most:
+        raise UnreadableFile(
+            f"found {rows:,} rows of {dim:,} numbers in {name}, which take {need / 2**20:,.0f} MiB "
+            f"of memory; expected at most {most / 2**20:,.0f} MiB on this server, which others "
+            "share: bring a part"
+        )
+    if need > free:
         raise UnreadableFile(
             f"found {rows:,} rows of {dim:,} numbers in {name}, which take {need / 2**30:.1f} GiB "
-            f"of memory; expected at most the {have / 2**30:.1f} GiB that are free: bring a part"
+            f"of memory; expected at most the {free / 2**30:.1f} GiB that are free: bring a part"
         )
 
 
 def require_growth(unpacked: int, packed: int, name: str) -> None:
     """Raise UnreadableFile where a file unpacks to more than any true one does."""
+    most = _most_memory.get()
+    if most is not None and unpacked > most:
+        raise UnreadableFile(
+            f"found {packed:,} bytes in {name} that unpack to {unpacked:,}; expected at most "
+            f"{most:,} on this server, which others share: bring a part"
+        )
     if unpacked > max(FREE, MOST_GROWTH * packed):
         raise UnreadableFile(
             f"found {packed:,} bytes in {name} that unpack to {unpacked:,}; expected at most "

@@ -13,6 +13,8 @@ from core.pipeline.compare.comparison import FEWEST, compare, has_comparison, pa
 from core.pipeline.compare.joint_picture import Counterpart, counterpart, has_counterpart
 from core.pipeline.student_catalogue import PREFIX
 from core.pipeline.students.answers import student_of
+from core.pipeline.uploads import PREFIX as UPLOAD
+from core.pipeline.uploads import upload_name
 from core.projection.base import PcaSpec, Spec
 from core.spaces.join import Join, join
 from core.spaces.space import Space
@@ -22,6 +24,7 @@ from core.ui.shared.jobs import submitted, watch
 from core.ui.shared.markdown import plain
 from core.ui.shared.sidebar import SHORT
 from core.ui.shared.state import runner, widget, workspace
+from core.ui.shared.uploads import brought
 
 FALLBACKS = ("minilm:words", "minilm:tokens")
 
@@ -50,6 +53,8 @@ def space_name(reference: str) -> str:
     try:
         if reference.startswith(PREFIX):
             return workspace().catalogue.card(reference.removeprefix(PREFIX)).title
+        if reference.startswith(UPLOAD):
+            return upload_name(workspace().folder, reference)[:40]
         if reference.startswith("vectors:"):
             return Path(reference.partition(":")[2]).name[:40] or reference
     except MeaningSpaceError:  # whoever opens the space is told why
@@ -70,8 +75,8 @@ def choose_second(view: CompareView) -> CompareView:
     tables = [info.reference for info in teachers() if info.reference != view.a]
     usual = own[0] if own else next(name for name in FALLBACKS if name != view.a)
     current = view.b or usual
-    options = list(dict.fromkeys([current, *own, *tables, *others]))
-    options.sort(key=[*own, *tables, *others, current].index)
+    listed = [*own, *tables, *others, *(name for name in brought() if name != view.a)]
+    options = list(dict.fromkeys([*listed, current]))
     chosen = st.selectbox(
         "Compared with",
         options,

@@ -39,17 +39,17 @@ def space_or_wait(reference: str) -> Space:
 def _at_once(reference: str) -> bool:
     """Whether the space is there, or a packaged table that takes a second to read."""
     packaged_table = workspace().teacher(reference).info.can == ("rows",)
-    quick = packaged_table and not reference.startswith(("hub:", "path:", "vectors:"))
+    quick = packaged_table and not reference.startswith(("hub:", "path:", "vectors:", "upload:"))
     return quick or workspace().has_space(reference)
 
 
 def _make(reference: str) -> None:
     info = workspace().teacher(reference).info
     st.subheader(plain(info.title))
-    st.write(
-        "This space is made once and then kept: every text goes through the model, "
-        "which takes up to a few minutes on a small machine."
-    )
+    how = "every text goes through the model, which takes up to a few minutes on a small machine"
+    if info.can == ("rows",):
+        how = "the file is read, which takes seconds for tens of thousands of rows"
+    st.write(f"This space is made once and then kept: {how}.")
     job_id = submitted("space", {"reference": reference}, f"space {reference}")
     if job_id is not None:
         watch(job_id, "Make this space", lambda: workspace().has_space(reference))

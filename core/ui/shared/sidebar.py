@@ -1,16 +1,20 @@
 """The sidebar: which space, what it is, and where it is computed."""
 
+from functools import partial
+
 import streamlit as st
 
 from core.errors import MeaningSpaceError
 from core.permalink import TEACHER
 from core.pipeline import StudentCard, teachers
+from core.pipeline.uploads import PREFIX as UPLOAD
 from core.resources import site_root
 from core.teachers.base import TeacherInfo
 from core.teachers.model_folder.device import description
 from core.teachers.registry import PATTERNS
 from core.ui.shared.markdown import plain
 from core.ui.shared.state import workspace
+from core.ui.shared.uploads import brought, forget_button, upload_button, upload_title
 from core.ui.stage import preload
 
 SHORT = {
@@ -38,15 +42,17 @@ def sidebar(page: str) -> str:
         _model_page()
         return current
     students = {f"student:{card.key}": _titled(card) for card in workspace().catalogue.students()}
-    known = [*(info.reference for info in teachers()), *students]
+    known = [*(info.reference for info in teachers()), *students, *brought()]
     options = list(dict.fromkeys([*known, current]))
+    names = {**SHORT, **students}
+    names |= {name: upload_title(name) for name in options if name.startswith(UPLOAD)}
     st.session_state["space choice"] = current
     with st.sidebar:
         preload()
         st.selectbox(
             "Space",
             options,
-            format_func=lambda reference: {**SHORT, **students}.get(reference, reference),
+            format_func=lambda reference: names.get(reference, reference),
             key="space choice",
             on_change=_choose,
             args=(page,),
@@ -54,6 +60,7 @@ def sidebar(page: str) -> str:
             help="Choose one, or type a reference:\n\n"
             + "\n".join(f"- `{pattern}`: {what}" for pattern, what in PATTERNS.items()),
         )
+        upload_button(partial(_take, page))
     try:
         info = workspace().teacher(current).info
     except MeaningSpaceError as error:
@@ -62,6 +69,8 @@ def sidebar(page: str) -> str:
         st.stop()
     with st.sidebar:
         _about(info)
+        if forget_button(current):
+            _take(page, TEACHER)
     return current
 
 
@@ -123,11 +132,21 @@ def _choose(page: str) -> None:
         st.query_params[_name_in_link(page)] = chosen
 
 
+def _take(page: str, reference: str) -> None:
+    """Look at another space from now on."""
+    st.session_state["teacher"] = reference
+    params = st.query_params.to_dict()
+    if _name_in_link(page) in params:
+        st.query_params[_name_in_link(page)] = reference
+    st.rerun()
+
+
 def _about(info: TeacherInfo) -> None:
     st.caption(f"**{plain(info.title)}**")
-    size = f"{info.items:,} × {info.dim}" if info.items else "known once it is loaded"
+    shape = f"{info.items:,} × {info.dim}" if info.items else ""
+    weight = _weight(info.size_bytes) if info.size_bytes else ""
     lines = [
-        size + (f", {info.size_bytes / 1e6:,.0f} MB" if info.size_bytes else ""),
+        ", ".join(filter(None, (shape, weight))) or "Its size is known once it is loaded",
         "Gives " + ", ".join(ABILITIES[ability] for ability in info.can),
         f"Licence: {info.licence}" if info.licence else "Licence: the model's own",
     ]
@@ -135,6 +154,11 @@ def _about(info: TeacherInfo) -> None:
     if info.note:
         st.caption(info.note)
     st.caption(f"Computing on {description()}")
+
+
+def _weight(size: int) -> str:
+    """Bytes as a person reads them."""
+    return f"{size / 1e6:,.0f} MB" if size >= 1e6 else f"{max(size / 1e3, 1):,.0f} kB"
 
 
 def chrome() -> None:
