@@ -18,7 +18,7 @@ import numpy as np
 
 from benchmarks.common import Stopwatch, record, this_command
 from core.pipeline.layers.layer_similarity import layer_likeness
-from core.pipeline.layers.probes import probing
+from core.pipeline.layers.probing.probes import probing
 from core.pipeline.layers.senses import prepared_senses, senses
 from core.pipeline.models import reader
 from core.pipeline.texts.pairs import more_than_tokens

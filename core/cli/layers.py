@@ -135,7 +135,7 @@ def senses_command(options: argparse.Namespace) -> None:
 
 
 def probe_command(options: argparse.Namespace) -> None:
-    from core.pipeline.layers.probes import OWN, probing
+    from core.pipeline.layers.probing.probes import OWN, probing
 
     own = None if options.file is None else _own_labels(options)
     task = OWN if own else options.task
@@ -148,7 +148,7 @@ def probe_command(options: argparse.Namespace) -> None:
         lines.append(
             f"{'layer':>5} {'accuracy':>9} {'95%':>15} {'commonest':>10} {'selectivity':>12}"
         )
-        for it in filter(None, [found.static, *found.found]):
+        for it in filter(None, [found.static, *found.layers]):
             low, high = it.accuracy.report()
             sure = f"{it.accuracy.value:9.3f} {low:7.3f} - {high:.3f}"
             lines.append(f"{it.layer:>5} {sure} {it.majority:10.3f} {it.selectivity:12.3f}")

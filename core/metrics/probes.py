@@ -26,7 +26,7 @@ PENALTY = 100.0  # of the ridge, on features of variance 1
 Said = npt.NDArray[np.float32]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Probed:
     """One layer: accuracy on items of groups that were not learnt from, with its interval over
     groups. ``known`` and ``control`` are asked about words that may have been learnt from, with the
@@ -87,9 +87,17 @@ def probe(
                 float((_said(states, asked, mixed).argmax(axis=1) == asked).mean())
                 for asked in (codes, controls)
             )
-        sure = _by_group(right, groups, seed)
-        along = _directions(states, codes, classes)
-        found.append(Probed(name, sure, majority, known, control, along, scores))
+        found.append(
+            Probed(
+                layer=name,
+                accuracy=_by_group(right, groups, seed),
+                majority=majority,
+                known=known,
+                control=control,
+                directions=_directions(states, codes, classes),
+                scores=scores,
+            )
+        )
     tell(progress, len(layers), len(layers), "Probing")
     return found
 

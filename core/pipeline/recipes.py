@@ -13,7 +13,7 @@ from core.pipeline.compare.comparison import compare
 from core.pipeline.compare.joint_picture import draw_over
 from core.pipeline.layers.measures import grid, measures
 from core.pipeline.layers.pictures import draw_layers
-from core.pipeline.layers.probes import kept_probing
+from core.pipeline.layers.probing.probes import kept_probing
 from core.pipeline.layers.state_index import build_index
 from core.pipeline.paths.concept_plane import kept_islands
 from core.pipeline.paths.interpolation import kept_between

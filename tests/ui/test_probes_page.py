@@ -10,7 +10,7 @@ from app_pages import healthy, one, said, scenes, until
 from streamlit.testing.v1 import AppTest
 
 from core.pipeline import Workspace
-from core.pipeline.layers.probes import has_probing, kept_probing
+from core.pipeline.layers.probing.probes import has_probing, kept_probing
 
 pytestmark = pytest.mark.usefixtures("pages")
 

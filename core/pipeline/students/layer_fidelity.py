@@ -14,7 +14,7 @@ import numpy as np
 
 from core.errors import InvalidSpecification, Unsupported
 from core.metrics.similarity import linear_cka, pair_spearman
-from core.pipeline.layers.probes import probing
+from core.pipeline.layers.probing.probes import probing
 from core.pipeline.layers.senses import prepared_senses, senses
 from core.pipeline.models import reader
 from core.pipeline.student_catalogue import PREFIX
@@ -284,9 +284,9 @@ def _probes(student: str, teacher: str, progress: Progress) -> dict[str, Any]:
         part = partial(_part, progress, number, len(TASKS))
         both = [probing(it, task, progress=part) for it in (student, teacher)]
         found[task] = {
-            "majority": both[0].found[0].majority,
+            "majority": both[0].layers[0].majority,
             **{
-                name: [round(it.accuracy.value, 4) for it in probed.found]
+                name: [round(it.accuracy.value, 4) for it in probed.layers]
                 for name, probed in zip(("student", "teacher"), both, strict=True)
             },
         }

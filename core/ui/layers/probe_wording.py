@@ -6,7 +6,7 @@ import pandas as pd
 import regex
 
 from core.metrics.probes import Probed
-from core.pipeline.layers.probes import Probing
+from core.pipeline.layers.probing.verdict import Probing
 from core.spaces.words import normal
 from core.ui.shared.colouring import in_words
 from core.ui.shared.markdown import plain
@@ -69,14 +69,14 @@ def around(text: str, word: str, words: int = 2) -> str:
 
 def verdict(found: Probing) -> str:
     """The answer in a few plain sentences, as Markdown."""
-    best, last = found.found[found.best], found.found[-1]
+    best, last = found.layers[found.best], found.layers[-1]
     chance = best.majority
     if best.accuracy.low <= chance:
         return (
             f"**No layer surely says it.** At best, in layer {best.layer}, the probe is right for "
             f"{_share(best)}; always naming the commonest label is right for {chance:.0%}."
         )
-    alike = all(it.accuracy.value >= best.accuracy.low for it in found.found)
+    alike = all(it.accuracy.value >= best.accuracy.low for it in found.layers)
     head = "All layers say it alike:" if alike else f"Layer {best.layer} says it best:"
     where = f"in layer {best.layer} " * alike
     said = [
@@ -99,7 +99,7 @@ def verdict(found: Probing) -> str:
 
 def figures_of(found: Probing) -> pd.DataFrame:
     """A row a layer, the table first; shares of 1."""
-    rows = [*([found.static] if found.static else []), *found.found]
+    rows = [*([found.static] if found.static else []), *found.layers]
     return pd.DataFrame(
         {
             "layer": [it.layer for it in rows],

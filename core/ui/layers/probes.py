@@ -27,7 +27,8 @@ from core.pipeline.layers.labelled_texts import (
     labelled,
     read_table,
 )
-from core.pipeline.layers.probes import OWN, Probing, has_probing, kept_probing
+from core.pipeline.layers.probing.probes import OWN, has_probing, kept_probing
+from core.pipeline.layers.probing.verdict import Probing
 from core.pipeline.layers.senses import prepared_senses
 from core.ui.layers.probe_wording import (
     ASKED,
@@ -174,7 +175,7 @@ def _follow(view: LayersView) -> None:
 
 def _pictures(view: LayersView, found: Probing) -> LayersView:
     """The chart, the items along the probe's directions, and what can be taken away."""
-    last = len(found.found) - 1
+    last = len(found.layers) - 1
     layer = found.best if view.layer is None else min(view.layer, last)
     left, right = st.columns([0.54, 0.46], gap="medium")
     with right:
@@ -193,7 +194,7 @@ def _pictures(view: LayersView, found: Probing) -> LayersView:
     with slot:
         _scatter(found, layer, axes)
     st.caption(NOT_USED)
-    if np.isnan(found.found[0].control):
+    if np.isnan(found.layers[0].control):
         st.caption(NO_CONTROL)
     if found.notes:
         said = "; ".join(found.notes)
@@ -225,15 +226,15 @@ def _axes(found: Probing, x_side: object, y_side: object) -> tuple[int, int]:
 
 
 def _chart(found: Probing, layer: int) -> None:
-    lines = probe_lines(found.found, found.static, tokens())
+    lines = probe_lines(found.layers, found.static, tokens())
     revision = f"{found.model} {found.task}"
-    best = found.found[found.best]
+    best = found.layers[found.best]
     mount(
         Scene(
             name="layer probes",
             pictures=[
                 Picture(
-                    probes_figure(found.found, found.static, layer, tokens(), revision),
+                    probes_figure(found.layers, found.static, layer, tokens(), revision),
                     title="What a linear probe reads off each layer",
                     tag="measured",
                     alt=f"Accuracy by layer, highest in layer {best.layer} with "
@@ -252,7 +253,7 @@ def _chart(found: Probing, layer: int) -> None:
 
 def _scatter(found: Probing, layer: int, axes: tuple[int, int]) -> None:
     """Items along two directions of the layer's probe, each said by one not taught its group."""
-    scores = found.found[layer].scores
+    scores = found.layers[layer].scores
     names = [class_name(it) for it in found.names]
     labels = [class_name(it) for it in found.asked.labels]
     if len(names) == 2:

@@ -12,7 +12,7 @@ from safetensors.numpy import load_file
 from core.cli import main
 from core.errors import InvalidSpecification, UnknownItem, UnknownTeacher
 from core.pipeline.layers.layer_similarity import layer_likeness
-from core.pipeline.layers.probes import probing
+from core.pipeline.layers.probing.probes import probing
 from core.pipeline.layers.senses import Labelled, Senses, prepared_senses, senses
 from core.pipeline.models import reader
 from core.pipeline.texts.pairs import Pair, _mean_rows, more_than_tokens, prepared_pairs
@@ -107,9 +107,9 @@ class TestLikeness:
 class TestProbing:
     def test_the_sense_is_read_in_context_only(self):
         found = probing("minilm", "sense:bank")
-        assert len(found.found) == 7
-        assert found.found[0].accuracy.value < 0.7  # the table has one row for both senses
-        assert found.found[4].accuracy.value > 0.85
+        assert len(found.layers) == 7
+        assert found.layers[0].accuracy.value < 0.7  # the table has one row for both senses
+        assert found.layers[4].accuracy.value > 0.85
         assert json.loads(json.dumps(found.to_dict()))["layers"][4]["control"] is None
 
     @pytest.mark.parametrize("task", ["colour", "sense:xyzzy"])

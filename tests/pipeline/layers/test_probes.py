@@ -27,7 +27,7 @@ from core.pipeline.layers.labelled_texts import (
     labelled,
     read_table,
 )
-from core.pipeline.layers.probes import _aside, has_probing, kept_probing, probing
+from core.pipeline.layers.probing.probes import _aside, has_probing, kept_probing, probing
 from core.pipeline.models import reader
 from core.signatures.attention import received
 from core.signatures.documents import document_states
@@ -266,10 +266,10 @@ class TestProbing:
         found = probing("minilm", "own", own=replace(moods, words=()))
         assert (found.items, found.classes, found.groups, found.apart) == (40, 2, 40, "text")
         assert found.names == ("-", "=")
-        assert found.found[found.best].accuracy.value > 0.9
+        assert found.layers[found.best].accuracy.value > 0.9
         assert found.static is not None
         assert found.static.accuracy.value > 0.9  # love and hate stand in the table
-        assert np.isnan(found.found[0].control)
+        assert np.isnan(found.layers[0].control)
         assert found.notes == ("said",)
         assert json.loads(json.dumps(found.to_dict()))["static"]["layer"] == "table"
 
@@ -279,7 +279,7 @@ class TestProbing:
         assert found.asked.names[:2] == ("film", "film")
         assert found.static is not None
         assert found.static.accuracy.value <= 0.5  # the same row whatever is said of it
-        assert found.found[found.best].accuracy.value > 0.8  # what is said of it is in its state
+        assert found.layers[found.best].accuracy.value > 0.8  # what is said of it is in its state
 
     def test_senses_of_many_words_are_asked_sentence_by_sentence(self):
         """No label is shared by two words: words cannot be held out, texts can."""
@@ -307,20 +307,22 @@ class TestProbing:
         found = probing("minilm", "sense:bank")
         assert found.static is not None
         assert found.static.accuracy.value <= 0.7
-        assert found.found[-1].accuracy.low > found.static.accuracy.value
+        assert found.layers[-1].accuracy.low > found.static.accuracy.value
 
     def test_what_was_asked_is_kept(self, tmp_path, moods, monkeypatch):
         workspace = Workspace(tmp_path)
         task = f"own:{keep_labelled(workspace.store, moods)}"
         assert not has_probing(workspace, "minilm", task)
         found = kept_probing(workspace, "minilm", task)
-        monkeypatch.setattr("core.pipeline.layers.probes.probe", None)  # it must not be asked again
+        monkeypatch.setattr(
+            "core.pipeline.layers.probing.probes.probe", None
+        )  # it must not be asked again
         again = kept_probing(Workspace(tmp_path), "minilm", task)
         assert again is not found
         assert again.to_dict() == found.to_dict()
         assert again.asked.labels == found.asked.labels
         np.testing.assert_array_equal(again.asked.aside, found.asked.aside)
-        for one, two in zip(again.found, found.found, strict=True):
+        for one, two in zip(again.layers, found.layers, strict=True):
             np.testing.assert_array_equal(one.scores, two.scores)
             np.testing.assert_array_equal(one.directions["="], two.directions["="])
 
@@ -400,16 +402,16 @@ class TestCommands:
 class TestFigures:
     def test_lines_are_what_was_found(self, moods):
         found = probing("minilm", "own", own=moods)
-        lines = {it.role: it for it in probe_lines(found.found, found.static, LIGHT)}
+        lines = {it.role: it for it in probe_lines(found.layers, found.static, LIGHT)}
         assert set(lines) == {"accuracy", "known", "control", "static", "majority"}
-        assert lines["accuracy"].values == tuple(it.accuracy.value for it in found.found)
+        assert lines["accuracy"].values == tuple(it.accuracy.value for it in found.layers)
         assert set(lines["static"].values) == {found.static.accuracy.value}
-        figure = probes_figure(found.found, found.static, 2, LIGHT, "r")
+        figure = probes_figure(found.layers, found.static, 2, LIGHT, "r")
         roles = {trace.meta["role"]: trace for trace in figure.data}
         assert {*lines, "band", "chosen"} <= set(roles)
         assert roles["chosen"].x == [2.0]
         band = np.array(roles["band"].y, float)
-        assert band.max() == pytest.approx(max(it.accuracy.high for it in found.found), abs=1e-6)
+        assert band.max() == pytest.approx(max(it.accuracy.high for it in found.layers), abs=1e-6)
         low, high = figure.layout.yaxis.range
         assert low <= band.min()
         assert high >= band.max()

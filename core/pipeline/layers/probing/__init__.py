@@ -1,0 +1,1 @@
+"""What each layer knows, asked with linear probes: tasks, controls, probes, verdict."""
