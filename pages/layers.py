@@ -17,7 +17,7 @@ VIEWS = {
     "probes": probes_view,
 }
 view = view_of("layers", LayersView)
-heading, choice = st.columns([0.64, 0.36], vertical_alignment="bottom")
+heading, choice = st.columns([0.58, 0.42], vertical_alignment="bottom")
 with heading:
     st.title("Through the layers")
     st.caption(

@@ -102,3 +102,12 @@ def test_what_is_over_is_not_touched(queue: Queue, ask: Any) -> None:
     ask(me, 2)
     assert queue.cancelled() == []
     assert me["job map 1"] == first
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"), [(0.4, ""), (12, ", about 12 s more"), (3_878, ", about 65 min more")]
+)
+def test_a_long_wait_is_told_in_minutes(monkeypatch, seconds, told):
+    monkeypatch.setattr(Job, "seconds_left", lambda self, now: seconds)
+    job = Job("1", "space", {}, time.time(), status=Status.RUNNING, message="reading")
+    assert jobs.job_words(job) == f"Reading{told}"

@@ -18,6 +18,7 @@ from core.ui.shared.state import may_stop, person, runner, visitor, workspace
 
 Kind = Literal["primary", "secondary"]  # of a button
 POLL_SECONDS = 0.4
+LONG = 120  # seconds; more are told in minutes
 NOT_YOURS = "Somebody else began this; who began it may stop it or go on with it."
 _people: dict[str, set[str]] = {}  # who waits for a job: two may have asked for the same
 _lock = threading.Lock()
@@ -219,4 +220,7 @@ def job_words(job: Job) -> str:
     if job.status is Status.QUEUED:
         return job.message[:1].upper() + job.message[1:]
     message = job.message[:1].upper() + job.message[1:]
-    return message if left is None or left < 1 else f"{message}, about {left:.0f} s more"
+    if left is None or left < 1:
+        return message
+    told = f"{left:.0f} s" if left < LONG else f"{left / 60:.0f} min"
+    return f"{message}, about {told} more"
