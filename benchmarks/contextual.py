@@ -31,7 +31,7 @@ from core.spaces.space import Space
 from core.store.disk import default_workspace
 from core.students import storage
 from core.students.base import Origin
-from core.students.checkpoint import Keeper
+from core.students.checkpoint import Checkpoints
 from core.students.coding.vocabulary import Vocabulary
 from core.students.encoders import contextual_training as lessons
 from core.students.encoders import straight_through
@@ -163,21 +163,21 @@ def halves(room: Room) -> dict[str, Any]:
 
 def student(room: Room, spec: ContextualSpec, name: str) -> dict[str, Any]:
     """One, made as everybody makes it, but that the teacher was read already."""
-    keeper = Keeper(room.cache / name)
+    checkpoints = Checkpoints(room.cache / name)
     school = room.school(spec)
-    assert keeper.folder is not None
-    keeper.folder.mkdir(parents=True, exist_ok=True)
+    assert checkpoints.folder is not None
+    checkpoints.folder.mkdir(parents=True, exist_ok=True)
     room.states  # noqa: B018 - read once
     for file in room.cache.glob("states-*.f16"):
-        if not (keeper.folder / file.name).exists():
-            (keeper.folder / file.name).hardlink_to(file)
+        if not (checkpoints.folder / file.name).exists():
+            (checkpoints.folder / file.name).hardlink_to(file)
     with Stopwatch() as watch:
         felt = room.felt if spec.shape == "thin" else None
-        kept, notes = lessons.learn(school, spec, show, keeper, felt)
+        kept, notes = lessons.learn(school, spec, show, checkpoints, felt)
     made = ContextualStudent(spec, Origin.of(room.space), kept, notes)
     storage.save(made, room.cache / f"student-{name}")
-    losses = [it["loss"] for it in keeper.history()]
-    keeper.clear()
+    losses = [it["loss"] for it in checkpoints.history()]
+    checkpoints.clear()
     return {
         "bytes_total": size_bytes(made),
         "parts": parts(made),
@@ -281,7 +281,7 @@ def ablation(room: Room) -> dict[str, Any]:
     ):
         spec = room.spec(**{**more, "steps": room.steps or SHORT})
         module = straight_through.assemble(room.teacher(), first, integers=spec.nudged)
-        lessons.teach(module, room.states, spec, lessons.USUAL, spec.steps, show, Keeper())
+        lessons.teach(module, room.states, spec, lessons.USUAL, spec.steps, show, Checkpoints())
         found[f"tuned {spec.steps} steps, {name}"] = room.measured(module)
         note(found, "ablation")
     for name, more in _named(

@@ -32,15 +32,15 @@ from core.pipeline.workspace import Workspace
 from core.spaces.linalg import unit_rows
 from core.spaces.space import Space
 from core.store.disk import default_workspace
-from core.students.checkpoint import Keeper
+from core.students.checkpoint import Checkpoints
 from core.students.encoders.bert import in_batches, read_shape, read_teacher
 from core.students.encoders.quantisation import linear_layers
 from core.students.encoders.training_texts import held_out, trained_on
-from core.students.encoders.wordpiece import Pieces, read_pieces
+from core.students.encoders.wordpiece import WordPiece, read_pieces
 from core.students.families.encoder import EncoderSpec
 from core.students.registry import fit
 from core.students.storage import parts, size_bytes
-from core.students.subwords.conjugate_gradients import Course, ridge
+from core.students.subwords.conjugate_gradients import TrainingStage, ridge
 from core.teachers.minilm import minilm_folder
 from core.types import silent
 
@@ -181,7 +181,7 @@ def _times(encode: Encode, sentences: list[str]) -> dict[str, Any]:
 
 
 def rivals(
-    space: Space, rows: npt.NDArray[np.int64], pieces: Pieces, teacher: Any, answers: Encode
+    space: Space, rows: npt.NDArray[np.int64], pieces: WordPiece, teacher: Any, answers: Encode
 ) -> list[dict[str, Any]]:
     """model2vec's recipe at several sizes, and the teacher rounded to int8 and int4."""
     found = recipe(space, rows, pieces, _pieces_alone(space, pieces, teacher))
@@ -200,7 +200,7 @@ def rivals(
 
 
 def recipe(
-    space: Space, rows: npt.NDArray[np.int64], pieces: Pieces, alone: Vectors
+    space: Space, rows: npt.NDArray[np.int64], pieces: WordPiece, alone: Vectors
 ) -> list[dict[str, Any]]:
     """model2vec's, from the teacher's vectors (n, d) of each piece alone."""
     found = []
@@ -222,7 +222,7 @@ def recipe(
     return found
 
 
-def static(space: Space, rows: npt.NDArray[np.int64], pieces: Pieces) -> dict[str, Any]:
+def static(space: Space, rows: npt.NDArray[np.int64], pieces: WordPiece) -> dict[str, Any]:
     """The best table of one vector a piece, 128 directions of it in int8."""
     from scipy.sparse import csr_matrix
 
@@ -237,7 +237,7 @@ def static(space: Space, rows: npt.NDArray[np.int64], pieces: Pieces) -> dict[st
     counts = np.repeat(1 / lengths, lengths).astype(np.float32)
     bags = csr_matrix((counts, np.concatenate(inside), np.r_[0, np.cumsum(lengths)]), shape=shape)
     truth = np.ascontiguousarray(space.vectors[kept])
-    course = Course("learning", 0, 60, 60, silent, Keeper())
+    course = TrainingStage("learning", 0, 60, 60, silent, Checkpoints())
     table = ridge(bags, truth, 0.05, course)
     directions = np.linalg.svd(truth[::4], full_matrices=False)[2][:128]
     small = table @ directions.T
@@ -251,13 +251,13 @@ def static(space: Space, rows: npt.NDArray[np.int64], pieces: Pieces) -> dict[st
     }
 
 
-def _pieces_alone(space: Space, pieces: Pieces, teacher: Any) -> Vectors:
+def _pieces_alone(space: Space, pieces: WordPiece, teacher: Any) -> Vectors:
     before, behind = pieces.frame
     ids = [[*before, row, *behind] for row in range(len(pieces.pieces))]
     return in_batches(ids, teacher, space.dim)
 
 
-def _bag_of(pieces: Pieces, table: Any, directions: Any) -> Encode:
+def _bag_of(pieces: WordPiece, table: Any, directions: Any) -> Encode:
     """The mean of the rows of a text's pieces, turned back to the teacher's dimensions."""
     edge = len(pieces.frame[0])
 

@@ -26,7 +26,7 @@ from core.pipeline.workspace import Workspace
 from core.spaces.lemmas import split, whole_words
 from core.spaces.space import Space
 from core.store.disk import default_workspace
-from core.students.checkpoint import Keeper
+from core.students.checkpoint import Checkpoints
 from core.students.subwords import conjugate_gradients, subword_embedding
 from core.students.subwords.ngrams import Bags, Grams
 from core.types import silent
@@ -126,8 +126,8 @@ class Ridge:
         counts = np.bincount(self.grams.bags(asked.texts).places, minlength=len(self.grams))
         features, gains = subword_embedding._weighted(bags, np.maximum(counts, 1))
         root = np.sqrt(weights)[:, None]
-        course = conjugate_gradients.Course(
-            "learning", 0, subword_embedding.ROUNDS, subword_embedding.ROUNDS, silent, Keeper()
+        course = conjugate_gradients.TrainingStage(
+            "learning", 0, subword_embedding.ROUNDS, subword_embedding.ROUNDS, silent, Checkpoints()
         )
         loud = (diags(root[:, 0]) @ features).tocsr()
         found = conjugate_gradients.ridge(

@@ -250,3 +250,14 @@ def test_the_command_line_starts_without_anything_heavy():
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[]"
+
+
+def test_no_two_classes_have_one_name():
+    named = Counter(
+        node.name
+        for path in files()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef)
+    )
+    twice = {name for name, times in named.items() if times > 1}
+    assert twice <= {"Effort", "Items", "Labelled", "Line", "Reading", "Told"}  # to be told apart

@@ -20,7 +20,7 @@ from core.spaces.space import Provenance, Space
 from core.store.manifest import NAME
 from core.students import registry
 from core.students import storage as student_folder
-from core.students.checkpoint import Keeper
+from core.students.checkpoint import Checkpoints
 from core.students.training import Schedule, train
 from core.types import silent
 
@@ -120,7 +120,7 @@ def read_student(path: Path) -> None:
 # Checkpoints
 
 
-def _train(keeper: Keeper, steps: int) -> None:
+def _train(checkpoints: Checkpoints, steps: int) -> None:
     import torch
 
     torch.manual_seed(0)
@@ -131,7 +131,7 @@ def _train(keeper: Keeper, steps: int) -> None:
         Schedule(steps),
         0,
         silent,
-        keeper,
+        checkpoints,
         preview=lambda: (np.arange(4), VECTORS[:4]),
     )
 
@@ -140,7 +140,7 @@ def checkpoint_seeds(folder: Path) -> None:
     """A training's folder after three steps, and the same before checkpoints were sealed."""
     from safetensors.numpy import load_file, save_file
 
-    _train(Keeper(folder / "sealed"), 3)
+    _train(Checkpoints(folder / "sealed"), 3)
     shutil.copytree(folder / "sealed", folder / "open")
     for file in (folder / "open").glob("*.safetensors"):
         step = {"step": 3, "seconds": 0.5}
@@ -149,11 +149,11 @@ def checkpoint_seeds(folder: Path) -> None:
 
 def read_checkpoint(path: Path) -> None:
     """Look at it as a page does, then go on with the training."""
-    keeper = Keeper(path)
-    keeper.history()
-    keeper.previewed()
-    keeper.cut_short()
-    _train(keeper, 4)
+    checkpoints = Checkpoints(path)
+    checkpoints.history()
+    checkpoints.previewed()
+    checkpoints.cut_short()
+    _train(checkpoints, 4)
 
 
 # Links

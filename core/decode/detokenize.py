@@ -6,7 +6,7 @@ BROKEN = "\N{REPLACEMENT CHARACTER}"  # what tokenizers write for a character th
 LONGEST = 4  # bytes of a character, so tokens at most
 
 
-class Pieces:
+class Detokenizer:
     """What each token adds to a text that grows.
 
     A token by itself often reads otherwise: a tokenizer may drop the space in front of it, and a

@@ -41,7 +41,7 @@ class Written:
 
 
 @dataclass(frozen=True)
-class Seeking:
+class GuidedSearch:
     """``beams`` beginnings go on with ``wide`` next tokens each, for ``steps`` tokens at most.
 
     ``fluency`` is what a nat of mean log-probability counts against the cosine, ``lean`` what a
@@ -120,7 +120,7 @@ def sought(
     prompt: "Tensor",
     nearness: Nearness,
     leaning: npt.NDArray[np.float32],
-    seeking: Seeking | None = None,
+    search: GuidedSearch | None = None,
     progress: Progress = silent,
 ) -> list[Written]:
     """Whole sentences near the point, best first; the longest beginnings where none was finished.
@@ -130,7 +130,7 @@ def sought(
     """
     import torch
 
-    asked = seeking or Seeking()
+    asked = search or GuidedSearch()
     lean = torch.from_numpy(asked.lean * leaning).to(lm.device)
     read = lm.run(embeddings=prompt[None], cached=True)
     beams = [_Beginning(0, (), 0.0)]

@@ -27,7 +27,7 @@ ABOVE, BELOW = 0.16, -0.16  # of a row: where its two marks stand
 
 
 @dataclass(frozen=True, eq=False)
-class Course:
+class WindowPath:
     """A way through windows: where they are (m, 2), its colour by kind ("document" or "own"), and
     what it is called."""
 
@@ -59,7 +59,7 @@ def texts_figure(
     revision: str,
     *,
     region: Rows | None = None,
-    course: Course | None = None,
+    course: WindowPath | None = None,
     looked_at: int | None = None,
     found: Found | None = None,
 ) -> Figure:
@@ -108,7 +108,7 @@ def _find(figure: Figure, coords: Coords, found: Found, tokens: Tokens) -> None:
     figure.add_trace(marks(found.place[None], marker=big, meta={"role": "found"}))
 
 
-def _draw(figure: Figure, course: Course, tokens: Tokens) -> None:
+def _draw(figure: Figure, course: WindowPath, tokens: Tokens) -> None:
     """The windows as dots; where there is more than one, the way through them and its frames."""
     from core.figures.paths.path import color_of
 
@@ -131,7 +131,7 @@ def _draw(figure: Figure, course: Course, tokens: Tokens) -> None:
 
 def texts_labels(
     regions: Sequence[Label],
-    course: Course | None,
+    course: WindowPath | None,
     found: Found | None,
     names: Sequence[tuple[str, Vector]] = (),
 ) -> list[Label]:

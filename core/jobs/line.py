@@ -12,10 +12,10 @@ from types import TracebackType
 REMEMBERED = 0.3  # of the mean length of a turn, how much the latest one counts
 
 
-class Line:
+class TurnQueue:
     """A line of which ``at_once`` are served at a time; for any number of threads.
 
-    >>> line = Line()
+    >>> line = TurnQueue()
     >>> first, second = line.join("ann", "write"), line.join("bob", "write")
     >>> first.ahead, second.ahead
     (0, 1)
@@ -72,7 +72,7 @@ class Line:
 class Place:
     """Somebody's place in a line, to be left in the end: by ``with``, or by `leave`."""
 
-    def __init__(self, line: Line, person: str, kind: str, order: tuple[int, int]) -> None:
+    def __init__(self, line: TurnQueue, person: str, kind: str, order: tuple[int, int]) -> None:
         self.person = person
         self.kind = kind
         self.order = order

@@ -18,7 +18,7 @@ SAME = 1e-7  # directions that differ less are one, and there is nothing to cut
 
 
 @dataclass(frozen=True)
-class Parting:
+class SenseSeparation:
     """How far the senses part: ``silhouette`` -1 to 1, ``by_item`` (m,); the null is what shuffled
     labels give, its mean and 95th percentile."""
 
@@ -28,7 +28,7 @@ class Parting:
     null_high: float
 
 
-def parting(states: Queries, senses: Sequence[str], seed: int = 0) -> Parting:
+def parting(states: Queries, senses: Sequence[str], seed: int = 0) -> SenseSeparation:
     """The mean silhouette by cosine distance of states (m, d) labelled with senses (m).
 
     An item's silhouette is (b - a) / max(a, b), with a its mean distance to its own sense and b
@@ -54,7 +54,7 @@ def parting(states: Queries, senses: Sequence[str], seed: int = 0) -> Parting:
     found = _silhouettes(apart, labels)
     generator = np.random.default_rng(seed)
     null = [_silhouettes(apart, generator.permutation(labels)).mean() for _ in range(SHUFFLES)]
-    return Parting(
+    return SenseSeparation(
         float(found.mean()),
         found.astype(np.float32),
         float(np.mean(null)),
@@ -62,7 +62,7 @@ def parting(states: Queries, senses: Sequence[str], seed: int = 0) -> Parting:
     )
 
 
-def grouping(states: Queries, count: int = 2, seed: int = 0) -> tuple[list[int], Parting]:
+def grouping(states: Queries, count: int = 2, seed: int = 0) -> tuple[list[int], SenseSeparation]:
     """Groups of states (m, d) for which nobody gave labels: (m,) numbers, and how far they part.
 
     Spherical k-means. Any cloud can be cut in two, so the null is what the same cut gives in
@@ -94,7 +94,7 @@ def grouping(states: Queries, count: int = 2, seed: int = 0) -> tuple[list[int],
         labels, found = cut(x)
         clouds = (mean + generator.normal(size=(len(x), len(x))) @ spread for _ in range(CLOUDS))
         null = [cut(cloud)[1].mean() for cloud in clouds]
-    return labels.tolist(), Parting(
+    return labels.tolist(), SenseSeparation(
         float(found.mean()),
         found.astype(np.float32),
         float(np.mean(null)),

@@ -93,7 +93,7 @@ def shared_out(lengths: Double, intervals: int) -> list[int]:
     return [0, *np.cumsum(counts).tolist()]
 
 
-class Run(NamedTuple):
+class Stretch(NamedTuple):
     """Points[start:stop] of a curve, drawn as one line; ``off``: dashed, off the data."""
 
     start: int
@@ -101,24 +101,24 @@ class Run(NamedTuple):
     off: bool
 
 
-def runs(flags: Sequence[bool] | npt.NDArray[np.bool_]) -> list[Run]:
+def runs(flags: Sequence[bool] | npt.NDArray[np.bool_]) -> list[Stretch]:
     """Cut a line of m points into stretches on and off the data, without a gap between them.
 
     A segment between two points is off when either of its ends is; neighbouring stretches share
     the point where they meet.
 
     >>> runs([False, False, True, False])
-    [Run(start=0, stop=2, off=False), Run(start=1, stop=4, off=True)]
+    [Stretch(start=0, stop=2, off=False), Stretch(start=1, stop=4, off=True)]
     """
     if len(flags) < 2:
-        return [Run(0, len(flags), bool(flag)) for flag in flags]
+        return [Stretch(0, len(flags), bool(flag)) for flag in flags]
     segments = [bool(a or b) for a, b in pairwise(flags)]
-    found: list[Run] = []
+    found: list[Stretch] = []
     for index, off in enumerate(segments):
         if found and found[-1].off == off:
             found[-1] = found[-1]._replace(stop=index + 2)
         else:
-            found.append(Run(index, index + 2, off))
+            found.append(Stretch(index, index + 2, off))
     return found
 
 

@@ -26,7 +26,7 @@ SHORTEST = 1e-6  # radians between items that are the same: a hop, but next to f
 
 
 @dataclass(frozen=True, eq=False)
-class Walk:
+class GraphPath:
     """The items that a walk visits, and the curve along them.
 
     ``rows`` are all items in order; ``angles`` (hops,) the jumps between them in radians;
@@ -77,7 +77,7 @@ def walk(
     waypoints: Sequence[int],
     steps: int = STEPS,
     k: int = NEIGHBOURS,
-) -> Walk:
+) -> GraphPath:
     """The walk through the given rows of ``space``, drawn as a curve of ``steps`` points.
 
     Between items the curve follows the great circle; ``t`` is the share of the summed angle, and
@@ -97,7 +97,7 @@ def walk(
     return _draw(space, rows, stops, steps)
 
 
-def _draw(space: Space, rows: list[int], stops: list[int], steps: int) -> Walk:
+def _draw(space: Space, rows: list[int], stops: list[int], steps: int) -> GraphPath:
     unit = space.unit[rows].astype(np.float64)
     doubles = space.vectors[rows].astype(np.float64)
     angles = np.array([max(angle(u, v), SHORTEST) for u, v in pairwise(unit)])
@@ -113,7 +113,7 @@ def _draw(space: Space, rows: list[int], stops: list[int], steps: int) -> Walk:
     every_item = assemble(np.concatenate(t), pieces, space.vectors[rows], marks)
     waypoint_steps = tuple(marks[stop] for stop in stops)
     curve = replace(every_item, leg=frozen(legs_of(waypoint_steps, steps)), stops=waypoint_steps)
-    return Walk(tuple(rows), tuple(angles.tolist()), tuple(marks), curve)
+    return GraphPath(tuple(rows), tuple(angles.tolist()), tuple(marks), curve)
 
 
 def _shortest(costs: Costs, start: int, end: int) -> list[int]:

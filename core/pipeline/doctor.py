@@ -22,7 +22,7 @@ from core.regular import read_bytes
 from core.store.disk import Store
 from core.store.manifest import Manifest
 from core.students import storage as student_folder
-from core.students.checkpoint import Keeper
+from core.students.checkpoint import Checkpoints
 from core.teachers import minilm, smollm2, word_vectors
 from core.teachers.model_folder import device
 from core.teachers.packages import package_folder, package_version
@@ -46,7 +46,7 @@ LITTLE_MEMORY, LITTLE_DISK = 2 << 30, 1 << 30  # bytes
 
 
 @dataclass(frozen=True)
-class Kept:
+class WorkspaceReport:
     """What lies in a workspace: how many artefacts of each kind, and one line for each fault."""
 
     path: str
@@ -122,7 +122,7 @@ def models() -> dict[str, str]:
     return told
 
 
-def kept_in(workspace: Path, progress: Progress = silent) -> Kept:
+def kept_in(workspace: Path, progress: Progress = silent) -> WorkspaceReport:
     """Read everything that is kept and compare it with its digests."""
     began, store = time.perf_counter(), Store(workspace / "cache")
     places = [it for kind in store.kinds() for it in _folders(store.root / kind)]
@@ -133,7 +133,7 @@ def kept_in(workspace: Path, progress: Progress = silent) -> Kept:
         fault = _fault(place, workspace)
         faults += [fault] if fault else []
     halves = [it for room in (*_rooms(workspace), workspace) for it in leavings(room)]
-    return Kept(
+    return WorkspaceReport(
         path=shown(workspace),
         writable=_why_not_writable(workspace),
         free_bytes=shutil.disk_usage(_there(workspace)).free,
@@ -148,7 +148,7 @@ def kept_in(workspace: Path, progress: Progress = silent) -> Kept:
     )
 
 
-def slow(workspace: Path, machine: dict[str, Any], kept: Kept) -> list[str]:
+def slow(workspace: Path, machine: dict[str, Any], kept: WorkspaceReport) -> list[str]:
     """What makes the program slow on this machine, one sentence each, with what would help."""
     return [*_slow_machine(machine), *_slow_disk(workspace, kept)]
 
@@ -172,7 +172,7 @@ def _slow_machine(machine: dict[str, Any]) -> Iterator[str]:
         yield f"{free / 2**30:.1f} GiB of memory are free: large models and spaces need more"
 
 
-def _slow_disk(workspace: Path, kept: Kept) -> Iterator[str]:
+def _slow_disk(workspace: Path, kept: WorkspaceReport) -> Iterator[str]:
     if kept.writable:
         yield f"nothing can be kept ({kept.writable}): everything is computed anew each time"
         return
@@ -197,7 +197,7 @@ def _fault(place: Path, workspace: Path) -> str:
             return f"{named}: {fault}" if (fault := _artefact_fault(place)) else ""
         if kind == "students":
             student_folder.describe(place)
-        elif Keeper(place).cut_short():
+        elif Checkpoints(place).cut_short():
             return f"{named}: its checkpoint does not read; it begins anew"
     except MeaningSpaceError as error:
         return f"{named}: {str(error).partition('; ')[0]}"

@@ -31,7 +31,7 @@ from core.regular import read_bytes
 from core.resources import site_root
 from core.store.disk import Store
 from core.students import storage
-from core.students.checkpoint import Keeper
+from core.students.checkpoint import Checkpoints
 from core.teachers.base import shown
 from core.types import Matrix, Rows
 
@@ -154,7 +154,7 @@ class StudentCatalogue:
                 arguments, error = said["arguments"], said.get("error", "")
                 spec, taught = arguments["spec"], arguments["teacher"]
                 titled(spec["family"], float(spec["bytes_per_item"]), taught)
-                history = Keeper(place).history()
+                history = Checkpoints(place).history()
                 found.append(Training(place.name, taught, spec, arguments, history, error))
             except (OSError, ValueError, KeyError, TypeError):  # not a training of ours
                 continue
@@ -162,7 +162,7 @@ class StudentCatalogue:
 
     def preview(self, key: str) -> tuple[Rows, Matrix, int] | None:
         """Rows of the space, their vectors as a training has them now, and its step."""
-        return Keeper(self._training(key)).previewed()
+        return Checkpoints(self._training(key)).previewed()
 
     def remove(self, key: str) -> None:
         """Delete a student of this workspace. Raises Unsupported for a shipped one."""

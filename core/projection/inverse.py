@@ -28,7 +28,7 @@ SAME = 1e-6  # of the picture's width: a spot this near to an item's place is on
 
 
 @dataclass(frozen=True, eq=False)
-class Ground:
+class InvertedPoint:
     """The vector (d,) of a spot (p,), and the items drawn around it, nearest first.
 
     ``how`` is "plane" for the exact vector within a linear picture, "around" for the weighted
@@ -49,7 +49,7 @@ class Ground:
     kept: float | None = None
 
 
-def ground(space: Space, coords: Coords, spot: Place, linear: bool = False) -> Ground:
+def ground(space: Space, coords: Coords, spot: Place, linear: bool = False) -> InvertedPoint:
     """The vector that ``spot`` (p,) of the picture ``coords`` (n, p) stands for.
 
     ``linear`` says that the picture is PCA of the space's unit rows. Raises InvalidVectors for a
@@ -67,7 +67,7 @@ def ground(space: Space, coords: Coords, spot: Place, linear: bool = False) -> G
         found *= float(weights @ space.norms[rows]) / (np.linalg.norm(found) or 1.0)
     vector = np.asarray(found, np.float32)
     cosines: npt.NDArray[np.float32] = space.unit[rows] @ unit_rows(vector[None])[0]
-    return Ground(
+    return InvertedPoint(
         spot,
         frozen(vector),
         "plane" if linear else "around",

@@ -29,7 +29,7 @@ def pca(unit: Matrix, dims: int = 2) -> tuple[Coords, dict[str, float]]:
 
 
 @dataclass(frozen=True, eq=False)
-class Plane:
+class PrincipalPlane:
     """A mean (d,) and q directions (d, q) with their variances, of ``total``; q is at most p.
 
     Casting onto it is what :func:`pca` does, for other rows too.
@@ -50,10 +50,10 @@ class Plane:
         return coords
 
 
-def principal_plane(unit: Matrix, dims: int = 2) -> Plane:
+def principal_plane(unit: Matrix, dims: int = 2) -> PrincipalPlane:
     """The plane of most variance of unit rows (n, d)."""
     mean = unit.mean(axis=0, dtype=np.float64)
-    return Plane(mean, *_axes(covariance(unit, mean), dims), dims)
+    return PrincipalPlane(mean, *_axes(covariance(unit, mean), dims), dims)
 
 
 def _axes(

@@ -13,7 +13,7 @@ import pandas as pd
 from core.context_length import context_length
 from core.errors import InvalidSpecification, InvalidVectors, Unsupported
 from core.models.passes import is_causal, layer_states, trial
-from core.signatures.states import Layers, States, beside
+from core.signatures.states import LayerWriter, States, beside
 from core.signatures.tokens import Cut, cut_texts
 from core.spaces.linalg import Floats
 from core.types import Progress, Rows, silent, tell
@@ -99,7 +99,7 @@ class Reader:
 
 
 @dataclass(frozen=True, eq=False)
-class Pass:
+class BatchRow:
     """One row of a batch: the ids to read, which of them are kept, and where these go."""
 
     text: int
@@ -155,7 +155,7 @@ def read(
         tokens["unknown"] = (tokens["id"] == reader.tokenizer.unk_token_id) & ~tokens["special"]
         tokens["token"] = reader.tokenizer.convert_ids_to_tokens(tokens.pop("id").tolist())
         shape = (len(tokens), reader.trial[0].shape[-1])
-        with closing(Layers(place, len(reader.trial), shape, spec.store)) as layers:
+        with closing(LayerWriter(place, len(reader.trial), shape, spec.store)) as layers:
             again = _fill(layers, reader, passes, spec.precision, progress)
             made = () if place else layers.arrays()
         notes = _notes(cuts, tokens, again)
@@ -167,7 +167,7 @@ def read(
 
 def passes_of(
     cuts: list[Cut], plan: Plan, size: int, special: bool
-) -> tuple[list[Pass], pd.DataFrame]:
+) -> tuple[list[BatchRow], pd.DataFrame]:
     """What the model is to read, and the table of the tokens that are kept."""
     room = size - max(cut.lead + cut.tail for cut in cuts)
     if room < 1:
@@ -175,7 +175,7 @@ def passes_of(
             f"found windows of {size} tokens; expected {size - room + 1} or more, since "
             f"{size - room} are special: take longer ones"
         )
-    passes: list[Pass] = []
+    passes: list[BatchRow] = []
     rows: list[Any] = []
     total = 0
     for text, cut in enumerate(cuts):
@@ -186,14 +186,14 @@ def passes_of(
             read["text"], read["window"], read["position"] = text, number, np.arange(len(read))
             begin = 0 if special and number == 0 else cut.lead + first - start
             end = len(read) if special and number == len(windows) - 1 else cut.lead + last - start
-            passes.append(Pass(text, read["id"].tolist(), slice(begin, end), total))
+            passes.append(BatchRow(text, read["id"].tolist(), slice(begin, end), total))
             rows.append(read[begin:end])
             total += end - begin
     return passes, pd.DataFrame(np.concatenate(rows))
 
 
 def _fill(
-    layers: Layers, reader: Reader, passes: list[Pass], precision: str, progress: Progress
+    layers: LayerWriter, reader: Reader, passes: list[BatchRow], precision: str, progress: Progress
 ) -> list[str]:
     """Fill the layers; a note where a batch had to be computed again in float32."""
     message = f"Reading with {reader.name}"

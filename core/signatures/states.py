@@ -93,7 +93,7 @@ class States:
         (folder / MANIFEST).write_text(text, encoding="utf-8")
 
 
-class Layers:
+class LayerWriter:
     """Layers (t, d) while they are made, rows in any order, as .npy files or the same in memory.
 
     Files are written, not mapped: a full disk is an error then, where it would end a process that

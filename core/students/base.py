@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from core.errors import InvalidSpecification
 from core.spaces.space import Space
-from core.students.checkpoint import Keeper
+from core.students.checkpoint import Checkpoints
 from core.types import Progress, Queries
 
 Arrays: TypeAlias = Mapping[str, npt.NDArray[np.generic]]
@@ -147,7 +147,7 @@ class Student(ABC):
         return frozenset(self.vocabulary)
 
 
-Fit: TypeAlias = Callable[[Space, Any, Progress, Keeper, Path | None], Student]
+Fit: TypeAlias = Callable[[Space, Any, Progress, Checkpoints, Path | None], Student]
 Restore: TypeAlias = Callable[[Any, Origin, Stored, Sequence[str]], Student]
 
 
@@ -155,7 +155,7 @@ Restore: TypeAlias = Callable[[Any, Origin, Stored, Sequence[str]], Student]
 class Family:
     """A way to make students, as core/students/registry.py lists it.
 
-    ``fit(space, spec, progress, keeper, model)``: ``model`` is the teacher's transformers folder
+    ``fit(space, spec, progress, checkpoints, model)``: ``model`` is the teacher's model folder
     where there is one. ``reads`` says whether texts that are not stored get vectors too.
     ``learns`` says whether there is a training to watch, pause and resume.
     """

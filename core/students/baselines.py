@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.spaces.space import Space
-from core.students.coding.lloyd_max import Coder, lloyd_max_coder
+from core.students.coding.lloyd_max import LloydMax, lloyd_max_coder
 from core.types import Matrix, Progress, Rows, silent, tell
 
 SAMPLE = 12_000  # rows that codebooks are learnt on
@@ -179,7 +179,7 @@ def transform_coder(x: Matrix, budget: int) -> Coded:
     mean, basis, _ = _pca(x)
     basis = _halved(basis)
     coordinates = _times(x - mean, basis)
-    coder: Coder = lloyd_max_coder(coordinates[_sample(len(x))], 8 * budget)
+    coder: LloydMax = lloyd_max_coder(coordinates[_sample(len(x))], 8 * budget)
     axes = int(np.count_nonzero(coder.bits))  # all of them come first: the bits fall with variance
     decoded = coder.decode(coder.encode(coordinates[:, :axes]))
     size = len(x) * budget + HALF * (basis[:, :axes].size + mean.size + coder.numbers) + axes

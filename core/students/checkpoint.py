@@ -33,7 +33,7 @@ ROW_OF_FLOATS = (np.dtype(np.int64), np.dtype(np.float32))  # of a preview
 Tensors = Mapping[str, npt.NDArray[np.generic]]
 
 
-class Keeper:
+class Checkpoints:
     """The folder of one training; with None nothing is kept."""
 
     def __init__(self, folder: Path | None = None) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from core.errors import InvalidSpecification, InvalidStudent, MeaningSpaceError
 from core.spaces.space import Space
 from core.students.base import Family, Origin, Stored, Student, StudentSpec
-from core.students.checkpoint import Keeper
+from core.students.checkpoint import Checkpoints
 from core.students.storage import ARRAYS, content_of, describe
 from core.types import Progress, silent
 
@@ -30,17 +30,17 @@ def fit(
     space: Space,
     spec: StudentSpec,
     progress: Progress = silent,
-    keeper: Keeper | None = None,
+    checkpoints: Checkpoints | None = None,
     model: Path | None = None,
 ) -> Student:
     """Make a student of a space.
 
-    ``keeper`` lets a training be resumed; ``model`` is the folder of the teacher's transformers
-    model, which the encoder starts from. Raises InvalidSpecification for a budget that cannot
+    ``checkpoints`` lets a training be resumed; ``model`` is the teacher's transformers
+    folder, which the encoder starts from. Raises InvalidSpecification for a budget that cannot
     suffice or a space that cannot be learnt, TrainingFailed, and Cancelled after keeping a
     checkpoint.
     """
-    return family(spec.family).fit(space, spec, progress, keeper or Keeper(), model)
+    return family(spec.family).fit(space, spec, progress, checkpoints or Checkpoints(), model)
 
 
 def load(folder: Path) -> Student:

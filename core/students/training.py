@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import Cancelled, TrainingFailed
-from core.students.checkpoint import Keeper
+from core.students.checkpoint import Checkpoints
 from core.types import Matrix, Progress, Rows
 
 if TYPE_CHECKING:
@@ -47,13 +47,13 @@ def train(
     schedule: Schedule,
     seed: int,
     progress: Progress,
-    keeper: Keeper,
+    checkpoints: Checkpoints,
     *,
     message: str = "learning",
     preview: Callable[[], tuple[Rows, Matrix]] | None = None,
     measure: Callable[[], Mapping[str, float]] | None = None,
 ) -> None:
-    """Train in place, going on from the keeper's checkpoint if there is one.
+    """Train in place, going on from the checkpoints's checkpoint if there is one.
 
     ``loss_of(step, generator)`` gives a scalar; its generator depends on seed and step only, so
     that a resumed training equals an uninterrupted one. ``preview`` gives (rows, vectors) to
@@ -69,14 +69,14 @@ def train(
         weight_decay=schedule.weight_decay,
         foreach=True,
     )
-    start, before = _go_on(module, optimiser, keeper)
+    start, before = _go_on(module, optimiser, checkpoints)
     began = saved = told = time.monotonic()
 
     def seconds() -> float:
         return before + time.monotonic() - began
 
     if start == 0:
-        _keep(module, optimiser, keeper, 0, 0.0)
+        _keep(module, optimiser, checkpoints, 0, 0.0)
     module.train()
     for step in range(start, schedule.steps):
         for group in optimiser.param_groups:
@@ -84,7 +84,7 @@ def train(
         loss = loss_of(step, np.random.default_rng((seed, step)))
         value = float(loss.detach())
         if not math.isfinite(value):
-            back, _ = _go_on(module, optimiser, keeper)
+            back, _ = _go_on(module, optimiser, checkpoints)
             raise TrainingFailed(
                 f"found a loss of {value} at step {step}; expected a finite number: the student "
                 f"of step {back} is kept; try a larger budget or another seed"
@@ -98,29 +98,29 @@ def train(
         if last or now - told > SECONDS_BETWEEN_REPORTS:
             told = now
             entry = {"step": step + 1, "loss": value, "seconds": round(seconds(), 2)}
-            keeper.record({**entry, **(measure() if measure else {})})
-            if preview is not None and keeper.folder is not None:
+            checkpoints.record({**entry, **(measure() if measure else {})})
+            if preview is not None and checkpoints.folder is not None:
                 rows, vectors = preview()
-                keeper.preview(rows, vectors, step + 1)
+                checkpoints.preview(rows, vectors, step + 1)
                 module.train()
         wants_more = progress(step + 1, schedule.steps, f"{message}, loss {value:.4f}")
         if not wants_more or now - saved > SECONDS_BETWEEN_CHECKPOINTS:
             saved = now
-            _keep(module, optimiser, keeper, step + 1, seconds())
+            _keep(module, optimiser, checkpoints, step + 1, seconds())
         if not wants_more and not last:
             raise Cancelled(f"stopped at step {step + 1} of {schedule.steps}; it can be resumed")
-    _keep(module, optimiser, keeper, schedule.steps, seconds())
+    _keep(module, optimiser, checkpoints, schedule.steps, seconds())
     module.eval()
 
 
 def _keep(
     module: "torch.nn.Module",
     optimiser: "torch.optim.Optimizer",
-    keeper: Keeper,
+    checkpoints: Checkpoints,
     step: int,
     spent: float,
 ) -> None:
-    if keeper.folder is None and step:
+    if checkpoints.folder is None and step:
         return
     tensors = {
         f"module.{name}": value.detach().numpy() for name, value in module.state_dict().items()
@@ -128,16 +128,16 @@ def _keep(
     state: dict[int, dict[str, Any]] = optimiser.state_dict()["state"]
     for index, moments in state.items():
         tensors |= {f"optimiser.{index}.{name}": value.numpy() for name, value in moments.items()}
-    keeper.save(tensors, {"step": step, "seconds": spent})
+    checkpoints.save(tensors, {"step": step, "seconds": spent})
 
 
 def _go_on(
-    module: "torch.nn.Module", optimiser: "torch.optim.Optimizer", keeper: Keeper
+    module: "torch.nn.Module", optimiser: "torch.optim.Optimizer", checkpoints: Checkpoints
 ) -> tuple[int, float]:
     """Load the checkpoint where one fits this module; the step and the seconds it stands at."""
     import torch
 
-    found = keeper.restore()
+    found = checkpoints.restore()
     if found is None:
         return 0, 0.0
     arrays, payload = found

@@ -19,7 +19,7 @@ from core.models.passes import SAME, TRIAL, input_table, passing, trial_rows
 from core.spaces.linalg import unit_rows
 from core.teachers.model_folder.device import bf16_pays, device, halve_products
 from core.teachers.model_folder.loading import load_whole, text_part
-from core.teachers.model_folder.pooling import FEATURES, Pooling, read_pooling
+from core.teachers.model_folder.pooling import FEATURES, PoolingConfig, read_pooling
 from core.teachers.model_folder.starts import Start, start_of
 from core.types import Progress, Queries, silent, tell
 
@@ -36,7 +36,12 @@ class TextEncoder:
     """A model, its tokenizer and its pooling. Make one with :func:`load_encoder`."""
 
     def __init__(
-        self, model: Any, tokenizer: Any, pooling: Pooling, name: str, precision: str = "float32"
+        self,
+        model: Any,
+        tokenizer: Any,
+        pooling: PoolingConfig,
+        name: str,
+        precision: str = "float32",
     ) -> None:
         self.model = model
         self.tokenizer = tokenizer

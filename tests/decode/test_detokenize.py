@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny_causal import raw_model, tiny_model
 
-from core.decode.detokenize import Pieces
+from core.decode.detokenize import Detokenizer
 from core.decode.language_model import LanguageModel
 
 
@@ -51,15 +51,15 @@ def test_a_token_alone_keeps_its_space(sentencepiece: LanguageModel) -> None:
 @pytest.mark.parametrize("text", ["a a b", "I love 🎉 and 東京", "é", "a\nb", "🎉🎉"])
 def test_they_join_to_the_text(sentencepiece: LanguageModel, text: str) -> None:
     ids = sentencepiece.ids(text)
-    found = Pieces(sentencepiece.text, ids).all()
+    found = Detokenizer(sentencepiece.text, ids).all()
     assert len(found) == len(ids)
     assert "".join(found) == sentencepiece.text(ids) == text
 
 
 def test_a_character_in_parts_stands_with_its_last(sentencepiece: LanguageModel) -> None:
     ids = sentencepiece.ids("a é")
-    assert [it for it in Pieces(sentencepiece.text, ids).all() if "é" in it] == ["é"]
-    whole = Pieces(sentencepiece.text, ids[:-1])
+    assert [it for it in Detokenizer(sentencepiece.text, ids).all() if "é" in it] == ["é"]
+    whole = Detokenizer(sentencepiece.text, ids[:-1])
     assert "\N{REPLACEMENT CHARACTER}" in whole.all()[-1]  # as long as the rest is not there
     whole.add(ids[-1])
     assert "".join(whole.all()) == "a é"
@@ -69,7 +69,7 @@ def test_a_character_in_parts_stands_with_its_last(sentencepiece: LanguageModel)
 def test_any_tokens_have_a_piece_each(ids: list[int]) -> None:
     lm = tiny_model("gpt2")
     own = [it % lm.vocabulary for it in ids]
-    found = Pieces(lm.text, own)
+    found = Detokenizer(lm.text, own)
     assert len(found.all()) == len(own)
     assert "".join(found.all()) == lm.text(own)
 
@@ -84,4 +84,4 @@ def test_smollm2_writes_every_character(monkeypatch: pytest.MonkeyPatch) -> None
     text = "I love 🎉 and 東京, naïve café\n"
     ids = words(text)["input_ids"]
     assert "".join(words.decode([it]) for it in ids) != text
-    assert "".join(Pieces(lambda some: str(words.decode(list(some))), ids).all()) == text
+    assert "".join(Detokenizer(lambda some: str(words.decode(list(some))), ids).all()) == text

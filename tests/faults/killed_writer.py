@@ -22,7 +22,7 @@ import pandas as pd
 from core import atomic
 from core.errors import StoreError
 from core.store.disk import Store
-from core.students.checkpoint import Keeper
+from core.students.checkpoint import Checkpoints
 
 CALLS = ("os.rename", "os.mkdir", "os.remove", "os.rmdir", "shutil.rmtree")
 SIZE = 40_000  # about the bytes of the largest file that is written here
@@ -63,17 +63,17 @@ def folder(place: Path) -> int | None:
 
 
 def save_checkpoint(place: Path, turn: int) -> None:
-    keeper = Keeper(place / "training")
-    keeper.save({"x": np.full(SIZE // 8, float(turn))}, {"turn": turn})
-    keeper.record({"step": turn, "loss": 0.5})
+    checkpoints = Checkpoints(place / "training")
+    checkpoints.save({"x": np.full(SIZE // 8, float(turn))}, {"turn": turn})
+    checkpoints.record({"step": turn, "loss": 0.5})
 
 
 def checkpoint(place: Path) -> int | None:
-    keeper = Keeper(place / "training")
-    found = keeper.restore()
+    checkpoints = Checkpoints(place / "training")
+    found = checkpoints.restore()
     assert found is not None
     assert set(found[0]["x"]) == {float(found[1]["turn"])}
-    assert all(it["loss"] == 0.5 for it in keeper.history())
+    assert all(it["loss"] == 0.5 for it in checkpoints.history())
     return int(found[1]["turn"])
 
 

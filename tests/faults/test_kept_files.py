@@ -24,7 +24,7 @@ from core.spaces.space import Provenance, Space
 from core.store.disk import Store
 from core.students import registry
 from core.students import storage as student_folder
-from core.students.checkpoint import CHECKPOINT, HISTORY, PREVIEW, Keeper
+from core.students.checkpoint import CHECKPOINT, HISTORY, PREVIEW, Checkpoints
 from core.students.encoders.teacher_states import _digest, _is_whole
 from core.students.families.transform import TransformSpec
 
@@ -166,21 +166,21 @@ def test_a_student_of_before_the_description_was_in_the_digest_is_read(tmp_path)
 
 
 def test_damage_of_a_training_is_left_out(tmp_path):
-    keeper = Keeper(tmp_path)
-    keeper.save({"x": np.arange(40.0), "y": np.zeros((2, 3))}, {"step": 7, "seconds": 1.5})
-    keeper.preview(np.arange(3), VECTORS[:3], 7)
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save({"x": np.arange(40.0), "y": np.zeros((2, 3))}, {"step": 7, "seconds": 1.5})
+    checkpoints.preview(np.arange(3), VECTORS[:3], 7)
     for step in range(3):
-        keeper.record({"step": step, "loss": 0.5 - 0.1 * step})
-    right = {it["step"]: it["loss"] for it in keeper.history()}
+        checkpoints.record({"step": step, "loss": 0.5 - 0.1 * step})
+    right = {it["step"]: it["loss"] for it in checkpoints.history()}
     for file, said in damaged(tmp_path, times=8):
         if file.name == CHECKPOINT:
-            assert keeper.restore() is None, said
+            assert checkpoints.restore() is None, said
         elif file.name == PREVIEW:
-            assert keeper.previewed() is None, said
+            assert checkpoints.previewed() is None, said
         else:
             assert file.name == HISTORY
-            assert {it["step"]: it["loss"] for it in keeper.history()}.items() <= right.items()
-    assert keeper.restore()[1] == {"step": 7, "seconds": 1.5}
+            assert {it["step"]: it["loss"] for it in checkpoints.history()}.items() <= right.items()
+    assert checkpoints.restore()[1] == {"step": 7, "seconds": 1.5}
 
 
 def test_damage_of_kept_states_is_refused(tmp_path):

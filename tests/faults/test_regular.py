@@ -29,7 +29,7 @@ from core.spaces.space import Provenance, Space
 from core.spaces.text_index import as_bytes
 from core.store.disk import Store
 from core.students import storage as student_folder
-from core.students.checkpoint import HISTORY, Keeper
+from core.students.checkpoint import HISTORY, Checkpoints
 from core.teachers import word_vectors
 from core.teachers.word_vectors import VectorsFile
 from core.weights import read_object
@@ -155,7 +155,7 @@ def test_pipes_in_the_other_folders_that_are_read(tmp_path):
         States.open(tmp_path)
     with pytest.raises(TeacherUnavailable, match="it is a pipe"):
         read_object(tmp_path / "config.json", "x")
-    assert Keeper(tmp_path).history() == []
+    assert Checkpoints(tmp_path).history() == []
 
 
 @needs_pipes

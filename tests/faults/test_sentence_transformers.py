@@ -19,7 +19,7 @@ from small_models import (
 
 from core.errors import MeaningSpaceError, TeacherUnavailable, Unsupported
 from core.teachers.encoder import load_encoder
-from core.teachers.model_folder.pooling import Pooling, read_pooling
+from core.teachers.model_folder.pooling import PoolingConfig, read_pooling
 from core.teachers.model_folder.revision import revision_of
 
 LONG = "the river and the money of the bank and the red lamp on the blue ocean " * 5
@@ -292,4 +292,4 @@ def test_the_encoder_of_t5(tmp_path):
 
 
 def test_a_model_without_such_files_takes_the_mean(folder):
-    assert same(folder).pooling == Pooling()
+    assert same(folder).pooling == PoolingConfig()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from small_words import HOSTILE
 
 from core.figures.paths.concept_plane import (
-    Ground,
+    CellGrid,
     filled,
     island_labels,
     islands_figure,
@@ -20,7 +20,7 @@ from core.figures.paths.concept_plane import (
 from core.figures.paths.interpolation import (
     OTHERS,
     PAIRED,
-    Beside,
+    ComparedReading,
     band_labels,
     bands,
     between_figure,
@@ -105,7 +105,9 @@ class TestBands:
     def test_another_reading_stands_below(self):
         layers, _ = drawn()
         theirs = bands(WORDS, SHARES[::-1], ("sea", "law"), ECHOES)
-        beside = Beside(("layer 4", "layer 12"), theirs, np.float32([0.6, 0.2, 0.1, 0.2, 0.6]))
+        beside = ComparedReading(
+            ("layer 4", "layer 12"), theirs, np.float32([0.6, 0.2, 0.1, 0.2, 0.6])
+        )
         figure = between_figure(T, layers, ENTROPY, [0.5], LIGHT, "r", beside)
         roles = [trace.meta["role"] for trace in figure.data]
         count = len(layers)
@@ -141,14 +143,14 @@ class TestBands:
         assert "<script" not in sent
 
 
-def ground(seed: int = 0, grid: int = 9) -> Ground:
+def ground(seed: int = 0, grid: int = 9) -> CellGrid:
     draw = np.random.default_rng(seed)
     word = np.zeros((grid, grid), np.int64)
     word[:, grid // 2 :] = 1
     word[0, 0] = 2
     share = draw.uniform(size=(grid, grid)).astype(np.float32)
     kinds = ("concept", "echo", "between")
-    return Ground(2.0, ("cat", "salt", "glass"), kinds, word, share, np.ones_like(word, bool))
+    return CellGrid(2.0, ("cat", "salt", "glass"), kinds, word, share, np.ones_like(word, bool))
 
 
 CORNERS = np.float32([[-0.3, -0.2], [0.3, -0.2], [0, 0.4]])
@@ -182,7 +184,7 @@ class TestIslands:
         shown = ground()
         read = np.zeros((9, 9), bool)
         read[::4, ::4] = True
-        part = Ground(2.0, shown.words, shown.kinds, shown.word, shown.probability, read)
+        part = CellGrid(2.0, shown.words, shown.kinds, shown.word, shown.probability, read)
         figure = islands_figure(part, CORNERS, ("cat",), ("x", "y"), [], LIGHT, False, "r")
         assert len(figure.data[1].x) == 9
 

@@ -5,7 +5,7 @@ import numpy as np
 from core.figures.tokens import LIGHT
 from core.figures.trajectories.statistics import (
     COLUMNS,
-    Dot,
+    Estimate,
     Panel,
     laws_figure,
     panels_height,
@@ -21,8 +21,8 @@ def roles(figure, role):
 
 def test_a_panel_a_quantity_and_a_dot_a_kind():
     panels = [
-        Panel("Turn", "degrees", [Dot(114.0, 113.0, 115.0), Dot(90.0, 89.0, 91.0)], 90.0),
-        Panel("Entropy", "nats", [Dot(3.0, 2.9, 3.1), None]),
+        Panel("Turn", "degrees", [Estimate(114.0, 113.0, 115.0), Estimate(90.0, 89.0, 91.0)], 90.0),
+        Panel("Entropy", "nats", [Estimate(3.0, 2.9, 3.1), None]),
     ]
     figure = laws_figure(panels, KINDS, COLORS, LIGHT, "r")
     dots = roles(figure, "dot")
@@ -40,7 +40,7 @@ def test_a_panel_a_quantity_and_a_dot_a_kind():
 
 
 def test_panels_do_not_overlap():
-    panels = [Panel(str(k), "", [Dot(1.0, 0.5, 1.5)] * 2) for k in range(8)]
+    panels = [Panel(str(k), "", [Estimate(1.0, 0.5, 1.5)] * 2) for k in range(8)]
     layout = laws_figure(panels, KINDS, COLORS, LIGHT, "r").layout
     xs = [layout[f"xaxis{k + 1 if k else ''}"]["domain"] for k in range(8)]
     ys = [layout[f"yaxis{k + 1 if k else ''}"]["domain"] for k in range(8)]

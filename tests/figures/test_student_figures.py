@@ -13,8 +13,8 @@ from core.figures.students.pareto import (
     LIMIT,
     MEASURES,
     OUT_OF_REACH,
-    Dot,
     Live,
+    ParetoDot,
     amount,
     pareto_figure,
     pareto_labels,
@@ -30,12 +30,12 @@ from core.figures.tokens import DARK, LIGHT
 
 ERROR = MEASURES["relative_error"]
 DOTS = [
-    *(Dot("Gaussian limit", "limit", "limit", 60.0 * k, 10.0**-k) for k in (0.5, 1, 2, 3)),
-    Dot("PQ 96", "PQ", "rival", 106.0, 0.11, detail="106 bytes an item"),
-    Dot("PQ 64", "PQ", "rival", 73.0, 0.22),
-    Dot("int8 rows", "int8", "rival", 400.0, 0.0001),
-    Dot("transform, 79 B", "transform", "student", 79.0, 0.1, key="a"),
-    Dot("hybrid, 60 B", "hybrid", "student", 60.0, 0.3, key="b"),
+    *(ParetoDot("Gaussian limit", "limit", "limit", 60.0 * k, 10.0**-k) for k in (0.5, 1, 2, 3)),
+    ParetoDot("PQ 96", "PQ", "rival", 106.0, 0.11, detail="106 bytes an item"),
+    ParetoDot("PQ 64", "PQ", "rival", 73.0, 0.22),
+    ParetoDot("int8 rows", "int8", "rival", 400.0, 0.0001),
+    ParetoDot("transform, 79 B", "transform", "student", 79.0, 0.1, key="a"),
+    ParetoDot("hybrid, 60 B", "hybrid", "student", 60.0, 0.3, key="b"),
 ]
 
 
@@ -125,7 +125,7 @@ def test_every_coder_is_named_once():
 @pytest.mark.parametrize("measure", MEASURES.values(), ids=MEASURES)
 @pytest.mark.parametrize("dots", [[], DOTS[:4], DOTS[7:8]], ids=["none", "limit", "one student"])
 def test_with_little_to_show_there_is_still_a_picture(measure, dots):
-    shown = [Dot(d.name, d.group, d.kind, d.bytes_per_item, 0.5, d.key) for d in dots]
+    shown = [ParetoDot(d.name, d.group, d.kind, d.bytes_per_item, 0.5, d.key) for d in dots]
     figure = pareto_figure(shown, measure, 300, 50, DARK, "r")
     for axis in (figure.layout.xaxis, figure.layout.yaxis):
         assert axis.range[0] < axis.range[1]
@@ -150,7 +150,7 @@ def test_amounts_are_true_to_a_twentieth(size):
 
 
 def test_no_name_becomes_markup():
-    dots = [Dot(IMAGE, IMAGE, "rival", 10.0, 0.5)]
+    dots = [ParetoDot(IMAGE, IMAGE, "rival", 10.0, 0.5)]
     sent = str(figure_of(dots).to_dict())
     assert IMAGE not in sent  # names are labels, which the stage writes as text
     assert pareto_labels(dots, ERROR, 384)[0].text == IMAGE

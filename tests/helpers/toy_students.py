@@ -23,7 +23,7 @@ from core.spaces.lemmas import split
 from core.spaces.space import Space
 from core.students import registry
 from core.students.base import Family, Origin, Stored, Student, StudentSpec
-from core.students.checkpoint import Keeper
+from core.students.checkpoint import Checkpoints
 from core.students.training import Schedule, train
 from core.types import Progress, Queries
 
@@ -105,7 +105,7 @@ def bags(texts: Sequence[str]) -> Any:
 
 
 def fit_toy(
-    space: Space, spec: ToySpec, progress: Progress, keeper: Keeper, model: Path | None
+    space: Space, spec: ToySpec, progress: Progress, checkpoints: Checkpoints, model: Path | None
 ) -> Student:
     import torch
 
@@ -121,7 +121,7 @@ def fit_toy(
     def loss_of(step: int, drawn: np.random.Generator) -> "torch.Tensor":
         batch = torch.from_numpy(drawn.integers(0, len(rows), 16))
         time.sleep(spec.pause_between)
-        mark = None if keeper.folder is None else keeper.folder.parent / "killed-once"
+        mark = None if checkpoints.folder is None else checkpoints.folder.parent / "killed-once"
         if step == spec.kill_at and mark is not None and not mark.exists():
             mark.touch()
             os.kill(os.getpid(), signal.SIGKILL)
@@ -137,7 +137,7 @@ def fit_toy(
     torch.set_num_threads(1)  # so small a model is slower on two, far slower on busy ones
     try:
         train(
-            layer, loss_of, Schedule(steps, rate=0.05, warm_up=2), spec.seed, progress, keeper,
+            layer, loss_of, Schedule(steps, rate=0.05, warm_up=2), spec.seed, progress, checkpoints,
             preview=preview,
         )  # fmt: skip
     finally:
@@ -147,7 +147,7 @@ def fit_toy(
 
 
 def fit_flat(
-    space: Space, spec: FlatSpec, progress: Progress, keeper: Keeper, model: Path | None
+    space: Space, spec: FlatSpec, progress: Progress, checkpoints: Checkpoints, model: Path | None
 ) -> Student:
     return FlatStudent(spec, Origin.of(space), space.vectors.astype(np.float16), space.texts)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.jobs.line import Line, Place, place_words
+from core.jobs.line import Place, TurnQueue, place_words
 
 
 class Clock:
@@ -19,7 +19,7 @@ class Clock:
         return self.now
 
 
-def served(line: Line, places: list[Place]) -> list[Place]:
+def served(line: TurnQueue, places: list[Place]) -> list[Place]:
     """The places in the order in which their turns come, each left at once."""
     order, left = [], list(places)
     while left:
@@ -31,14 +31,14 @@ def served(line: Line, places: list[Place]) -> list[Place]:
 
 
 def test_thirty_people_are_served_in_the_order_in_which_they_came():
-    line = Line()
+    line = TurnQueue()
     places = [line.join(f"person {number}", "write") for number in range(30)]
     assert [place.ahead for place in places] == list(range(30))
     assert served(line, places) == places
 
 
 def test_who_asks_for_much_waits_for_those_who_ask_for_little():
-    line = Line()
+    line = TurnQueue()
     greedy = [line.join("ann", "write") for _ in range(4)]
     late = [line.join(name, "write") for name in ("bob", "eve")]
     assert [place.ahead for place in late] == [1, 2]  # behind the turn that goes on, not all four
@@ -47,7 +47,7 @@ def test_who_asks_for_much_waits_for_those_who_ask_for_little():
 
 @given(st.lists(st.sampled_from("abcd"), min_size=1, max_size=20))
 def test_of_people_who_wait_nobody_is_more_than_a_turn_ahead(people):
-    line = Line()
+    line = TurnQueue()
     first = line.join("first", "write")
     order = served(line, [first, *(line.join(person, "write") for person in people)])
     said = [place.person for place in order[1:]]
@@ -59,7 +59,7 @@ def test_of_people_who_wait_nobody_is_more_than_a_turn_ahead(people):
 
 def test_the_wait_is_told_once_a_turn_has_ended():
     clock = Clock()
-    line = Line(clock=clock)
+    line = TurnQueue(clock=clock)
     first, second, third = (line.join(name, "write") for name in ("ann", "bob", "eve"))
     assert place_words(first) == ""
     assert place_words(third) == "2 ahead of you"
@@ -74,7 +74,7 @@ def test_the_wait_is_told_once_a_turn_has_ended():
 
 
 def test_who_leaves_the_line_is_not_waited_for():
-    line = Line()
+    line = TurnQueue()
     first, second, third = (line.join(name, "write") for name in ("ann", "bob", "eve"))
     second.leave()
     assert third.ahead == 1
@@ -88,14 +88,14 @@ def test_who_leaves_the_line_is_not_waited_for():
 
 
 def test_a_turn_ends_when_the_work_fails():
-    line = Line()
+    line = TurnQueue()
     with pytest.raises(ZeroDivisionError), line.join("ann", "write"):
         _ = 1 / 0
     assert line.join("bob", "write").wait(0.0)
 
 
 def test_threads_never_have_it_at_once_and_all_have_it():
-    line, inside, most, done = Line(at_once=2), [0], [0], []
+    line, inside, most, done = TurnQueue(at_once=2), [0], [0], []
     lock = threading.Lock()
 
     def work(number: int) -> None:

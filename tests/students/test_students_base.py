@@ -1,4 +1,4 @@
-"""What every student rests on: the folder, the keeper of a training, and the training loop."""
+"""What every student rests on: the folder, the checkpoints of a training, and the training loop."""
 
 import errno
 import json
@@ -15,7 +15,7 @@ from toy_students import FAMILIES, FlatSpec, ToySpec, registered
 from core.errors import Cancelled, InvalidSpecification, InvalidStudent, StoreError, TrainingFailed
 from core.students import registry, storage
 from core.students import training as training_room
-from core.students.checkpoint import CHECKPOINT, HISTORY, Keeper
+from core.students.checkpoint import CHECKPOINT, HISTORY, Checkpoints
 from core.students.storage import parts, size_bytes
 from core.students.training import Schedule
 
@@ -176,63 +176,63 @@ class TestFolder:
 
 class TestKeeper:
     def test_what_is_kept_comes_back(self, tmp_path):
-        keeper = Keeper(tmp_path / "t")
+        checkpoints = Checkpoints(tmp_path / "t")
         tensors = {"a": np.arange(6.0).reshape(2, 3).T, "b": np.array(5)}
-        keeper.save(tensors, {"step": 4})
-        arrays, payload = Keeper(tmp_path / "t").restore() or ({}, {})
+        checkpoints.save(tensors, {"step": 4})
+        arrays, payload = Checkpoints(tmp_path / "t").restore() or ({}, {})
         assert payload == {"step": 4}
         np.testing.assert_array_equal(arrays["a"], tensors["a"])
         np.testing.assert_array_equal(arrays["b"], tensors["b"])
 
     @given(st.floats(0, 0.999))
     def test_a_checkpoint_cut_anywhere_is_none(self, tmp_path_factory, share):
-        keeper = Keeper(tmp_path_factory.mktemp("cut"))
-        keeper.save({"a": np.arange(100.0)}, {"step": 1})
-        assert not keeper.cut_short()
-        assert keeper.folder is not None
-        file = keeper.folder / CHECKPOINT
+        checkpoints = Checkpoints(tmp_path_factory.mktemp("cut"))
+        checkpoints.save({"a": np.arange(100.0)}, {"step": 1})
+        assert not checkpoints.cut_short()
+        assert checkpoints.folder is not None
+        file = checkpoints.folder / CHECKPOINT
         content = file.read_bytes()
         file.write_bytes(content[: int(share * len(content))])
-        assert keeper.restore() is None
-        assert keeper.cut_short()
-        keeper.begin_anew()
-        assert not keeper.cut_short()
+        assert checkpoints.restore() is None
+        assert checkpoints.cut_short()
+        checkpoints.begin_anew()
+        assert not checkpoints.cut_short()
 
     def test_a_full_disk_keeps_the_last_checkpoint(self, tmp_path, monkeypatch):
-        keeper = Keeper(tmp_path / "t")
-        keeper.save({"a": np.zeros(3)}, {"step": 1})
-        keeper.record({"step": 1, "loss": 0.5})
+        checkpoints = Checkpoints(tmp_path / "t")
+        checkpoints.save({"a": np.zeros(3)}, {"step": 1})
+        checkpoints.record({"step": 1, "loss": 0.5})
         with monkeypatch.context() as patch:
             patch.setattr(Path, "write_bytes", full)
             patch.setattr(Path, "open", full)
             patch.setattr("builtins.open", full)
             with pytest.raises(StoreError, match=r"No space left.*free some space, then resume"):
-                keeper.save({"a": np.ones(3)}, {"step": 2})
+                checkpoints.save({"a": np.ones(3)}, {"step": 2})
             with pytest.raises(StoreError, match="No space left"):
-                keeper.record({"step": 2, "loss": 0.4})
-        _, payload = keeper.restore() or ({}, {})
+                checkpoints.record({"step": 2, "loss": 0.4})
+        _, payload = checkpoints.restore() or ({}, {})
         assert payload == {"step": 1}
         assert {it.name for it in (tmp_path / "t").iterdir()} == {CHECKPOINT, HISTORY}
 
     def test_history_goes_on_after_a_return_to_a_checkpoint(self, tmp_path):
-        keeper = Keeper(tmp_path)
+        checkpoints = Checkpoints(tmp_path)
         for step, loss in ((1, 0.9), (2, 0.8), (3, 0.7), (2, 0.81)):
-            keeper.record({"step": step, "loss": loss})
+            checkpoints.record({"step": step, "loss": loss})
         with (tmp_path / HISTORY).open("a") as file:
             file.write('{"step": 4, "lo')
-        assert [(it["step"], it["loss"]) for it in keeper.history()] == [
+        assert [(it["step"], it["loss"]) for it in checkpoints.history()] == [
             (1, 0.9),
             (2, 0.81),
             (3, 0.7),
         ]
 
     def test_without_a_folder_nothing_is_kept(self):
-        keeper = Keeper()
-        keeper.save({"a": np.zeros(1)}, {})
-        keeper.record({"step": 1})
-        assert keeper.restore() is None
-        assert keeper.history() == []
-        assert not keeper.cut_short()
+        checkpoints = Checkpoints()
+        checkpoints.save({"a": np.zeros(1)}, {})
+        checkpoints.record({"step": 1})
+        assert checkpoints.restore() is None
+        assert checkpoints.history() == []
+        assert not checkpoints.cut_short()
 
 
 class TestTraining:
@@ -242,7 +242,7 @@ class TestTraining:
         def progress(done: int, total: int, message: str) -> bool:
             return until is None or done < until
 
-        return registry.fit(tiny_space, spec, progress, Keeper(folder)).stored().arrays
+        return registry.fit(tiny_space, spec, progress, Checkpoints(folder)).stored().arrays
 
     def table(self, *arguments, **named) -> Any:
         return self.made(*arguments, **named)["weights.table"]
@@ -253,7 +253,7 @@ class TestTraining:
         with pytest.raises(Cancelled, match=f"stopped at step {stop} of 24; it can be resumed"):
             self.made(tiny_space, folder=tmp_path, until=stop)
         np.testing.assert_array_equal(self.table(tiny_space, folder=tmp_path), whole)
-        assert Keeper(tmp_path).history()[-1]["step"] == 24
+        assert Checkpoints(tmp_path).history()[-1]["step"] == 24
 
     def test_many_stops_change_nothing(self, tiny_space, tmp_path):
         for stop in range(3, 24, 4):
@@ -281,7 +281,7 @@ class TestTraining:
         )
 
     def test_a_checkpoint_of_another_model_is_not_taken(self, tiny_space, tmp_path):
-        Keeper(tmp_path).save({"module.weight": np.zeros((2, 2), np.float32)}, {"step": 20})
+        Checkpoints(tmp_path).save({"module.weight": np.zeros((2, 2), np.float32)}, {"step": 20})
         np.testing.assert_array_equal(
             self.table(tiny_space, folder=tmp_path), self.table(tiny_space)
         )
@@ -293,14 +293,14 @@ class TestTraining:
         spoilt = ToySpec(steps=24, spoil_at=11)
         with pytest.raises(TrainingFailed, match=r"loss of nan at step 11.*of step 11 is kept"):
             self.made(tiny_space, spec=spoilt, folder=tmp_path)
-        found = Keeper(tmp_path).restore()
+        found = Checkpoints(tmp_path).restore()
         assert found is not None
         assert found[1]["step"] == 11
         assert all(np.isfinite(array).all() for array in found[0].values())
 
     def test_it_shows_what_it_has_learnt(self, tiny_space, tmp_path):
         self.made(tiny_space, folder=tmp_path)
-        rows, vectors, step = Keeper(tmp_path).previewed() or (None, None, None)
+        rows, vectors, step = Checkpoints(tmp_path).previewed() or (None, None, None)
         assert step == 24
         assert vectors is not None
         assert rows is not None

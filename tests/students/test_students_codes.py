@@ -11,7 +11,7 @@ from core.errors import Cancelled, InvalidSpecification, InvalidStudent, Unknown
 from core.metrics.fidelity import fidelity
 from core.spaces.space import Provenance, Space
 from core.students.base import Origin
-from core.students.checkpoint import Keeper
+from core.students.checkpoint import Checkpoints
 from core.students.coding.codebooks import Decoder, pack, plan, unpack, water_filling
 from core.students.families import codes as module
 from core.students.families.codes import FAMILY, CodesSpec, CodesStudent
@@ -138,15 +138,17 @@ def test_the_same_seed_gives_the_same_student_and_a_resumed_one_too(
     spec = CodesSpec(bytes_per_item=12.0)
     plain = fit(space, spec).generate(space.texts)
     np.testing.assert_array_equal(fit(space, spec).generate(space.texts), plain)
-    keeper = Keeper(tmp_path / "training")
+    checkpoints = Checkpoints(tmp_path / "training")
 
     def stop(done: int, total: int, message: str) -> bool:
         return not message.startswith("learning") or done < 30
 
     with pytest.raises(Cancelled):
-        fit(space, spec, stop, keeper)
-    assert keeper.previewed() is None or keeper.previewed()[1].shape[1] == 16
-    np.testing.assert_array_equal(fit(space, spec, keeper=keeper).generate(space.texts), plain)
+        fit(space, spec, stop, checkpoints)
+    assert checkpoints.previewed() is None or checkpoints.previewed()[1].shape[1] == 16
+    np.testing.assert_array_equal(
+        fit(space, spec, checkpoints=checkpoints).generate(space.texts), plain
+    )
 
 
 def test_keeping_neighbours_trains_too(space: Space) -> None:

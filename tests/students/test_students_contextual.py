@@ -11,7 +11,7 @@ from tiny_teacher import ODD, WORDS, save_teacher, texts
 from core.errors import Cancelled, InvalidSpecification, InvalidStudent, Unsupported
 from core.spaces.space import Provenance, Space
 from core.students import registry, storage
-from core.students.checkpoint import Keeper
+from core.students.checkpoint import Checkpoints
 from core.students.encoders import contextual_training as lessons
 from core.students.encoders import straight_through
 from core.students.encoders.encoder_training import open_school
@@ -218,13 +218,13 @@ def test_broken_off_and_resumed_it_is_the_same(
 ):
     """While it learns before the rounding, and while it is tuned behind it, as "thin" only is."""
     whole = half if shape == "half" else student
-    keeper = Keeper(tmp_path / "training")
+    checkpoints = Checkpoints(tmp_path / "training")
     with pytest.raises(Cancelled):
-        fit(space, whole.spec, stopping(at), keeper, model)
-    resumed = fit(space, whole.spec, keeper=keeper, model=model)
+        fit(space, whole.spec, stopping(at), checkpoints, model)
+    resumed = fit(space, whole.spec, checkpoints=checkpoints, model=model)
     asked = school.pieces.encode(space.texts[60:70])
     np.testing.assert_array_equal(flat(resumed.module, asked), flat(whole.module, asked))
-    steps = [it["step"] for it in keeper.history()]
+    steps = [it["step"] for it in checkpoints.history()]
     assert steps == sorted(set(steps))
     assert steps[-1] == {"half": 38, "thin": 6}[shape]
 
@@ -323,7 +323,7 @@ def test_tuning_helps_and_each_ingredient_can_be_left_out(teacher, ids, school, 
         module = reshaped(teacher, teacher.shape)
         module = straight_through.assemble(module, state, integers=spec.nudged)
         before = error(flat(module, ids[:40]), true)
-        lessons.teach(module, states, spec, lessons.QUICK, 15, silent, Keeper())
+        lessons.teach(module, states, spec, lessons.QUICK, 15, silent, Checkpoints())
         assert error(flat(module, ids[:40]), true) < 0.98 * before
         moved = module.blocks[0].up.aimed.detach().numpy() - state["blocks.0.up.aimed"]
         assert (np.abs(moved).max() > 0) == spec.nudged

@@ -12,7 +12,7 @@ from tiny_teacher import ODD, WORDS, save_teacher, texts
 from core.errors import Cancelled, InvalidSpecification, InvalidStudent
 from core.spaces.space import Provenance, Space
 from core.students import registry, storage
-from core.students.checkpoint import Keeper
+from core.students.checkpoint import Checkpoints
 from core.students.coding.range_coding import bits, pack, unpack
 from core.students.encoders.quantisation import batches_of_one_length, code_layer, plan_layer
 from core.students.encoders.training_texts import free_pieces, held_out, made_texts, trained_on
@@ -110,7 +110,7 @@ def test_any_text_is_read(shape, students):
 
 @pytest.mark.parametrize("shape", ["layers", "bag"])
 def test_broken_off_and_resumed_it_is_the_same(shape, students, space, teacher, tmp_path):
-    keeper = Keeper(tmp_path / "training")
+    checkpoints = Checkpoints(tmp_path / "training")
     asked = []
 
     def stop(done: int, total: int, message: str) -> bool:
@@ -119,9 +119,9 @@ def test_broken_off_and_resumed_it_is_the_same(shape, students, space, teacher, 
         return not (learning and done >= 4)
 
     with pytest.raises(Cancelled):
-        fit(space, spec_of(space, shape), stop, keeper, teacher)
-    assert keeper.history() == [] or keeper.history()[-1]["step"] <= 4
-    resumed = fit(space, spec_of(space, shape), keeper=keeper, model=teacher)
+        fit(space, spec_of(space, shape), stop, checkpoints, teacher)
+    assert checkpoints.history() == [] or checkpoints.history()[-1]["step"] <= 4
+    resumed = fit(space, spec_of(space, shape), checkpoints=checkpoints, model=teacher)
     np.testing.assert_array_equal(
         resumed.generate(space.texts[:60]), students[shape].generate(space.texts[:60])
     )

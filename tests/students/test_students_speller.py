@@ -14,11 +14,11 @@ from core.errors import Cancelled, InvalidSpecification, TrainingFailed
 from core.spaces.lemmas import split
 from core.spaces.space import Provenance, Space
 from core.students import registry, storage
-from core.students.checkpoint import Keeper
+from core.students.checkpoint import Checkpoints
 from core.students.families.speller import SpellerSpec, SpellerStudent
 from core.students.registry import fit
 from core.students.storage import parts, size_bytes
-from core.students.subwords.conjugate_gradients import Course, ridge
+from core.students.subwords.conjugate_gradients import TrainingStage, ridge
 from core.students.subwords.ngrams import LONGEST, Grams, gram_hashes
 from core.students.subwords.subword_embedding import Spelling, features_of
 from core.types import silent
@@ -100,7 +100,7 @@ def test_the_ridge_is_the_closed_form(n: int) -> None:
     grams = Grams.commonest(words, 60)
     features = features_of(grams.bags(words), len(grams))
     targets = generator.normal(size=(n, 3)).astype(np.float32)
-    found = ridge(features, targets, 0.7, Course("test", 0, 80, 80, silent, Keeper()))
+    found = ridge(features, targets, 0.7, TrainingStage("test", 0, 80, 80, silent, Checkpoints()))
     dense = features.toarray().astype(np.float64)
     expected = np.linalg.solve(dense.T @ dense + 0.7 * np.eye(len(grams)), dense.T @ targets)
     assert np.abs(found - expected).max() < 1e-4
@@ -160,19 +160,19 @@ def test_what_was_learnt_is_recognised_through_a_typo(
 def test_a_resumed_training_equals_an_uninterrupted_one(small_space: Space, tmp_path: Path) -> None:
     whole = fit(small_space, SPEC).stored()
     for stop in (1, 4, 7, 10):
-        keeper = Keeper(tmp_path / str(stop))
+        checkpoints = Checkpoints(tmp_path / str(stop))
 
         def stops(done: int, total: int, message: str, stop: int = stop) -> bool:
             return done < stop
 
         with pytest.raises(Cancelled):
-            fit(small_space, SPEC, stops, keeper)
-        resumed = fit(small_space, SPEC, silent, keeper).stored()
+            fit(small_space, SPEC, stops, checkpoints)
+        resumed = fit(small_space, SPEC, silent, checkpoints).stored()
         for name, array in whole.arrays.items():
             assert (resumed.arrays[name] == array).all(), (stop, name)
         assert resumed.payload == whole.payload
-        assert keeper.previewed() is not None
-        assert keeper.history()
+        assert checkpoints.previewed() is not None
+        assert checkpoints.history()
 
 
 def test_numbers_too_large_are_named_as_such() -> None:

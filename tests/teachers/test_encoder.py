@@ -13,7 +13,7 @@ from core.errors import Cancelled, TeacherUnavailable
 from core.teachers.encoder import batches, load_encoder
 from core.teachers.model_folder.device import bf16_gain, description, device
 from core.teachers.model_folder.loading import load_model
-from core.teachers.model_folder.pooling import Pooling, read_pooling
+from core.teachers.model_folder.pooling import PoolingConfig, read_pooling
 
 WORDS += ["moon", "sea", "salt", "and", "or"]
 TEXTS = [
@@ -152,7 +152,7 @@ def test_code_in_a_model_is_never_run(models, tmp_path):
 
 
 def test_without_modules_the_mean_is_taken(tmp_path):
-    assert read_pooling(tmp_path) == Pooling(("mean",))
+    assert read_pooling(tmp_path) == PoolingConfig(("mean",))
 
 
 def test_bf16_is_measured_not_believed():

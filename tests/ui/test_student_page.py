@@ -19,12 +19,12 @@ from toy_students import registered
 
 from core.figures.students.pareto import OUT_OF_REACH
 from core.pipeline import Workspace, distill, evaluate_kept, specification, student_key
-from core.students.checkpoint import Keeper
+from core.students.checkpoint import Checkpoints
 from core.ui.shared import state
 from core.ui.students import summary as students_summary
 from core.ui.students.summary import answered
 from core.ui.students.wording import (
-    Rival,
+    BestRival,
     best_rival,
     budgets,
     nearest_budget,
@@ -237,9 +237,9 @@ class TestTraining:
         self, workspace_folder, words_reference, keys
     ):
         place = workspace_folder / "trainings" / "speller-cut-off"
-        keeper = Keeper(place)
-        keeper.save({"module.x": np.zeros(3)}, {"step": 40, "seconds": 2.0})
-        keeper.record({"step": 40, "loss": 0.25, "seconds": 2.0})
+        checkpoints = Checkpoints(place)
+        checkpoints.save({"module.x": np.zeros(3)}, {"step": 40, "seconds": 2.0})
+        checkpoints.record({"step": 40, "loss": 0.25, "seconds": 2.0})
         spec = specification("speller", {"bytes_per_item": 30.0}).to_dict()
         arguments = {"teacher": words_reference, "spec": spec, "key": place.name}
         (place / "training.json").write_text(json.dumps({"arguments": arguments, "error": ""}))
@@ -290,7 +290,7 @@ def options(app: AppTest) -> set[str]:
 class TestWords:
     def test_a_verdict_says_what_was_measured_and_nothing_else(self):
         report = {"bytes_total": 2_650_000, "relative_error": 0.1, "recall": {"10": 0.735}}
-        told = verdict(report, 28_594, 384, Rival("PQ 96", 0.12), 67.8)
+        told = verdict(report, 28_594, 384, BestRival("PQ 96", 0.12), 67.8)
         assert told == [
             "17 times smaller than the teacher's rows.",
             "Of an item's 10 nearest it keeps 7 to 8: good for rough search, and for topics.",
@@ -300,7 +300,7 @@ class TestWords:
         assert verdict({}, 10, 10) == []
 
     def test_a_better_rival_is_said_to_be_better(self):
-        told = verdict({"relative_error": 0.2}, 10, 10, Rival("OPQ", 0.1))
+        told = verdict({"relative_error": 0.2}, 10, 10, BestRival("OPQ", 0.1))
         assert told == ["A classical coder of its size is better: OPQ (error 0.1 against 0.2)."]
 
     @given(st.integers(1, 4096), st.floats(0.01, 1e6))
@@ -317,7 +317,7 @@ class TestWords:
             return ParetoPoint(f"{size:g}", kind, "x", 1, size, error, 0.5, 0.5)
 
         points = [point(10.0, 0.5), point(20.0, 0.2), point(40.0, 0.1), point(5.0, 0.0, "limit")]
-        assert best_rival(points, 30.0) == Rival("20", 0.2)
+        assert best_rival(points, 30.0) == BestRival("20", 0.2)
         assert best_rival(points, 1.0) is None
 
     def test_the_answer_is_shown_only_where_there_is_one(self, tmp_path, monkeypatch):

@@ -24,7 +24,7 @@ from core.teachers.corpus import corpus_documents
 from core.ui.shared import state
 from core.ui.texts.library_job import DOCUMENTS, WORDS
 from core.ui.texts.pairs import verdict
-from core.ui.texts.scene import Walk, _player
+from core.ui.texts.scene import DocumentPath, _player
 
 pytestmark = [pytest.mark.usefixtures("pages"), pytest.mark.models]
 
@@ -372,7 +372,9 @@ class TestStates:
 
     def test_the_way_of_a_very_long_document_is_bounded(self):
         places = np.random.default_rng(0).normal(size=(1500, 2)).astype(np.float32)
-        walk = Walk("long", places, [f"w{k}" for k in range(1500)], np.full(1500, -1), own=True)
+        walk = DocumentPath(
+            "long", places, [f"w{k}" for k in range(1500)], np.full(1500, -1), own=True
+        )
         player = _player(walk, ())
         assert len(player.t) == len(player.transcript) == 200
         assert player.transcript[0] == "Window 1: w0"

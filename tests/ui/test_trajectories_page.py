@@ -307,7 +307,7 @@ class TestWriter:
             return []
 
         monkeypatch.setattr(generation, "spreads", slowly)
-        run = generation.Run("six", self.wish(model, seed=61), DEPTH)
+        run = generation.Generation("six", self.wish(model, seed=61), DEPTH)
         assert run.can_stop
         run.start()
         assert looking.wait(60.0)

@@ -21,7 +21,7 @@ REST = "other labels"
 
 
 @dataclass(frozen=True)
-class Line:
+class ChartLine:
     """A line of the chart: its name, its colour, and a value a layer."""
 
     role: str
@@ -31,19 +31,24 @@ class Line:
     dash: str = "solid"
 
 
-def probe_lines(found: Sequence[Probed], static: Probed | None, tokens: Tokens) -> list[Line]:
+def probe_lines(found: Sequence[Probed], static: Probed | None, tokens: Tokens) -> list[ChartLine]:
     """The lines that the chart draws, the accuracy first; what was not measured is left out."""
     right = tuple(it.accuracy.value for it in found)
-    lines = [Line("accuracy", "right, on what it has never met", tokens.accent, right)]
+    lines = [ChartLine("accuracy", "right, on what it has never met", tokens.accent, right)]
     if not np.isnan([it.known for it in found]).all():
         known, control = ([getattr(it, name) for it in found] for name in ("known", "control"))
-        lines.append(Line("known", "right, on words it has met", tokens.point, tuple(known)))
-        lines.append(Line("control", "with random labels", tokens.second, tuple(control)))
+        lines.append(ChartLine("known", "right, on words it has met", tokens.point, tuple(known)))
+        lines.append(ChartLine("control", "with random labels", tokens.second, tuple(control)))
     if static is not None:
         row = (static.accuracy.value,) * len(found)
-        lines.append(Line("static", "from the table alone, no context", tokens.third, row, "dash"))
+        lines.append(
+            ChartLine("static", "from the table alone, no context", tokens.third, row, "dash")
+        )
     commonest = tuple(it.majority for it in found)
-    return [*lines, Line("majority", "always the commonest label", tokens.quiet, commonest, "dot")]
+    return [
+        *lines,
+        ChartLine("majority", "always the commonest label", tokens.quiet, commonest, "dot"),
+    ]
 
 
 def probes_figure(
@@ -135,13 +140,13 @@ def label_layer(labels: Sequence[str], first: Sequence[str], title: str, tokens:
     return Layer(values, scale, -0.5, len(steps) - 0.5, legend)
 
 
-def chart_labels(lines: Sequence[Line], chosen: int) -> list[Label]:
+def chart_labels(lines: Sequence[ChartLine], chosen: int) -> list[Label]:
     """The figure at the chosen layer, on the line."""
     value = lines[0].values[chosen]
     return [Label(f"{value:.0%}", float(chosen), float(value), "chosen", 13, above=True)]
 
 
-def chart_legend(lines: Sequence[Line]) -> dict[str, Any]:
+def chart_legend(lines: Sequence[ChartLine]) -> dict[str, Any]:
     """The lines' names and colours."""
     return {"title": "", "entries": [{"label": it.name, "color": it.color} for it in lines]}
 

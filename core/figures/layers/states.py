@@ -79,7 +79,7 @@ def layers_map(
 
 
 @dataclass(frozen=True)
-class Curve:
+class LayerCurve:
     """A line over the layers: one value a layer, from ``first`` on; ``low`` and ``high`` are its
     interval where it has one."""
 
@@ -93,7 +93,7 @@ class Curve:
 
 
 def layer_curves(
-    curves: Sequence[Curve],
+    curves: Sequence[LayerCurve],
     title: str,
     tokens: Tokens,
     revision: str,
@@ -136,7 +136,7 @@ def layer_curves(
     return figure
 
 
-def curve_legend(curves: Sequence[Curve]) -> dict[str, object]:
+def curve_legend(curves: Sequence[LayerCurve]) -> dict[str, object]:
     """The legend of the curves, for the stage."""
     entries = [{"label": curve.name, "color": curve.color} for curve in curves]
     return {"title": "", "entries": entries}
@@ -193,7 +193,7 @@ def heatmap(
     return figure
 
 
-def _band(figure: Figure, curve: Curve) -> None:
+def _band(figure: Figure, curve: LayerCurve) -> None:
     """The interval of a curve, behind it."""
     if curve.low is None or curve.high is None:
         return
@@ -207,7 +207,7 @@ def _band(figure: Figure, curve: Curve) -> None:
     )  # fmt: skip
 
 
-def _places(curve: Curve, values: Sequence[float]) -> Coords:
+def _places(curve: LayerCurve, values: Sequence[float]) -> Coords:
     across = np.arange(curve.first, curve.first + len(values))
     return np.stack([across, np.array(values)], axis=1).astype(np.float32)
 

@@ -27,7 +27,7 @@ Grid = npt.NDArray[np.int64]  # (g, g)
 
 
 @dataclass(frozen=True, eq=False)
-class Ground:
+class CellGrid:
     """A grid of g x g cells over a square from -half to half, row 0 the lowest.
 
     ``word`` (g, g) is the row of the word of each cell in ``words``, ``probability`` (g, g) its
@@ -62,7 +62,7 @@ def filled(grid: int, stride: int) -> npt.NDArray[np.int64]:
 
 
 def islands_figure(
-    ground: Ground,
+    ground: CellGrid,
     corners: Coords,
     names: Sequence[str],
     titles: tuple[str, str],
@@ -132,7 +132,7 @@ def word_colours(
     return found
 
 
-def islands_of(ground: Ground) -> list[tuple[int, int, float, float]]:
+def islands_of(ground: CellGrid) -> list[tuple[int, int, float, float]]:
     """Connected cells of one word, the largest first: (word, cells, x, y), the place being the
     cell of the island that is nearest to its middle."""
     from scipy.ndimage import label
@@ -149,7 +149,7 @@ def islands_of(ground: Ground) -> list[tuple[int, int, float, float]]:
 
 
 def island_labels(
-    ground: Ground, corners: Coords, concepts: Sequence[str], rings: Sequence[float], unit: str
+    ground: CellGrid, corners: Coords, concepts: Sequence[str], rings: Sequence[float], unit: str
 ) -> list[Label]:
     """Names of the concepts, of the larger islands of other words, and of the rings."""
     labels = [
@@ -170,7 +170,7 @@ def island_labels(
     ]
 
 
-def _painted(ground: Ground, colours: Sequence[str]) -> npt.NDArray[np.int64]:
+def _painted(ground: CellGrid, colours: Sequence[str]) -> npt.NDArray[np.int64]:
     """(g, g, 4): red, green, blue and opacity, 0 to 255."""
     table = np.array([[int(it[k : k + 2], 16) for k in (1, 3, 5)] for it in colours])
     opacity = FAINTEST + (1 - FAINTEST) * ground.probability.astype(np.float64)

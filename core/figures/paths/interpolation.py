@@ -36,7 +36,7 @@ class Band:
 
 
 @dataclass(frozen=True, eq=False)
-class Beside:
+class ComparedReading:
     """The same way read elsewhere: the ``names`` of both readings, the bands of the other one, and
     the ``divergence`` (m,) of what is said there, in nats."""
 
@@ -84,7 +84,7 @@ def between_figure(
     flips: Sequence[float],
     tokens: Tokens,
     revision: str,
-    beside: Beside | None = None,
+    beside: ComparedReading | None = None,
 ) -> Figure:
     """The bands (they add up to 1) over ``t`` (m,), entropy (m,) in nats below on the same t, and a
     dotted line at each of ``flips``; with ``beside`` its bands below, and the divergence below
@@ -215,7 +215,9 @@ def band_colours(
     return found
 
 
-def band_labels(t: Floats, layers: Sequence[Band], beside: Beside | None = None) -> list[Label]:
+def band_labels(
+    t: Floats, layers: Sequence[Band], beside: ComparedReading | None = None
+) -> list[Label]:
     """A name on each band, where it is thickest, the thickest first; then those of ``beside``."""
     labels = _names(t, layers)
     if beside is None:

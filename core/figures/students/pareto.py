@@ -67,7 +67,7 @@ MEASURES: dict[str, Measure] = {
 
 
 @dataclass(frozen=True)
-class Dot:
+class ParetoDot:
     """One coder at one size: ``value`` is of the measure shown, ``key`` names a student.
 
     Dots of one kind and group are joined, and named once.
@@ -97,7 +97,7 @@ class Live:
 
 
 def pareto_figure(
-    dots: Sequence[Dot],
+    dots: Sequence[ParetoDot],
     measure: Measure,
     items: int,
     dim: int,
@@ -137,7 +137,11 @@ def pareto_figure(
 
 
 def pareto_labels(
-    dots: Sequence[Dot], measure: Measure, dim: int, selected: str = "", live: Live | None = None
+    dots: Sequence[ParetoDot],
+    measure: Measure,
+    dim: int,
+    selected: str = "",
+    live: Live | None = None,
 ) -> list[Label]:
     """Names right beside what they name: the student that is looked at first, then all groups."""
     x, y = _ranges(dots, measure, dim, live)
@@ -166,23 +170,23 @@ def pareto_labels(
     return labels
 
 
-def _groups(dots: Sequence[Dot], kind: str) -> list[tuple[str, list[int]]]:
+def _groups(dots: Sequence[ParetoDot], kind: str) -> list[tuple[str, list[int]]]:
     """Rows of each group of a kind, from few bytes to many."""
     rows = [row for row, dot in enumerate(dots) if dot.kind == kind]
     rows.sort(key=lambda row: (dots[row].group, dots[row].bytes_per_item))
     return [(name, list(own)) for name, own in groupby(rows, key=lambda row: dots[row].group)]
 
 
-def _high(dot: Dot, measure: Measure) -> float:
+def _high(dot: ParetoDot, measure: Measure) -> float:
     return measure.height(dot.value)
 
 
-def _places(dots: Sequence[Dot], rows: Sequence[int], measure: Measure) -> Any:
+def _places(dots: Sequence[ParetoDot], rows: Sequence[int], measure: Measure) -> Any:
     return np.array([[dots[row].x, _high(dots[row], measure)] for row in rows], np.float32)
 
 
 def _ranges(
-    dots: Sequence[Dot], measure: Measure, dim: int, live: Live | None
+    dots: Sequence[ParetoDot], measure: Measure, dim: int, live: Live | None
 ) -> tuple[tuple[float, float], tuple[float, float]]:
     """What is shown, across and up: everything but the far ends of the limit."""
     shown = [dot for dot in dots if dot.kind != "limit"]
@@ -254,7 +258,7 @@ def amount(size: int | float) -> str:
 
 def _limit(
     figure: Figure,
-    dots: Sequence[Dot],
+    dots: Sequence[ParetoDot],
     measure: Measure,
     x: tuple[float, float],
     y: tuple[float, float],
@@ -286,7 +290,7 @@ def _limit(
 
 def _selected(
     figure: Figure,
-    dots: Sequence[Dot],
+    dots: Sequence[ParetoDot],
     measure: Measure,
     selected: str,
     first: int,
@@ -317,7 +321,7 @@ def _live(
 
 
 def _roomiest(
-    dots: Sequence[Dot],
+    dots: Sequence[ParetoDot],
     rows: Sequence[int],
     measure: Measure,
     spans: tuple[tuple[float, float], tuple[float, float]],

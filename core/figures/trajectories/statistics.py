@@ -17,7 +17,7 @@ ABOVE, BELOW = 34, 40  # pixels over and under a panel
 
 
 @dataclass(frozen=True)
-class Dot:
+class Estimate:
     """A kind's mean with its interval; None where it has no such thing."""
 
     value: float
@@ -31,7 +31,7 @@ class Panel:
 
     name: str
     unit: str
-    dots: Sequence[Dot | None]
+    dots: Sequence[Estimate | None]
     walk: float | None = None
 
 

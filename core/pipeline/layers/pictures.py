@@ -20,7 +20,7 @@ from core.models.word_marks import WORD, readings
 from core.pipeline.models import identity, reader
 from core.progress import scaled
 from core.projection.base import PcaSpec, Spec
-from core.projection.pca import Plane, principal_plane
+from core.projection.pca import PrincipalPlane, principal_plane
 from core.projection.placement import place
 from core.signatures.hidden import hidden_states
 from core.spaces.linalg import paired_cosines, unit_rows
@@ -72,7 +72,7 @@ class LayerPicture:
     spec: Spec
     coords: tuple[Coords, ...]
     fitted: tuple[Coords, ...]  # before they were turned
-    planes: tuple[Plane, ...]  # () where the picture is not linear
+    planes: tuple[PrincipalPlane, ...]  # () where the picture is not linear
     turns: tuple[Alignment | None, ...]
 
     def place(self, layers: Sequence[Matrix]) -> Track:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from core.errors import UnknownItem
-from core.metrics.silhouette import Parting, grouping, parting
+from core.metrics.silhouette import SenseSeparation, grouping, parting
 from core.pipeline.models import reader
 from core.resources import site_root
 from core.signatures.hidden import hidden_states
@@ -42,7 +42,7 @@ class Senses:
     word: str
     sentences: tuple[Labelled, ...]
     layers: tuple[Matrix, ...]
-    partings: tuple[Parting, ...]
+    partings: tuple[SenseSeparation, ...]
     best: int
     notes: tuple[str, ...]
     given: bool = True

@@ -21,7 +21,7 @@ from core.resources import site_root
 from core.spaces.linalg import unit_rows
 from core.store.files import map_arrays, write_arrays
 from core.store.keys import store_key
-from core.students.checkpoint import Keeper
+from core.students.checkpoint import Checkpoints
 from core.teachers.corpus import corpus_identity
 from core.teachers.encoder import TextEncoder
 from core.teachers.minilm import MODEL, MinilmSentences
@@ -180,7 +180,7 @@ def _made(
 
 def _spent(folder: Path) -> float:
     """Seconds of a training, its earlier tries counted in."""
-    found = Keeper(folder).restore()
+    found = Checkpoints(folder).restore()
     return 0.0 if found is None else float(found[1]["seconds"])
 
 

@@ -18,7 +18,7 @@ from core.decode.language_model import LanguageModel
 from core.decode.soft_prompt import Bridge
 from core.pipeline.points.bridge_data import Lessons, astray
 from core.progress import scaled
-from core.students.checkpoint import Keeper
+from core.students.checkpoint import Checkpoints
 from core.students.training import Schedule, train
 from core.types import Matrix, Progress, Queries, silent
 
@@ -67,7 +67,7 @@ def train_bridge(
     """
     keep = [None if folder is None else folder / part for part in PARTS_LEARNT]
     directions, offsets = _learn_words(
-        taught, spelled, spec, Keeper(keep[0]), partial(scaled, progress, 0, 30)
+        taught, spelled, spec, Checkpoints(keep[0]), partial(scaled, progress, 0, 30)
     )
     table = lm.model.get_input_embeddings().weight.detach().cpu().numpy()
     start = Bridge(
@@ -79,12 +79,16 @@ def train_bridge(
         np.zeros((*closing.shape, points.shape[1]), np.float32),
     )
     return _learn_prompt(
-        lm, start, texts, points, spec, Keeper(keep[1]), partial(scaled, progress, 30, 100)
+        lm, start, texts, points, spec, Checkpoints(keep[1]), partial(scaled, progress, 30, 100)
     )
 
 
 def _learn_words(
-    taught: Lessons, spelled: Queries, spec: BridgeSpec, keeper: Keeper, progress: Progress
+    taught: Lessons,
+    spelled: Queries,
+    spec: BridgeSpec,
+    checkpoints: Checkpoints,
+    progress: Progress,
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """(v, d) and (v,): a softmax over the words, begun at the cosine with each word's own point."""
     import torch
@@ -101,7 +105,7 @@ def _learn_words(
         return nats.mean()
 
     schedule = Schedule(spec.word_steps, spec.word_rate)
-    train(module, loss, schedule, spec.seed, progress, keeper, message="Learning the words")
+    train(module, loss, schedule, spec.seed, progress, checkpoints, message="Learning the words")
     return module.weight.detach().numpy(), module.bias.detach().numpy()
 
 
@@ -111,7 +115,7 @@ def _learn_prompt(
     texts: Sequence[str],
     points: Matrix,
     spec: BridgeSpec,
-    keeper: Keeper,
+    checkpoints: Checkpoints,
     progress: Progress,
 ) -> Bridge:
     """Opening, closing and turn, by what the model says of each sentence after its prompt."""
@@ -132,7 +136,7 @@ def _learn_prompt(
         return sentence_loss(lm, start, module, [ids[row] for row in rows], off)
 
     schedule = Schedule(spec.prompt_steps, spec.prompt_rate, warm_up=10)
-    train(module, loss, schedule, spec.seed, progress, keeper, message="Learning the prompt")
+    train(module, loss, schedule, spec.seed, progress, checkpoints, message="Learning the prompt")
     made = {name: module[name].detach().numpy() for name in PARTS}
     return Bridge(start.directions, start.offsets, start.tokens, **made)
 

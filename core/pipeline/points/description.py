@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from core.decode.guided_decoding import Seeking, Written, drawn, sought
+from core.decode.guided_decoding import GuidedSearch, Written, drawn, sought
 from core.decode.nearest import decode
 from core.errors import InvalidVectors
 from core.paths.off_manifold import knn_percentile, norm_percentile, off_data
@@ -127,7 +127,7 @@ def descriptions(
 def told_key(workspace: Workspace, point: Vector) -> str:
     """Where the store keeps a point in words. Raises Unsupported where no bridge is trained."""
     direction = (unit_rows(point[None])[0].round(5) + 0).astype("<f4").tobytes().hex()
-    made_of = (speaker_identity(SMOLLM2), bridge(workspace).facts["digest"], Seeking())
+    made_of = (speaker_identity(SMOLLM2), bridge(workspace).facts["digest"], GuidedSearch())
     return store_key("told-1", *made_of, direction)
 
 

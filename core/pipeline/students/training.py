@@ -30,7 +30,7 @@ from core.regular import at_once
 from core.spaces.io import read_vectors
 from core.students import registry, storage
 from core.students.base import Student, StudentSpec
-from core.students.checkpoint import Keeper
+from core.students.checkpoint import Checkpoints
 from core.students.storage import size_bytes
 from core.teachers.base import WithModel, shown
 from core.types import Progress, silent
@@ -129,41 +129,45 @@ def distill(
     place = workspace.catalogue.under_way / key
     arguments = {"teacher": teacher, "spec": spec.to_dict(), "key": key}
     with _claimed(place):
-        keeper = Keeper(place)
-        notes = _begin(keeper, arguments, progress)
+        checkpoints = Checkpoints(place)
+        notes = _begin(checkpoints, arguments, progress)
         try:
-            student, seconds = _fitted(workspace, teacher, spec, progress, keeper)
+            student, seconds = _fitted(workspace, teacher, spec, progress, checkpoints)
             target = workspace.catalogue.made / key if out is None else out
             storage.save(student, target)
         except Cancelled:
             raise
         except MeaningSpaceError as fault:
-            if keeper.restore() is None:  # nothing to go on from
+            if checkpoints.restore() is None:  # nothing to go on from
                 shutil.rmtree(place, ignore_errors=True)
             else:
                 _describe(place, {"arguments": arguments, "error": str(fault)})
             raise
-        keeper.clear()
+        checkpoints.clear()
     return Made(key, target, student, seconds, (*student.notes, *notes))
 
 
 def _fitted(
-    workspace: "Workspace", teacher: str, spec: StudentSpec, progress: Progress, keeper: Keeper
+    workspace: "Workspace",
+    teacher: str,
+    spec: StudentSpec,
+    progress: Progress,
+    checkpoints: Checkpoints,
 ) -> tuple[Student, float]:
     """The student, and the seconds of its making, those before an interruption included."""
     maker = workspace.teacher(teacher)
     space = workspace.space(teacher, partial(scaled, progress, 0, 10))
     model = maker.model_folder() if isinstance(maker, WithModel) else None
-    resumed = keeper.restore() is not None
-    before = keeper.history()[-1]["seconds"] if resumed and keeper.history() else 0.0
+    resumed = checkpoints.restore() is not None
+    before = checkpoints.history()[-1]["seconds"] if resumed and checkpoints.history() else 0.0
     began = time.perf_counter()
     try:
-        student = registry.fit(space, spec, partial(_counted, progress), keeper, model)
+        student = registry.fit(space, spec, partial(_counted, progress), checkpoints, model)
     except (LookupError, TypeError, ValueError, RuntimeError):
         if not resumed:
             raise
-        keeper.begin_anew()  # a checkpoint that reads, but not as one of this training
-        student = registry.fit(space, spec, partial(_counted, progress), keeper, model)
+        checkpoints.begin_anew()  # a checkpoint that reads, but not as one of this training
+        student = registry.fit(space, spec, partial(_counted, progress), checkpoints, model)
     return student, before + time.perf_counter() - began
 
 
@@ -174,15 +178,17 @@ def _counted(progress: Progress, done: int, total: int, message: str) -> bool:
     return progress(share, 10_000, message + counted)
 
 
-def _begin(keeper: Keeper, arguments: dict[str, Any], progress: Progress) -> tuple[str, ...]:
+def _begin(
+    checkpoints: Checkpoints, arguments: dict[str, Any], progress: Progress
+) -> tuple[str, ...]:
     """Say in the folder what is made, and clear away a checkpoint that was cut short."""
-    assert keeper.folder is not None
+    assert checkpoints.folder is not None
     notes: tuple[str, ...] = ()
-    if keeper.cut_short():
-        keeper.begin_anew()
+    if checkpoints.cut_short():
+        checkpoints.begin_anew()
         notes = ("found the checkpoint cut short: this training began anew",)
         progress(0, 100, notes[0])
-    _describe(keeper.folder, {"arguments": arguments, "error": "", "notes": notes})
+    _describe(checkpoints.folder, {"arguments": arguments, "error": "", "notes": notes})
     return notes
 
 

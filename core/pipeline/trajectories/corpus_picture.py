@@ -11,7 +11,7 @@ from core.errors import InvalidSpecification
 from core.pipeline.workspace import Workspace
 from core.progress import scaled
 from core.projection.base import PcaSpec, Projection, Spec
-from core.projection.pca import Plane, principal_plane
+from core.projection.pca import PrincipalPlane, principal_plane
 from core.projection.placement import place
 from core.spaces.linalg import unit_rows
 from core.spaces.space import Space
@@ -26,7 +26,7 @@ class Backdrop:
 
     space: Space
     picture: Projection
-    plane: Plane | None
+    plane: PrincipalPlane | None
 
     @property
     def coords(self) -> Coords:
@@ -56,7 +56,7 @@ def backdrop(
 
 
 @lru_cache(maxsize=4)
-def _plane(space: Space, dims: int) -> Plane:
+def _plane(space: Space, dims: int) -> PrincipalPlane:
     return principal_plane(space.unit, dims)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from core.decode.detokenize import Pieces
+from core.decode.detokenize import Detokenizer
 from core.decode.lens import SINK
 from core.errors import InvalidSpecification
 from core.metrics.intervals import Interval, interval
@@ -222,7 +222,7 @@ def _measured(
             if number < SHOWN:
                 paths[place, number, : len(own)] = plane(unit_rows(own))
     words = {
-        kind: [list(Pieces(lm.text, one.ids[kind]).all()[PROMPT:]) for one in told[:SHOWN]]
+        kind: [list(Detokenizer(lm.text, one.ids[kind]).all()[PROMPT:]) for one in told[:SHOWN]]
         for kind in TEXTS
     }
     by_layer = np.array([it.turns for it in found], np.float32)

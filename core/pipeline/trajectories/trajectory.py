@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from core.decode.detokenize import Pieces
+from core.decode.detokenize import Detokenizer
 from core.decode.language_model import LanguageModel
 from core.decode.sampling import Sampling
 from core.metrics.trajectory_statistics import step_distances
@@ -179,7 +179,7 @@ def _read(lm: LanguageModel, ids: list[int], layer: int, begun: int | None) -> W
     probability, entropy, rank = (np.concatenate(it) for it in zip(*told, strict=True))
     return Walk(
         np.array(ids, np.int64),
-        Pieces(lm.text, ids).all(),
+        Detokenizer(lm.text, ids).all(),
         len(ids) if begun is None else begun,
         probability,
         entropy,
@@ -247,7 +247,7 @@ class _Growing:
     def __init__(self, lm: LanguageModel, prompt: Walk) -> None:
         self.prompt = prompt
         self.ids = prompt.ids.tolist()
-        self.pieces = Pieces(lm.text, self.ids)
+        self.pieces = Detokenizer(lm.text, self.ids)
         self.told: list[tuple[float, float, float]] = []
         self.states: list[npt.NDArray[np.float32]] = []
 

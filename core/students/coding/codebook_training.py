@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from core.students.checkpoint import Keeper
+from core.students.checkpoint import Checkpoints
 from core.students.coding.codebooks import Decoder, Plan
 from core.students.training import PREVIEWED, Schedule, train
 from core.types import Matrix, Progress, Rows, tell
@@ -22,7 +22,7 @@ INT8 = 127
 
 
 @dataclass(frozen=True)
-class Training:
+class CodebookTraining:
     """``neighbours``: the weight of who is near whom beside the relative error."""
 
     seed: int
@@ -31,9 +31,13 @@ class Training:
 
 
 def learn(
-    vectors: Matrix, shape: Plan, training: Training, progress: Progress, keeper: Keeper
+    vectors: Matrix,
+    shape: Plan,
+    training: CodebookTraining,
+    progress: Progress,
+    checkpoints: Checkpoints,
 ) -> Decoder:
-    """Start from principal axes and k-means, then train all at once; resumable by the keeper."""
+    """Start from principal axes and k-means, then train all at once; resumable by checkpoints."""
     mean = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
     if not shape.axes:
         none = np.zeros((0, vectors.shape[1]), np.float16)
@@ -49,7 +53,7 @@ def learn(
     centred = centred / scale  # of mean square length 1, so that the loss is the relative error
     basis, books = _start(centred, shape, progress)
     module = module_of(shape, basis, books, training.seed)
-    teach(module, centred, mean, scale, training, progress, keeper)
+    teach(module, centred, mean, scale, training, progress, checkpoints)
     return _stored(shape, mean, scale, module)
 
 
@@ -100,7 +104,7 @@ def module_of(
 
     generator = torch.Generator().manual_seed(seed)
 
-    class Coder(torch.nn.Module):
+    class CodebookModule(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
             width = int(np.bincount(shape.groups).max())
@@ -139,7 +143,7 @@ def module_of(
                 found = found + torch.relu(chosen @ self.inner + self.bias) @ self.outer
             return found
 
-    return Coder()
+    return CodebookModule()
 
 
 def teach(
@@ -147,9 +151,9 @@ def teach(
     centred: Matrix,
     mean: npt.NDArray[np.float32],
     scale: npt.NDArray[np.float32],
-    training: Training,
+    training: CodebookTraining,
     progress: Progress,
-    keeper: Keeper,
+    checkpoints: Checkpoints,
 ) -> None:
     """In place. The loss is the relative error, and the neighbours' where they are wished for."""
     import torch
@@ -179,7 +183,7 @@ def teach(
         return shown, (found + own).numpy() * scale
 
     schedule = Schedule(training.steps, rate=RATE, warm_up=50)
-    train(module, loss_of, schedule, training.seed, progress, keeper, preview=preview)
+    train(module, loss_of, schedule, training.seed, progress, checkpoints, preview=preview)
 
 
 def _relation(x: "torch.Tensor", found: "torch.Tensor") -> "torch.Tensor":

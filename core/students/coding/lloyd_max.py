@@ -19,7 +19,7 @@ Codes = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)
-class Coder:
+class LloydMax:
     """``bits`` (d,) of each axis; ``levels`` of each axis that has any, rising, at 16 bits."""
 
     bits: npt.NDArray[np.int64]
@@ -43,13 +43,13 @@ class Coder:
         return np.stack(found, axis=1) if found else np.zeros((len(codes), 0), np.float32)
 
 
-def lloyd_max_coder(values: Matrix, budget: int) -> Coder:
+def lloyd_max_coder(values: Matrix, budget: int) -> LloydMax:
     """Fit to (n, d) whose variances fall from axis to axis: ``budget`` bits a row in all."""
     variances = values.var(axis=0, dtype=np.float64)
     bits = allotted(variances, budget)
     rising = np.sort(values[:, bits > 0], axis=0)
     levels = [_levels(rising[:, axis], int(b)) for axis, b in enumerate(bits[bits > 0])]
-    return Coder(bits, tuple(levels))
+    return LloydMax(bits, tuple(levels))
 
 
 def allotted(variances: npt.NDArray[np.float64], budget: int) -> npt.NDArray[np.int64]:

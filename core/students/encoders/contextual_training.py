@@ -13,7 +13,7 @@ import numpy as np
 
 from core.errors import InvalidSpecification
 from core.students.base import Stored
-from core.students.checkpoint import Keeper
+from core.students.checkpoint import Checkpoints
 from core.students.coding.vocabulary import Vocabulary
 from core.students.encoders import quantised_module, straight_through
 from core.students.encoders.contextual_spec import ContextualSpec
@@ -71,7 +71,7 @@ def learn(
     school: School,
     spec: ContextualSpec,
     progress: Progress,
-    keeper: Keeper,
+    checkpoints: Checkpoints,
     felt: Sensitivity | None = None,
 ) -> tuple[Stored, list[str]]:
     """What to store, and notes. ``felt`` is what :func:`noticed` found of this very module before.
@@ -83,15 +83,15 @@ def learn(
     _require_fitting(spec, teacher.shape)
     ids = texts_taught(school, effort.taught)
     asked = ids if spec.tuned else ids[: effort.refitted]
-    states = read_states(teacher, asked, keeper.folder, progress)
+    states = read_states(teacher, asked, checkpoints.folder, progress)
     teacher.weights = tuple((1 / np.sqrt(states.variance)).tolist())
-    found = keeper.restore()
+    found = checkpoints.restore()
     kept = {} if found is None else {n[7:]: a for n, a in found[0].items() if n[:7] == "module."}
     coded_already = "table.aimed" in kept
     module = smaller(teacher, ids[: effort.refitted], spec, progress)
     before, after = _steps(spec, effort, module.shape != teacher.shape)
     if before and not coded_already:
-        teach(module, states, spec, effort, before, progress, keeper)
+        teach(module, states, spec, effort, before, progress, checkpoints)
     room = room_for(school, module)
     names = list(linear_layers(module))
     state: Mapping[str, Any] = kept
@@ -101,7 +101,7 @@ def learn(
         state = rounded(module, ids, spec, felt, within, progress)
     module = straight_through.assemble(module, state, integers=spec.nudged)
     if after:
-        teach(module, states, spec, effort, after, progress, _Later(keeper, before))
+        teach(module, states, spec, effort, after, progress, _Later(checkpoints, before))
     notes = _notes(module.shape, teacher.shape, len(asked), before, after)
     return _stored(school, module, names, room), notes
 
@@ -193,7 +193,7 @@ def teach(
     effort: Effort,
     steps: int,
     progress: Progress,
-    keeper: Keeper,
+    checkpoints: Checkpoints,
 ) -> None:
     """Towards the teacher's states in all layers."""
     import torch
@@ -219,7 +219,9 @@ def teach(
     dense = any(p.requires_grad for p in module.table.parameters() if p.ndim > 1)
     rate = effort.rate * (DENSE if dense else 1)
     schedule = Schedule(steps, rate, warm_up=max(1, steps // 20))
-    train(module, loss_of, schedule, spec.seed, progress, keeper, message="Learning all layers")
+    train(
+        module, loss_of, schedule, spec.seed, progress, checkpoints, message="Learning all layers"
+    )
 
 
 def error(
@@ -277,11 +279,11 @@ def _require_fitting(spec: ContextualSpec, shape: LayeredShape) -> None:
         )
 
 
-class _Later(Keeper):
-    """A keeper whose history goes on behind the steps of an earlier part."""
+class _Later(Checkpoints):
+    """A checkpoints whose history goes on behind the steps of an earlier part."""
 
-    def __init__(self, keeper: Keeper, before: int) -> None:
-        super().__init__(keeper.folder)
+    def __init__(self, checkpoints: Checkpoints, before: int) -> None:
+        super().__init__(checkpoints.folder)
         self.before = before
 
     def record(self, entry: Mapping[str, float | int]) -> None:

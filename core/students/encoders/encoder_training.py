@@ -12,13 +12,13 @@ import numpy as np
 from core.errors import InvalidSpecification
 from core.spaces.space import Space
 from core.students.base import Stored, StudentSpec, require_room
-from core.students.checkpoint import Keeper
+from core.students.checkpoint import Checkpoints
 from core.students.coding.vocabulary import Vocabulary
 from core.students.encoders import bag_of_pieces, quantised_module
 from core.students.encoders.bert import Shape, in_batches, read_shape, read_teacher
 from core.students.encoders.quantisation import batches_of_one_length, linear_layers, sensitivity
 from core.students.encoders.training_texts import free_pieces, held_out, made_texts, trained_on
-from core.students.encoders.wordpiece import Pieces, read_pieces
+from core.students.encoders.wordpiece import WordPiece, read_pieces
 from core.students.training import Schedule, train
 from core.types import Matrix, Progress, Queries, Rows
 
@@ -57,7 +57,7 @@ class School:
     space: Space
     spec: StudentSpec
     share: float  # of words and documents that is held out
-    pieces: Pieces
+    pieces: WordPiece
     shape: Shape
     teacher: Any
     rows: Rows  # of the space that may be learnt from
@@ -102,7 +102,7 @@ def _require_alike(school: School) -> None:
 
 
 def learn_layers(
-    school: School, quick: bool, progress: Progress, keeper: Keeper
+    school: School, quick: bool, progress: Progress, checkpoints: Checkpoints
 ) -> tuple[Stored, list[str]]:
     """Round the teacher's numbers first, then tune what stays real."""
     effort = QUICK["layers"] if quick else LAYERS
@@ -110,13 +110,13 @@ def learn_layers(
     lines = sum(it.out_features * 2 for it in linear_layers(school.teacher).values())
     room = school.room(lines + school.shape.width * (6 + 4 * school.shape.layers) * 2)
     ids, targets = _lessons(school, effort.made, progress)
-    found = keeper.restore()
+    found = checkpoints.restore()
     if found is not None and "module.table_grid" in found[0]:
         state = {name[7:]: it for name, it in found[0].items() if name.startswith("module.")}
     else:
         state = _rounded(school, school.teacher, ids, effort, room, progress)
     module = quantised_module.assemble(school.teacher, state).requires_grad_(True)
-    _learn(module, ids, targets, effort, school, progress, keeper, "Tuning")
+    _learn(module, ids, targets, effort, school, progress, checkpoints, "Tuning")
     notes = [
         f"All {school.shape.layers} layers of the teacher with rounded, entropy-coded numbers; "
         f"tuned on {len(ids):,} texts for {effort.steps:,} steps."
@@ -125,7 +125,7 @@ def learn_layers(
 
 
 def learn_bag(
-    school: School, quick: bool, progress: Progress, keeper: Keeper
+    school: School, quick: bool, progress: Progress, checkpoints: Checkpoints
 ) -> tuple[Stored, list[str]]:
     """Train real numbers first, then round them, then tune what stays real."""
     effort = QUICK["bag"] if quick else BAG
@@ -140,11 +140,11 @@ def learn_bag(
     counts = np.bincount(np.concatenate(ids), minlength=len(answers)).astype(np.float64)
     module = bag_of_pieces.start(shape, answers, counts, school.spec.seed)
     ids, targets = [*ids, *single[0]], np.concatenate([targets, single[1]])
-    _learn(module, ids, targets, effort, school, progress, keeper, "Learning")
+    _learn(module, ids, targets, effort, school, progress, checkpoints, "Learning")
     state = _rounded(school, module, ids, effort, room, progress)
     module = quantised_module.assemble(module, state).requires_grad_(True)
     finish = Effort(0, 0, max(2, effort.steps // 20), effort.tokens, effort.rate / 2)
-    _learn(module, ids, targets, finish, school, progress, Keeper(), "Tuning")
+    _learn(module, ids, targets, finish, school, progress, Checkpoints(), "Tuning")
     notes = [f"Trained on {len(ids):,} texts for {effort.steps:,} steps, then rounded."]
     return _kept(school, "bag", shape, module.state_dict(), names, notes)
 
@@ -213,7 +213,7 @@ def _learn(
     effort: Effort,
     school: School,
     progress: Progress,
-    keeper: Keeper,
+    checkpoints: Checkpoints,
     message: str,
 ) -> None:
     """Towards the teacher's vectors: squared distance, against the vectors' own spread."""
@@ -236,7 +236,7 @@ def _learn(
 
     schedule = Schedule(effort.steps, effort.rate, warm_up=max(1, effort.steps // 20))
     preview = _preview(module, school)
-    train(module, loss_of, schedule, seed, progress, keeper, message=message, preview=preview)
+    train(module, loss_of, schedule, seed, progress, checkpoints, message=message, preview=preview)
 
 
 def _preview(module: Any, school: School) -> Callable[[], tuple[Rows, Matrix]]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from core.students.base import Origin, Stored, Student, StudentSpec
 from core.students.coding.vocabulary import Vocabulary
-from core.students.encoders.wordpiece import Pieces
+from core.students.encoders.wordpiece import WordPiece
 
 TYPICAL = 8  # pieces of the text that operations are counted for
 
@@ -52,9 +52,9 @@ class ReadingStudent(Student):
         return int(sum(rows * columns for rows, columns in shapes)) + super().parameters()
 
     @cached_property
-    def pieces(self) -> Pieces:
+    def pieces(self) -> WordPiece:
         """Its tokenizer: the teacher's, less the pieces that no text produces."""
         payload = self._kept.payload
         packed = np.asarray(self._kept.arrays["vocabulary.pieces"], dtype=np.uint8)
         texts = Vocabulary.unpacked(packed).texts
-        return Pieces(texts, payload["rules"], payload["longest"])
+        return WordPiece(texts, payload["rules"], payload["longest"])

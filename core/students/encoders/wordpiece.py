@@ -20,7 +20,7 @@ UNLIMITED = 1_000_000  # a tokenizer's way to say that it knows no limit
 CHINESE = re.compile(r"##[\u4e00-\u9fff\u3400-\u4dbf\uf900-\ufaff\U00020000-\U0002ebef].*", re.S)
 
 
-class Pieces:
+class WordPiece:
     """A tokenizer: ``pieces`` in the order of their ids, ``rules`` as tokenizer.json says them."""
 
     def __init__(self, pieces: Sequence[str], rules: dict[str, Any], longest: int) -> None:
@@ -64,7 +64,7 @@ class Pieces:
         return [found.ids or [0] for found in self._tokenizer.encode_batch(clean)]
 
 
-def read_pieces(folder: Path) -> tuple[Pieces, list[int]]:
+def read_pieces(folder: Path) -> tuple[WordPiece, list[int]]:
     """The tokenizer of the teacher in a folder, and the teacher's ids of the pieces kept.
 
     Raises InvalidSpecification when there is no WordPiece tokenizer in the folder.
@@ -84,7 +84,7 @@ def read_pieces(folder: Path) -> tuple[Pieces, list[int]]:
     rules |= {"truncation": None, "padding": None, "model": {**model, "vocab": {}}}
     rules["added_tokens"] = [{**token, "id": moved[token["id"]]} for token in rules["added_tokens"]]
     rules["post_processor"] = _moved(rules.get("post_processor"), moved)
-    return Pieces(kept, rules, _longest(folder)), [theirs[piece] for piece in kept]
+    return WordPiece(kept, rules, _longest(folder)), [theirs[piece] for piece in kept]
 
 
 def _reachable(piece: str, chinese: bool) -> bool:

@@ -30,8 +30,8 @@ from core.students.base import (
     StudentSpec,
     require_room,
 )
-from core.students.checkpoint import Keeper
-from core.students.coding.codebook_training import Training, learn
+from core.students.checkpoint import Checkpoints
+from core.students.coding.codebook_training import CodebookTraining, learn
 from core.students.coding.codebooks import Decoder, pack, plan, unpack
 from core.students.coding.vocabulary import Vocabulary
 from core.students.storage import size_bytes
@@ -124,7 +124,7 @@ def fit(
     space: Space,
     spec: CodesSpec,
     progress: Progress,
-    keeper: Keeper,
+    checkpoints: Checkpoints,
     model: Path | None,  # noqa: ARG001
 ) -> CodesStudent:
     """Learn codes and decoder. Raises InvalidSpecification where the budget is too small."""
@@ -134,8 +134,8 @@ def fit(
     vectors = np.ascontiguousarray(space.vectors[rows])
     tell(progress, 0, 100, "finding the axes")
     shape = plan(vectors, budget - fixed)
-    training = Training(spec.seed, QUICK_STEPS if spec.quick else STEPS, spec.neighbours)
-    decoder = learn(vectors, shape, training, progress, keeper)
+    training = CodebookTraining(spec.seed, QUICK_STEPS if spec.quick else STEPS, spec.neighbours)
+    decoder = learn(vectors, shape, training, progress, checkpoints)
     codes = decoder.encode(vectors)
     notes = []
     if len(rows) < len(space):

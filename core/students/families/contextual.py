@@ -14,7 +14,7 @@ import numpy as np
 from core.errors import InvalidSpecification
 from core.spaces.space import Space
 from core.students.base import Family, Origin, Stored
-from core.students.checkpoint import Keeper
+from core.students.checkpoint import Checkpoints
 from core.students.encoders import quantised_module
 from core.students.encoders.bert import Shape, in_batches, pool
 from core.students.encoders.contextual_spec import ContextualSpec
@@ -22,7 +22,7 @@ from core.students.encoders.contextual_training import learn
 from core.students.encoders.encoder_training import open_school
 from core.students.encoders.layered_bert import LayeredShape, build_layered
 from core.students.encoders.text_student import ReadingStudent
-from core.students.encoders.wordpiece import Pieces
+from core.students.encoders.wordpiece import WordPiece
 from core.types import Progress, Queries
 
 __all__ = ["FAMILY", "ContextualSpec", "ContextualStudent"]
@@ -65,7 +65,7 @@ class ContextualStudent(ReadingStudent):
         return called(self.module, self.pieces), fast_tokenizer(self.pieces)
 
 
-def called(module: Any, pieces: Pieces) -> Any:
+def called(module: Any, pieces: WordPiece) -> Any:
     """A layered module that is called as a model of transformers is."""
     from types import SimpleNamespace
 
@@ -104,7 +104,7 @@ def called(module: Any, pieces: Pieces) -> Any:
     return Called().eval()
 
 
-def fast_tokenizer(pieces: Pieces) -> Any:
+def fast_tokenizer(pieces: WordPiece) -> Any:
     """The tokenizer of transformers that reads as these pieces do, and tells offsets."""
     from transformers import PreTrainedTokenizerFast
 
@@ -121,7 +121,11 @@ def fast_tokenizer(pieces: Pieces) -> Any:
 
 
 def fit(
-    space: Space, spec: ContextualSpec, progress: Progress, keeper: Keeper, model: Path | None
+    space: Space,
+    spec: ContextualSpec,
+    progress: Progress,
+    checkpoints: Checkpoints,
+    model: Path | None,
 ) -> ContextualStudent:
     """A contextual student of the space's teacher. ``model`` is the folder of its model.
 
@@ -134,7 +138,7 @@ def fit(
             "read layer by layer, such as minilm: choose it"
         )
     school = open_school(space, spec, spec.held_out, model)
-    kept, notes = learn(school, spec, progress, keeper)
+    kept, notes = learn(school, spec, progress, checkpoints)
     return ContextualStudent(spec, Origin.of(space), kept, notes)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from core.errors import InvalidSpecification
 from core.spaces.space import Space
 from core.students.base import Family, Origin, Stored, StudentSpec, require_choice, require_share
-from core.students.checkpoint import Keeper
+from core.students.checkpoint import Checkpoints
 from core.students.encoders import bag_of_pieces, quantised_module
 from core.students.encoders.bert import Shape, build, in_batches
 from core.students.encoders.encoder_training import School, learn_bag, learn_layers, open_school
@@ -82,7 +82,11 @@ def _blank(shape: Shape | bag_of_pieces.BagShape, pieces: int, positions: int) -
 
 
 def fit(
-    space: Space, spec: EncoderSpec, progress: Progress, keeper: Keeper, model: Path | None
+    space: Space,
+    spec: EncoderSpec,
+    progress: Progress,
+    checkpoints: Checkpoints,
+    model: Path | None,
 ) -> EncoderStudent:
     """An encoder of the space's teacher. ``model`` is the folder of the teacher's model.
 
@@ -96,7 +100,7 @@ def fit(
         )
     school = open_school(space, spec, spec.held_out, model)
     learn = learn_bag if _kind(school, spec) == "bag" else learn_layers
-    kept, notes = learn(school, spec.quick, progress, keeper)
+    kept, notes = learn(school, spec.quick, progress, checkpoints)
     return EncoderStudent(spec, Origin.of(space), kept, notes)
 
 

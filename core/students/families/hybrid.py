@@ -17,7 +17,7 @@ import numpy as np
 from core.errors import InvalidSpecification
 from core.spaces.space import Space
 from core.students.base import Family, Origin, Stored, Student, StudentSpec, require_room
-from core.students.checkpoint import Keeper
+from core.students.checkpoint import Checkpoints
 from core.students.coding.coded_matrix import CodedMatrix
 from core.students.coding.vocabulary import Vocabulary
 from core.students.families.linear import restored
@@ -175,7 +175,7 @@ class HybridStudent(Student):
 
 
 def fit(
-    space: Space, spec: HybridSpec, progress: Progress, keeper: Keeper, model: Path | None
+    space: Space, spec: HybridSpec, progress: Progress, checkpoints: Checkpoints, model: Path | None
 ) -> HybridStudent:
     """Learn to guess, then code every row. Raises InvalidSpecification, Cancelled."""
     least = least_bytes(space.dim)
@@ -184,7 +184,7 @@ def fit(
     rows = taught_rows(space, spec.held_out, spec.seed)
     spelling = learn(
         space.texts, space.vectors, rows, room,
-        seed=spec.seed, quick=spec.quick, progress=progress, keeper=keeper,
+        seed=spec.seed, quick=spec.quick, progress=progress, checkpoints=checkpoints,
     )  # fmt: skip
     taken = sum(array.nbytes for array in spelling.arrays().values())
     overhead = HEADER_BYTES + len(str(spelling.payload))
@@ -192,7 +192,7 @@ def fit(
     wrong = Space.create(
         space.texts, space.vectors - spelling.guess(space.texts), space.provenance, ids=space.ids
     )
-    known = fit_transform(wrong, left, progress, keeper, model)
+    known = fit_transform(wrong, left, progress, checkpoints, model)
     assert isinstance(known, TransformStudent)
     return HybridStudent(spec, Origin.of(space), known, spelling, (), known.notes)
 

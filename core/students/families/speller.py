@@ -16,7 +16,7 @@ from core.errors import InvalidSpecification
 from core.spaces.lemmas import split
 from core.spaces.space import Space
 from core.students.base import Family, Origin, Stored, Student, StudentSpec, require_room
-from core.students.checkpoint import Keeper
+from core.students.checkpoint import Checkpoints
 from core.students.subwords.subword_embedding import OTHER_BYTES, Spelling, learn, least_bytes
 from core.types import Progress, Queries, Rows
 
@@ -85,7 +85,7 @@ def fit(
     space: Space,
     spec: SpellerSpec,
     progress: Progress,
-    keeper: Keeper,
+    checkpoints: Checkpoints,
     model: Path | None,  # noqa: ARG001 — the protocol's
 ) -> SpellerStudent:
     """Learn to guess. Raises InvalidSpecification where there is nothing to learn."""
@@ -101,7 +101,7 @@ def fit(
         notes.append(f"{different:,} texts occur more than once; the first of each was learnt.")
     spelling = learn(
         space.texts, space.vectors, rows, budget - OTHER_BYTES,
-        seed=spec.seed, quick=spec.quick, progress=progress, keeper=keeper,
+        seed=spec.seed, quick=spec.quick, progress=progress, checkpoints=checkpoints,
     )  # fmt: skip
     return SpellerStudent(spec, Origin.of(space), spelling, notes)
 

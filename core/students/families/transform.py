@@ -21,7 +21,7 @@ import numpy as np
 from core.errors import InvalidSpecification
 from core.spaces.space import Space
 from core.students.base import Family, Origin, Stored, Student, StudentSpec, require_room
-from core.students.checkpoint import Keeper
+from core.students.checkpoint import Checkpoints
 from core.students.coding.coded_matrix import BLOCK, CodedMatrix
 from core.students.coding.step_search import Tried, search
 from core.students.coding.vocabulary import Vocabulary
@@ -65,7 +65,7 @@ class TransformStudent(LinearStudent):
 
 
 def fit(
-    space: Space, spec: TransformSpec, progress: Progress, _keeper: Keeper, _model: Path | None
+    space: Space, spec: TransformSpec, progress: Progress, _keeper: Checkpoints, _model: Path | None
 ) -> Student:
     """Code a table. Raises InvalidSpecification for too small a budget, and Cancelled."""
 

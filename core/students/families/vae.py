@@ -24,7 +24,7 @@ import numpy.typing as npt
 from core.errors import InvalidSpecification
 from core.spaces.space import Space
 from core.students.base import Family, Origin, Stored, Student, StudentSpec
-from core.students.checkpoint import Keeper
+from core.students.checkpoint import Checkpoints
 from core.students.coding.coded_matrix import BLOCK, CodedMatrix
 from core.students.coding.gaussian_mixture import Mixture
 from core.students.coding.prefix_prediction import Relatives
@@ -73,7 +73,7 @@ class VaeStudent(LinearStudent):
 
 
 def fit(
-    space: Space, spec: VaeSpec, progress: Progress, _keeper: Keeper, _model: Path | None
+    space: Space, spec: VaeSpec, progress: Progress, _keeper: Checkpoints, _model: Path | None
 ) -> Student:
     """Learn the prior and code a table. Raises InvalidSpecification and Cancelled."""
 

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import Cancelled, TrainingFailed
-from core.students.checkpoint import Keeper
+from core.students.checkpoint import Checkpoints
 from core.students.training import SECONDS_BETWEEN_CHECKPOINTS, SECONDS_BETWEEN_REPORTS
 from core.types import Coords, Matrix, Progress, QueryCoords, Rows
 
@@ -26,7 +26,7 @@ PARTS = ("solution", "residual", "direction")
 
 
 @dataclass(frozen=True)
-class Course:
+class TrainingStage:
     """Which stretch of a training this is, for the checkpoint and for who watches."""
 
     name: str
@@ -34,12 +34,12 @@ class Course:
     rounds: int
     total: int  # steps of the whole training
     progress: Progress
-    keeper: Keeper
+    checkpoints: Checkpoints
     preview: Callable[[QueryCoords], tuple[Rows, Matrix]] | None = None
     carried: Mapping[str, Array] = field(default_factory=dict)  # kept with every checkpoint
 
 
-def ridge(features: Any, targets: Coords, penalty: float, course: Course) -> QueryCoords:
+def ridge(features: Any, targets: Coords, penalty: float, course: TrainingStage) -> QueryCoords:
     """(m, p) float32 weights of m features, for a scipy CSR matrix (n, m) and targets (n, p).
 
     Raises Cancelled once a checkpoint is kept when progress answers False, TrainingFailed when
@@ -63,7 +63,7 @@ def _solved(
     applied: Callable[[Array], Array],
     right: Array,
     weights: Callable[[Array], QueryCoords],
-    course: Course,
+    course: TrainingStage,
 ) -> Array:
     """The solution x of applied(x) = right after the course's rounds, each column by itself."""
     x, residual, direction, done, before = _begun(right, course)
@@ -88,23 +88,23 @@ def _solved(
         seconds = before + now - began
         if step + 1 == course.rounds or now - told > SECONDS_BETWEEN_REPORTS:
             told = now
-            course.keeper.record({"step": at, "loss": left, "seconds": round(seconds, 2)})
-            if course.preview is not None and course.keeper.folder is not None:
-                course.keeper.preview(*course.preview(weights(x)), at)
+            course.checkpoints.record({"step": at, "loss": left, "seconds": round(seconds, 2)})
+            if course.preview is not None and course.checkpoints.folder is not None:
+                course.checkpoints.preview(*course.preview(weights(x)), at)
         goes_on = course.progress(at, course.total, f"{course.name}, {left:.2%} unsolved")
         if not goes_on or now - saved > SECONDS_BETWEEN_CHECKPOINTS or step + 1 == course.rounds:
             saved = now
             kept = dict(zip(PARTS, (x, residual, direction), strict=True))
             payload = {"course": course.name, "step": step + 1, "seconds": seconds}
-            course.keeper.save({**kept, **course.carried}, payload)
+            course.checkpoints.save({**kept, **course.carried}, payload)
         if not goes_on and at < course.total:
             raise Cancelled(f"stopped at step {at} of {course.total}; it can be resumed")
     return x
 
 
-def _begun(right: Array, course: Course) -> tuple[Array, Array, Array, int, float]:
+def _begun(right: Array, course: TrainingStage) -> tuple[Array, Array, Array, int, float]:
     """Where the checkpoint stands, if it is of this course; else the beginning."""
-    found = course.keeper.restore()
+    found = course.checkpoints.restore()
     if found is not None and found[1].get("course") == course.name:
         arrays, payload = found
         if set(PARTS) <= set(arrays) and all(arrays[p].shape == right.shape for p in PARTS):

@@ -19,10 +19,10 @@ import numpy.typing as npt
 from core.errors import InvalidSpecification
 from core.spaces.lemmas import held_out_rows
 from core.students.base import SEEDS
-from core.students.checkpoint import Keeper
+from core.students.checkpoint import Checkpoints
 from core.students.coding.coded_matrix import CodedMatrix
 from core.students.coding.step_search import TRIES, Tried, search
-from core.students.subwords.conjugate_gradients import Course, ridge
+from core.students.subwords.conjugate_gradients import TrainingStage, ridge
 from core.students.subwords.ngrams import Bags, Grams
 from core.students.training import PREVIEWED
 from core.types import Coords, Matrix, Progress, Queries, QueryCoords, Rows, Vector, silent
@@ -173,11 +173,11 @@ def learn(
     seed: int,
     quick: bool,
     progress: Progress,
-    keeper: Keeper,
+    checkpoints: Checkpoints,
 ) -> Spelling:
     """A spelling in at most ``room`` bytes, learnt from some ``rows`` of (n, d) float32.
 
-    Resumes from the keeper, bit for bit. Raises Cancelled and TrainingFailed as
+    Resumes from the checkpoints, bit for bit. Raises Cancelled and TrainingFailed as
     :func:`core.students.subwords.conjugate_gradients.ridge` does.
     """
     read, known = [texts[row] for row in rows], vectors[rows]
@@ -197,10 +197,12 @@ def learn(
 
     rounds = QUICK_ROUNDS if quick else ROUNDS
     total = 2 * rounds + TRIES
-    first = Course("seeing what to trust", 0, rounds, total, progress, keeper, preview)
+    first = TrainingStage("seeing what to trust", 0, rounds, total, progress, checkpoints, preview)
     trust = _trust(read, features, targets, seed, first)
     carried = {"trust": trust}
-    second = Course("learning the grams", rounds, rounds, total, progress, keeper, preview, carried)
+    second = TrainingStage(
+        "learning the grams", rounds, rounds, total, progress, checkpoints, preview, carried
+    )
     found = ridge(features, targets, PENALTY, second) @ trust * gains[:, None]
     levels = np.minimum(np.log2(np.maximum(counts, 1)), LEVELS - 1).astype(np.uint8)
     levels[len(grams.hashes) :] = levels[len(grams.hashes) :].max()
@@ -225,13 +227,13 @@ def _weighted(bags: Bags, counts: Array) -> tuple[Any, npt.NDArray[np.float32]]:
 
 
 def _trust(
-    texts: Sequence[str], features: Any, targets: Coords, seed: int, course: Course
+    texts: Sequence[str], features: Any, targets: Coords, seed: int, course: TrainingStage
 ) -> npt.NDArray[np.float32]:
     """(p, p) by which guesses are corrected: the ridge from guesses at unseen words to the truth.
 
     Drawn to one factor for all directions, the more the fewer words were asked.
     """
-    found = course.keeper.restore()
+    found = course.checkpoints.restore()
     if found is not None and "trust" in found[0]:
         return found[0]["trust"].astype(np.float32)
     p = targets.shape[1]

@@ -52,7 +52,7 @@ HELP = "use its token table with :tokens"
 
 
 @dataclass(frozen=True)
-class Pooling:
+class PoolingConfig:
     """``modes`` are joined end to end; ``after`` is what the vector then goes through.
 
     ``start``: a token in front of each text whose place is left out, as decoders need.
@@ -114,14 +114,14 @@ def _pooled(mode: str, states: Any, mask: Any) -> Any:
     return (states * weights).sum(1) / (total.sqrt() if mode.startswith("sum") else total)
 
 
-def read_pooling(folder: Path) -> Pooling:
+def read_pooling(folder: Path) -> PoolingConfig:
     """The pooling that a model's folder asks for.
 
     Raises Unsupported for what we lack, by name, and TeacherUnavailable for damaged files.
     """
     name = folder.name
     if not (folder / "modules.json").is_file():
-        return Pooling()
+        return PoolingConfig()
     kinds, places = _modules(folder)
     at = next((row for row, kind in enumerate(kinds) if kind == "Pooling"), 0)
     if kinds[:1] != ["Transformer"] or at != 1:
@@ -144,7 +144,7 @@ def read_pooling(folder: Path) -> Pooling:
     text = next((_optional(folder / it, name) for it in TEXT_FILES if (folder / it).is_file()), {})
     whole = _optional(folder / "config_sentence_transformers.json", name)
     layers = zip(kinds[2:], places[2:], strict=True)
-    return Pooling(
+    return PoolingConfig(
         modes=_modes(config, name),
         after=tuple(read_layer(kind, place, name) for kind, place in layers if kind != "Dropout"),
         max_tokens=_max_tokens(text, name),

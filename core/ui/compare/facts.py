@@ -11,7 +11,7 @@ from core.figures.scene import Label, Picture, Scene
 from core.permalink import CompareView
 from core.pipeline.compare.comparison import NEAR
 from core.types import Rows
-from core.ui.compare.pair import Pair, categories, second_seed
+from core.ui.compare.pair import ComparedPair, categories, second_seed
 from core.ui.compare.panel import choose_from
 from core.ui.compare.wording import TOO_FEW, figures, forgiving, in_words, kept_of_ten, tendency
 from core.ui.shared.downloads import as_page, safe_csv, save_button
@@ -25,7 +25,7 @@ SHOWN = 5  # neighbours of a line of the table
 COLUMNS = ("text", "moved by", "kept of 10", "lost", "gained", "trend")
 
 
-def summary_row(pair: Pair) -> None:
+def summary_row(pair: ComparedPair) -> None:
     """Five figures, each with its plain meaning, and the warning that belongs to them."""
     comparison = pair.comparison
     said = figures(comparison.summary, comparison.shared, comparison.join.left_out)
@@ -43,7 +43,7 @@ def summary_row(pair: Pair) -> None:
     st.caption(forgiving(comparison.summary) + padding)
 
 
-def drift_panel(view: CompareView, pair: Pair) -> None:
+def drift_panel(view: CompareView, pair: ComparedPair) -> None:
     """The drift of all items, in the map's colours, beside what chance alone does."""
     comparison = pair.comparison
     null = comparison.null_drift if _says_something(comparison.null_drift) else None
@@ -102,7 +102,7 @@ def _legend(null: bool) -> dict[str, Any] | None:
     return {"title": "", "entries": entries}
 
 
-def moved_table(view: CompareView, pair: Pair, lasso: Rows) -> None:
+def moved_table(view: CompareView, pair: ComparedPair, lasso: Rows) -> None:
     """What moved most, of all items or of those in the lasso, with what that means in words.
 
     A line that is clicked becomes the chosen item.
@@ -123,7 +123,7 @@ def moved_table(view: CompareView, pair: Pair, lasso: Rows) -> None:
     _listed(view, pair, drift_table(pair, order[:LISTED]), order[:LISTED])
 
 
-def _listed(view: CompareView, pair: Pair, table: pd.DataFrame, rows: Rows) -> None:
+def _listed(view: CompareView, pair: ComparedPair, table: pd.DataFrame, rows: Rows) -> None:
     comparison = pair.comparison
     furthest = max(1.0, float(comparison.drift.max(initial=0)))
     shown = [
@@ -154,7 +154,7 @@ def _listed(view: CompareView, pair: Pair, table: pd.DataFrame, rows: Rows) -> N
     )
 
 
-def drift_table(pair: Pair, rows: Rows) -> pd.DataFrame:
+def drift_table(pair: ComparedPair, rows: Rows) -> pd.DataFrame:
     """One line for each of these shared items."""
     comparison = pair.comparison
     texts = comparison.a.texts
@@ -185,7 +185,7 @@ def drift_table(pair: Pair, rows: Rows) -> pd.DataFrame:
     return table
 
 
-def take_away(view: CompareView, pair: Pair, scene: Scene) -> None:
+def take_away(view: CompareView, pair: ComparedPair, scene: Scene) -> None:
     """The whole table and the maps, to keep."""
     comparison = pair.comparison
     csv, page, _ = st.columns([1.1, 1.3, 2.6])
@@ -214,7 +214,7 @@ def _flat(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(**joined)
 
 
-def _page(view: CompareView, pair: Pair, scene: Scene) -> bytes:
+def _page(view: CompareView, pair: ComparedPair, scene: Scene) -> bytes:
     comparison = pair.comparison
     caption = (
         f"{pair.names[0]} ({view.a}) and {pair.names[1]} ({view.b}): {comparison.shared:,} shared "

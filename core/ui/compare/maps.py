@@ -26,14 +26,14 @@ from core.permalink import CompareView
 from core.pipeline import Comparison
 from core.pipeline.compare.comparison import NEAR, part
 from core.projection.base import PcaSpec
-from core.projection.inverse import Ground
+from core.projection.inverse import InvertedPoint
 from core.spaces.space import Space
 from core.types import Coords, Rows
-from core.ui.compare.pair import Pair
+from core.ui.compare.pair import ComparedPair
 from core.ui.compare.panel import choose_from, neighbors_in
 from core.ui.shared.colouring import details, layer, layer_name, offered
 from core.ui.shared.faithfulness_line import noun
-from core.ui.shared.picked_point import Lost, Sheet, sheet_of, spot_from, with_spot
+from core.ui.shared.picked_point import Lost, PickablePicture, sheet_of, spot_from, with_spot
 from core.ui.shared.projection_form import TITLES
 from core.ui.shared.segments import segments
 from core.ui.shared.state import widget, workspace
@@ -67,7 +67,7 @@ def compare_controls(view: CompareView, comparison: Comparison) -> CompareView:
     return replace(view, colour=chosen, layout=laid, picture=drawn)
 
 
-def sheets_of(view: CompareView, pair: Pair) -> list[Sheet]:
+def sheets_of(view: CompareView, pair: ComparedPair) -> list[PickablePicture]:
     """Both maps as pictures whose ground can be clicked. The first is that of the whole first
     space; in the second, a place is judged by the second space's items that are drawn there."""
     shown = pair.shown
@@ -78,7 +78,7 @@ def sheets_of(view: CompareView, pair: Pair) -> list[Sheet]:
     drawn = _drawn(pair.digest, pair)
     whole = workspace().space(view.b)
     named = _named_by(whole, pair.comparison.a, join.b)
-    second = Sheet(view.b, whole, shown.spec, shown.b, drawn, origin, False, 1, named)
+    second = PickablePicture(view.b, whole, shown.spec, shown.b, drawn, origin, False, 1, named)
     return [first, second]
 
 
@@ -93,12 +93,16 @@ def _named_by(whole: Space, shared: Space, rows: Rows) -> Callable[[int], str]:
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _drawn(key: str, _pair: Pair) -> Space:  # noqa: ARG001 - the key
+def _drawn(key: str, _pair: ComparedPair) -> Space:  # noqa: ARG001 - the key
     return part(_pair.theirs, _pair.shown.rows)
 
 
 def maps(
-    view: CompareView, pair: Pair, sheets: Sequence[Sheet], spot: Ground | Lost | None, on: int
+    view: CompareView,
+    pair: ComparedPair,
+    sheets: Sequence[PickablePicture],
+    spot: InvertedPoint | Lost | None,
+    on: int,
 ) -> tuple[Scene, Rows]:
     """Draw both; the scene, for whoever saves it, and the shared items in the lasso. ``spot`` is
     marked on the map of that number."""
@@ -111,7 +115,7 @@ def maps(
 
 
 def maps_scene(
-    view: CompareView, pair: Pair, spot: Ground | Lost | None = None, on: int = 0
+    view: CompareView, pair: ComparedPair, spot: InvertedPoint | Lost | None = None, on: int = 0
 ) -> Scene:
     """Both maps as data, ``spot`` marked on the one of that number."""
     comparison, shown = pair.comparison, pair.shown
@@ -177,7 +181,7 @@ def maps_scene(
     )
 
 
-def _sides(pair: Pair, kind: str) -> list[tuple[Coords, Coords, Side, str, str]]:
+def _sides(pair: ComparedPair, kind: str) -> list[tuple[Coords, Coords, Side, str, str]]:
     shown, names = pair.shown, pair.names
     return [
         (shown.a, shown.b, "a", f"{names[0]} ({kind})", "The first space's own picture."),
@@ -192,7 +196,7 @@ def _sides(pair: Pair, kind: str) -> list[tuple[Coords, Coords, Side, str, str]]
     ]
 
 
-def pick_of(view: CompareView, pair: Pair) -> Pick | None:
+def pick_of(view: CompareView, pair: ComparedPair) -> Pick | None:
     """What is chosen, among the drawn items; None where nothing is or it is not drawn."""
     row = pair.comparison.a.find(view.item) if view.item else None
     if row is None:
@@ -204,7 +208,7 @@ def pick_of(view: CompareView, pair: Pair) -> Pick | None:
     return Pick(pair.comparison.a.texts[row], int(place[0]), *near)
 
 
-def _places(pair: Pair, rows: Rows) -> Rows:
+def _places(pair: ComparedPair, rows: Rows) -> Rows:
     """Where among the drawn items these shared items are; what is not drawn is left out."""
     drawn = pair.shown.rows
     places = np.searchsorted(drawn, rows)
@@ -213,7 +217,7 @@ def _places(pair: Pair, rows: Rows) -> Rows:
     return places[here].astype(np.int64)
 
 
-def _near(pair: Pair, side: Side) -> npt.NDArray[np.int32] | None:
+def _near(pair: ComparedPair, side: Side) -> npt.NDArray[np.int32] | None:
     """(r, 3) true neighbours of the drawn items in one space, -1 for one that is not drawn."""
     space = pair.comparison.a if side == "a" else pair.theirs
     if not workspace().has_graph(space):
@@ -227,7 +231,7 @@ def _near(pair: Pair, side: Side) -> npt.NDArray[np.int32] | None:
     return place[graph.indices[drawn, :3]]
 
 
-def _colours(name: str, pair: Pair) -> Layer | None:
+def _colours(name: str, pair: ComparedPair) -> Layer | None:
     comparison, rows = pair.comparison, pair.shown.rows
     if name == "kept" and comparison.kept is not None:
         return kept_layer(comparison.kept[rows], dark())
@@ -238,7 +242,7 @@ def _colours(name: str, pair: Pair) -> Layer | None:
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)
-def _details(key: str, _pair: Pair) -> list[str]:  # noqa: ARG001 - the key
+def _details(key: str, _pair: ComparedPair) -> list[str]:  # noqa: ARG001 - the key
     comparison = _pair.comparison
     quiet = details(comparison.a)
     said = [f"moved {drift:.2f}" for drift in comparison.drift.tolist()]
@@ -248,7 +252,7 @@ def _details(key: str, _pair: Pair) -> list[str]:  # noqa: ARG001 - the key
     return [" · ".join(filter(None, (said[row], quiet[row]))) for row in _pair.shown.rows.tolist()]
 
 
-def _regions(pair: Pair) -> list[Label]:
+def _regions(pair: ComparedPair) -> list[Label]:
     """Names of the first picture's regions; the second space is seen in that picture too."""
     space, spec = workspace().space(pair.comparison.names[0]), pair.shown.spec
     if spec.kind == "pca" or not workspace().has_regions(space, spec):  # PCA has no islands to name

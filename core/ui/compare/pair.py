@@ -30,7 +30,7 @@ FALLBACKS = ("minilm:words", "minilm:tokens")
 
 
 @dataclass(frozen=True, eq=False)
-class Pair:
+class ComparedPair:
     """Two spaces laid on each other and in one picture. ``theirs`` are the shared items with the
     second space's own vectors, before they were laid on the first."""
 
@@ -151,12 +151,14 @@ def _nothing_shared(a: Space, b: Space, joined: Join) -> None:
     st.stop()
 
 
-def paired(view: CompareView, comparison: Comparison, b: Space, spec: Spec) -> Pair:
+def paired(view: CompareView, comparison: Comparison, b: Space, spec: Spec) -> ComparedPair:
     """Both spaces in the picture ``spec`` where it is there, in PCA until then."""
     shown = spec if has_counterpart(workspace(), comparison, spec) else PcaSpec()
     names = (short_name(view.a), short_name(view.b))
     key = f"{comparison.a.digest} {comparison.b.digest} {shown.digest} {len(comparison.moved)}"
-    return Pair(comparison, _drawn(key, comparison, shown), _theirs(key, comparison, b), names)
+    return ComparedPair(
+        comparison, _drawn(key, comparison, shown), _theirs(key, comparison, b), names
+    )
 
 
 @st.cache_resource(max_entries=6, show_spinner="Looking at both from one side")
@@ -169,7 +171,7 @@ def _theirs(key: str, _comparison: Comparison, _b: Space) -> Space:  # noqa: ARG
     return part(_b, _comparison.join.b)
 
 
-def categories(pair: Pair) -> dict[str, str]:
+def categories(pair: ComparedPair) -> dict[str, str]:
     """WordNet's category of each shared text, where the space knows any."""
     table = pair.comparison.a.metadata
     if "category" not in table:
@@ -177,7 +179,7 @@ def categories(pair: Pair) -> dict[str, str]:
     return dict(zip(pair.comparison.a.texts, table["category"].fillna("").astype(str), strict=True))
 
 
-def follow_picture(view: CompareView, pair: Pair, spec: Spec) -> None:
+def follow_picture(view: CompareView, pair: ComparedPair, spec: Spec) -> None:
     """Have the worker draw what is missing: the picture, B's places, the graphs for ways."""
     a, b = workspace().space(view.a), workspace().space(view.b)
     drawn = pair.shown.spec == spec

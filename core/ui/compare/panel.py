@@ -13,21 +13,21 @@ from core.pipeline.compare.comparison import NEAR, compare, has_comparison, sket
 from core.pipeline.compare.joint_picture import drawn_rows
 from core.spaces.neighbors import nearest
 from core.types import Rows
-from core.ui.compare.pair import Pair, categories
+from core.ui.compare.pair import ComparedPair, categories
 from core.ui.compare.wording import drift_in_words, tendency
 from core.ui.shared.markdown import plain
 from core.ui.shared.state import remember, workspace
 from core.ui.stage import neighbor_list
 
 
-def neighbors_in(pair: Pair, side: Side, row: int) -> tuple[Rows, npt.NDArray[np.float32]]:
+def neighbors_in(pair: ComparedPair, side: Side, row: int) -> tuple[Rows, npt.NDArray[np.float32]]:
     """Rows and cosines of an item's ten nearest shared items in one of the spaces."""
     space = pair.comparison.a if side == "a" else pair.theirs
     rows, cosines = nearest(space.unit, space.vectors[[row]], NEAR, [row])
     return rows[0].astype(np.int64), cosines[0]
 
 
-def chosen_in_both(view: CompareView, pair: Pair) -> None:
+def chosen_in_both(view: CompareView, pair: ComparedPair) -> None:
     """What is chosen: how far it moved, and its neighbours kept, lost and gained."""
     comparison = pair.comparison
     if not view.item:
@@ -73,7 +73,7 @@ def chosen_in_both(view: CompareView, pair: Pair) -> None:
             _list(pair, found, f"{name} neighbours", f"compare {name.lower()}")
 
 
-def _list(pair: Pair, found: dict[int, float], label: str, key: str) -> None:
+def _list(pair: ComparedPair, found: dict[int, float], label: str, key: str) -> None:
     address = pair.comparison.a.address  # of equal texts each is told by its id
     rows: Sequence[tuple[str, float, int]] = [
         (address(row), cosine, row) for row, cosine in found.items()

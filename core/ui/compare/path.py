@@ -19,7 +19,7 @@ from core.pipeline.compare.joint_picture import falls
 from core.spaces.join import in_both
 from core.spaces.linalg import paired_cosines, row_lengths
 from core.types import QueryScores
-from core.ui.compare.pair import Pair
+from core.ui.compare.pair import ComparedPair
 from core.ui.paths.scene import Journey
 from core.ui.shared.markdown import plain
 from core.ui.shared.projection_form import TITLES
@@ -39,7 +39,7 @@ class TwoWays:
     degrees: QueryScores
 
 
-def way_box(view: CompareView, pair: Pair) -> CompareView:
+def way_box(view: CompareView, pair: ComparedPair) -> CompareView:
     """The heading and the box; the view with what was typed."""
     st.markdown("##### The same way in both")
     usual = view.waypoints if len(view.waypoints) > 1 else _usual(pair)
@@ -54,7 +54,7 @@ def way_box(view: CompareView, pair: Pair) -> CompareView:
     return replace(view, waypoints=waypoints_of(typed))
 
 
-def _usual(pair: Pair) -> tuple[str, ...]:
+def _usual(pair: ComparedPair) -> tuple[str, ...]:
     """Two words that both spaces hold."""
     find = pair.comparison.a.find
     for one, other in USUAL:
@@ -64,7 +64,7 @@ def _usual(pair: Pair) -> tuple[str, ...]:
     return texts[0], texts[len(texts) // 2]
 
 
-def same_way(view: CompareView, pair: Pair) -> None:
+def same_way(view: CompareView, pair: ComparedPair) -> None:
     """Both ways on both maps, their words, and the angle between them; or why there are none."""
     spaces = [workspace().space(reference) for reference in (view.a, view.b)]
     if len(view.waypoints) < 2:
@@ -84,7 +84,7 @@ def same_way(view: CompareView, pair: Pair) -> None:
 
 
 @st.cache_resource(max_entries=12, show_spinner="Walking the way in both")
-def _walked(key: str, _pair: Pair, _waypoints: tuple[str, ...]) -> tuple[Scene, str]:  # noqa: ARG001
+def _walked(key: str, _pair: ComparedPair, _waypoints: tuple[str, ...]) -> tuple[Scene, str]:  # noqa: ARG001
     steps = max(STEPS, len(_waypoints))
     names = _pair.comparison.names
     wholes = (workspace().space(names[0]), workspace().space(names[1]))
@@ -96,7 +96,7 @@ def _walked(key: str, _pair: Pair, _waypoints: tuple[str, ...]) -> tuple[Scene, 
     return way_scene(_pair, ways), _told(ways)
 
 
-def two_ways(pair: Pair, reports: tuple[PathReport, PathReport]) -> TwoWays:
+def two_ways(pair: ComparedPair, reports: tuple[PathReport, PathReport]) -> TwoWays:
     """Measure the angle between both curves, the second laid on the first space as its items are,
     seen from the first space's mean, as the drift is."""
     first = padded(reports[0].curve.points, pair.comparison.b.dim)
@@ -113,11 +113,11 @@ def two_ways(pair: Pair, reports: tuple[PathReport, PathReport]) -> TwoWays:
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _alignment(key: str, _pair: Pair) -> Alignment:  # noqa: ARG001 - the key
+def _alignment(key: str, _pair: ComparedPair) -> Alignment:  # noqa: ARG001 - the key
     return procrustes(_pair.comparison.a.vectors, _pair.theirs.vectors)
 
 
-def way_scene(pair: Pair, ways: TwoWays) -> Scene:
+def way_scene(pair: ComparedPair, ways: TwoWays) -> Scene:
     """Two maps, the curve of divergence, two strips of words, one scrubber."""
     comparison, shown = pair.comparison, pair.shown
     first, second = ways.reports
@@ -173,7 +173,7 @@ def way_scene(pair: Pair, ways: TwoWays) -> Scene:
     )
 
 
-def _player(pair: Pair, ways: TwoWays) -> Player:
+def _player(pair: ComparedPair, ways: TwoWays) -> Player:
     strips = []
     for side, name, report, words in zip("ab", pair.names, ways.reports, ways.words, strict=True):
         color = side_color("a" if side == "a" else "b", tokens())

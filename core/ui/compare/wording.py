@@ -14,7 +14,7 @@ CLEARLY = 0.12  # of a share of common letter pairs: less is no trend
 GROUP_OF = {category: group for group, members in GROUPS.items() for category in members}
 
 
-class Figure(NamedTuple):
+class SummaryFigure(NamedTuple):
     """A figure of the summary: its name, its value, one short line, and the whole meaning."""
 
     name: str
@@ -69,39 +69,41 @@ def alike_in_spelling(one: str, other: str) -> float:
     return 2 * (first & second).total() / (first.total() + second.total())
 
 
-def figures(summary: Mapping[str, float], shared: int, only: tuple[int, int]) -> list[Figure]:
+def figures(
+    summary: Mapping[str, float], shared: int, only: tuple[int, int]
+) -> list[SummaryFigure]:
     """The summary in five figures, each with its plain meaning."""
     kept = kept_of_ten(summary)
     return [
-        Figure(
+        SummaryFigure(
             "Shared items",
             f"{shared:,}",
             f"only here {only[0]:,}, only there {only[1]:,}",
             "Items that both spaces hold: of the same id where both have ids of their own, else of "
             "the same text. Everything on this page is about these alone.",
         ),
-        Figure(
+        SummaryFigure(
             "CKA",
             f"{summary['cka']:.2f}",
             f"same broad shape? by chance {_chance(summary, 'cka')}",
             "Linear centred kernel alignment: whether the directions in which the items differ "
             "most are the same in both. 1 is the same shape, however it is turned.",
         ),
-        Figure(
+        SummaryFigure(
             "RSA",
             f"{summary['rsa']:.2f}",
             f"far pairs far in both? by chance {_chance(summary, 'rsa')}",
             "Representational similarity: the rank correlation of the distances between pairs of "
             "items, in one space and in the other. 1 means the same order.",
         ),
-        Figure(
+        SummaryFigure(
             "Procrustes residual",
             f"{summary['procrustes_residual']:.2f}",
             f"left when laid on; by chance {_chance(summary, 'procrustes')}",
             "The second space is shifted, turned and scaled as a whole until it lies on the first "
             "as well as it can. This share of the differences between items is left. 0 is best.",
         ),
-        Figure(
+        SummaryFigure(
             "Neighbours kept",
             kept or "–",
             "of each item's nearest, on average" if kept else TOO_FEW,

@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from core.figures.layers.states import Curve, curve_legend, layer_curves
+from core.figures.layers.states import LayerCurve, curve_legend, layer_curves
 from core.figures.scene import Picture, Scene
 from core.pipeline.layers.pictures import LayerPicture, drift
 from core.signatures.states import States
@@ -28,15 +28,17 @@ def drift_panel(
     theme = tokens()
     whole, one = drift(picture, layers, second), drift(picture, [it[[row]] for it in layers])
     measured = [
-        Curve("all tokens", whole.measured, theme.second, first=1),
-        Curve("the chosen one", one.measured, theme.accent, first=1),
+        LayerCurve("all tokens", whole.measured, theme.second, first=1),
+        LayerCurve("the chosen one", one.measured, theme.accent, first=1),
     ]
     drawn = [
-        Curve("all tokens", whole.drawn, theme.second, first=1),
-        Curve("the chosen one", one.drawn, theme.accent, first=1),
+        LayerCurve("all tokens", whole.drawn, theme.second, first=1),
+        LayerCurve("the chosen one", one.drawn, theme.accent, first=1),
     ]
     if whole.by_seed is not None:
-        drawn.append(Curve("by another seed alone", whole.by_seed, theme.quiet, "dot", first=1))
+        drawn.append(
+            LayerCurve("by another seed alone", whole.by_seed, theme.quiet, "dot", first=1)
+        )
     st.markdown("##### How far they move, layer by layer", help=HELP)
     pictures = [
         Picture(

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from core.errors import MeaningSpaceError
-from core.figures.layers.states import Curve, curve_legend, heatmap, layer_curves, layer_name
+from core.figures.layers.states import LayerCurve, curve_legend, heatmap, layer_curves, layer_name
 from core.figures.scene import Picture, Scene
 from core.figures.tokens import OKABE_ITO
 from core.permalink import LayersView
@@ -79,15 +79,15 @@ def _context(view: LayersView) -> None:
     context = found.context
     by_chance = context["explainable_by_chance"].tolist()
     curves = [
-        Curve("the same word", context["self_similarity"].tolist(), theme.accent),
-        Curve("one static vector", context["explainable"].tolist(), theme.second),
-        Curve("a sentence's words", context["intra_sentence"].tolist(), theme.third),
-        Curve("random words", context["anisotropy"].tolist(), theme.quiet, "dot"),
-        Curve("one vector, random words", by_chance, theme.quiet, "dash"),
+        LayerCurve("the same word", context["self_similarity"].tolist(), theme.accent),
+        LayerCurve("one static vector", context["explainable"].tolist(), theme.second),
+        LayerCurve("a sentence's words", context["intra_sentence"].tolist(), theme.third),
+        LayerCurve("random words", context["anisotropy"].tolist(), theme.quiet, "dot"),
+        LayerCurve("one vector, random words", by_chance, theme.quiet, "dash"),
     ]
     colors = (theme.text, OKABE_ITO[0], OKABE_ITO[1], OKABE_ITO[2], OKABE_ITO[3])
     opened = [
-        Curve(str(name), found.openings[name].tolist(), color)
+        LayerCurve(str(name), found.openings[name].tolist(), color)
         for name, color in zip(found.openings.columns, colors, strict=True)
     ]
     left, right = st.columns(2, gap="small")
@@ -117,7 +117,7 @@ def _context(view: LayersView) -> None:
     st.download_button("Save as CSV", safe_csv(table), "layers.csv", "text/csv")
 
 
-def _curves(name: str, title: str, curves: list[Curve], sentences: int) -> None:
+def _curves(name: str, title: str, curves: list[LayerCurve], sentences: int) -> None:
     figure = layer_curves(curves, title, tokens(), f"measures {name}")
     told = "; ".join(
         f"{curve.name}: {', '.join(f'{value:.2f}' for value in curve.values)}" for curve in curves

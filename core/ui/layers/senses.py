@@ -10,7 +10,7 @@ from core.cache import Kept
 from core.errors import MeaningSpaceError
 from core.figures.layers.states import (
     MOST_NAMED,
-    Curve,
+    LayerCurve,
     curve_legend,
     layer_curves,
     layer_name,
@@ -236,9 +236,9 @@ def _curve(found: Senses, shown: int) -> None:
     theme, best = tokens(), found.partings[found.best]
     values = [it.silhouette for it in found.partings]
     curves = [
-        Curve("silhouette", values, theme.accent),
-        Curve("by chance", [it.null_mean for it in found.partings], theme.quiet, "dot"),
-        Curve("95% of chance", [it.null_high for it in found.partings], theme.quiet, "dash"),
+        LayerCurve("silhouette", values, theme.accent),
+        LayerCurve("by chance", [it.null_mean for it in found.partings], theme.quiet, "dot"),
+        LayerCurve("95% of chance", [it.null_high for it in found.partings], theme.quiet, "dash"),
     ]
     figure = layer_curves(curves, "silhouette", theme, f"senses {found.word}", at=shown)
     name = layer_name(found.best)

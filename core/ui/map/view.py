@@ -12,7 +12,7 @@ from core.figures.scene import Items, Label, Picture, Scene
 from core.permalink import MapView
 from core.pipeline import neighbors
 from core.projection.base import Spec
-from core.projection.inverse import Ground
+from core.projection.inverse import InvertedPoint
 from core.projection.placement import place
 from core.spaces.space import Space
 from core.spaces.words import counted
@@ -36,7 +36,7 @@ def atlas(
     height: int = 420,
     fill: int = 292,
     page: str = "map",
-    spot: Ground | Lost | None = None,
+    spot: InvertedPoint | Lost | None = None,
 ) -> list[int]:
     """The map with its search; the rows in the lasso are returned. ``spot`` is marked on it."""
     coords = workspace().projection(space, shown).coords

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from core.errors import MeaningSpaceError
-from core.figures.paths.concept_plane import Ground, filled, island_labels, islands_figure
+from core.figures.paths.concept_plane import CellGrid, filled, island_labels, islands_figure
 from core.figures.scene import Items, Picture, Scene
 from core.permalink import PathView
 from core.pipeline.paths.concept_plane import (
@@ -105,7 +105,7 @@ def _follow(view: PathView, three: Sequence[str], layer: int, key: str, stride: 
         watch(job_id, "Read the map", lambda: stored_stride(workspace(), key) != stride)
 
 
-def ground_of(found: Islands) -> Ground:
+def ground_of(found: Islands) -> CellGrid:
     """The cells as grids; a cell that is not read yet takes after the nearest that is."""
     cells = found.cells
     kinds = dict(zip(cells["word"], cells["kind"], strict=True))
@@ -119,7 +119,7 @@ def ground_of(found: Islands) -> Ground:
     share[at] = cells["probability"].to_numpy()
     read[at] = True
     near = np.ix_(*[filled(found.grid, found.stride)] * 2)
-    return Ground(found.half, words, list(kinds.values()), word[near], share[near], read)
+    return CellGrid(found.half, words, list(kinds.values()), word[near], share[near], read)
 
 
 def islands_scene(found: Islands) -> Scene:

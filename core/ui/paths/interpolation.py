@@ -12,7 +12,7 @@ import streamlit as st
 from core.errors import MeaningSpaceError
 from core.figures.paths.interpolation import (
     Band,
-    Beside,
+    ComparedReading,
     band_labels,
     bands,
     between_figure,
@@ -174,7 +174,7 @@ def between_scene(found: Between, other: Other | None = None) -> Scene:
     beside = None
     if other is not None:
         names = (f"layer {found.layer}", other.name)
-        beside = Beside(names, _bands(other.read), other.apart)
+        beside = ComparedReading(names, _bands(other.read), other.apart)
     flips = [flip.t for flip in found.flips]
     a, b = found.ends
     spoken = ", then ".join(word for word, _ in groupby(found.top))

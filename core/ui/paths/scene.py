@@ -15,11 +15,11 @@ from core.paths.sphere import turned
 from core.permalink import PathView
 from core.pipeline import PathReport, place_path
 from core.projection.base import Spec
-from core.projection.inverse import Ground
+from core.projection.inverse import InvertedPoint
 from core.spaces.space import Space
 from core.ui.shared.colouring import details
 from core.ui.shared.downloads import as_page, file_name, save_page_and_table
-from core.ui.shared.picked_point import Lost, Sheet, spot_from, with_spot
+from core.ui.shared.picked_point import Lost, PickablePicture, spot_from, with_spot
 from core.ui.shared.projection_form import TITLES
 from core.ui.shared.state import workspace
 from core.ui.stage import mount, tokens
@@ -58,7 +58,7 @@ class Journey:
         return " → ".join(name if len(name) < 40 else name[:39] + "…" for name in self.names)
 
 
-def journey_scene(journey: Journey, key: str, spot: Ground | Lost | None = None) -> Scene:
+def journey_scene(journey: Journey, key: str, spot: InvertedPoint | Lost | None = None) -> Scene:
     """Map and plane side by side, the words along the way, one scrubber for all; ``spot`` is marked
     on the map."""
     space, reports = journey.space, journey.reports
@@ -124,7 +124,9 @@ def journey_scene(journey: Journey, key: str, spot: Ground | Lost | None = None)
     )
 
 
-def show(journey: Journey, key: str, sheet: Sheet, spot: Ground | Lost | None = None) -> Scene:
+def show(
+    journey: Journey, key: str, sheet: PickablePicture, spot: InvertedPoint | Lost | None = None
+) -> Scene:
     """Put the journey on the stage, its map being ``sheet``; the scene, for whoever exports it."""
     scene = journey_scene(journey, key, spot)
     mount(scene, "path stage", on_ground=spot_from("path stage", "paths", sheet))

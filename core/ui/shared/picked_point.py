@@ -24,7 +24,7 @@ from core.pipeline.points.description import (
     tell_point,
 )
 from core.projection.base import Spec
-from core.projection.inverse import Ground, ground
+from core.projection.inverse import InvertedPoint, ground
 from core.projection.placement import place
 from core.spaces.space import Space
 from core.teachers.smollm2 import COMMAND, SMOLLM2, installed
@@ -50,7 +50,7 @@ UNKNOWN_YET = "What lies here follows as soon as it is known who is near whom."
 
 
 @dataclass(frozen=True, eq=False)
-class Sheet:
+class PickablePicture:
     """A picture whose ground can be asked about: ``coords`` (n, p) are the places of the items of
     ``drawn``, a part of ``space`` or all of it, in the picture ``shown``. ``linear`` says that it
     is PCA of that very space, ``origin`` is the digest of what it was drawn from, and ``picture``
@@ -78,20 +78,22 @@ class Lost:
     why: str
 
 
-def sheet_of(reference: str, space: Space, shown: Spec) -> Sheet:
+def sheet_of(reference: str, space: Space, shown: Spec) -> PickablePicture:
     """The picture of a whole space, as the map shows it."""
     coords = workspace().projection(space, shown).coords
-    return Sheet(reference, space, shown, coords, space, space.digest, shown.kind == "pca")
+    return PickablePicture(
+        reference, space, shown, coords, space, space.digest, shown.kind == "pca"
+    )
 
 
-def sheet_asked(written: str, sheets: Sequence[Sheet]) -> Sheet:
+def sheet_asked(written: str, sheets: Sequence[PickablePicture]) -> PickablePicture:
     """The one that a place was clicked on; the first where it is none of them."""
     place_ = clicked(written)
     own = (it for it in sheets if place_ is not None and place_[2].startswith(it.origin[:8]))
     return next(own, sheets[0])
 
 
-def spot_of(written: str, sheet: Sheet, spec: Spec) -> Ground | Lost | None:
+def spot_of(written: str, sheet: PickablePicture, spec: Spec) -> InvertedPoint | Lost | None:
     """The place of a view: clicked on this very picture, or the middle of a way that was typed.
 
     ``spec`` is the picture that is wanted, and drawn now where it is not the one that is shown.
@@ -113,13 +115,13 @@ def spot_of(written: str, sheet: Sheet, spec: Spec) -> Ground | Lost | None:
         return Lost(str(error))
 
 
-def _why_lost(picture: str, sheet: Sheet, spec: Spec) -> str:
+def _why_lost(picture: str, sheet: PickablePicture, spec: Spec) -> str:
     if picture == sheet.token(spec):
         return COMING
     return ANEW if picture.startswith(sheet.origin[:8]) else ELSEWHERE
 
 
-def _middle(written: str, sheet: Sheet) -> Ground | Lost:
+def _middle(written: str, sheet: PickablePicture) -> InvertedPoint | Lost:
     """The point half-way on the sphere, where a new item would be drawn."""
     if "@" in written and len(waypoints_of(written)) < 2:
         return Lost(UNREAD)
@@ -150,10 +152,10 @@ def _missing(typed: str) -> str:
     )
 
 
-def with_spot(figure: Figure, labels: list[Label], spot: Ground | Lost | None) -> None:
+def with_spot(figure: Figure, labels: list[Label], spot: InvertedPoint | Lost | None) -> None:
     """Let the figure's ground be clicked; mark the place, and name it before everything else."""
     figure.update_layout(hoverdistance=REACH)
-    if not isinstance(spot, Ground):
+    if not isinstance(spot, InvertedPoint):
         return
     theme = tokens()
     marker = {
@@ -167,7 +169,7 @@ def with_spot(figure: Figure, labels: list[Label], spot: Ground | Lost | None) -
     labels.insert(0, label_at("here", spot.spot, "second", 15))
 
 
-def spot_from(key: str, page: str, *sheets: Sheet) -> Callable[[], None]:
+def spot_from(key: str, page: str, *sheets: PickablePicture) -> Callable[[], None]:
     """What a click on the ground of one of these pictures does: the view keeps the place, and
     nothing else is chosen."""
 
@@ -219,7 +221,7 @@ def _typed(page: str) -> None:
         _keep(page, typed)
 
 
-def spot_panel(spot: Ground | Lost, sheet: Sheet, page: str) -> None:
+def spot_panel(spot: InvertedPoint | Lost, sheet: PickablePicture, page: str) -> None:
     """What the place says, or why it says nothing; and a way to be rid of it."""
     st.subheader("A place between", anchor=False)
     if isinstance(spot, Lost):
@@ -231,7 +233,7 @@ def spot_panel(spot: Ground | Lost, sheet: Sheet, page: str) -> None:
     st.button("Forget this place", key=widget(page, "forget"), on_click=_keep, args=(page, ""))
 
 
-def _told(spot: Ground, sheet: Sheet, page: str) -> None:
+def _told(spot: InvertedPoint, sheet: PickablePicture, page: str) -> None:
     """A sentence, the nearest items, and how sure all this is."""
     space = sheet.space
     try:
@@ -251,7 +253,7 @@ def _told(spot: Ground, sheet: Sheet, page: str) -> None:
     st.caption(_how_sure(spot, found))
 
 
-def _chosen_from(key: str, page: str, sheet: Sheet) -> Callable[[], None]:
+def _chosen_from(key: str, page: str, sheet: PickablePicture) -> Callable[[], None]:
     """A click on a neighbour chooses it; on the paths page the way goes on to it."""
 
     def choose() -> None:
@@ -273,7 +275,7 @@ def _chosen_from(key: str, page: str, sheet: Sheet) -> Callable[[], None]:
     return choose
 
 
-def _how_sure(spot: Ground, found: Description) -> str:
+def _how_sure(spot: InvertedPoint, found: Description) -> str:
     """Which vector was taken, and how far off the data it is."""
     if spot.how == "plane":
         made = (

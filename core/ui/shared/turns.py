@@ -12,13 +12,13 @@ from typing import TypeVar
 import streamlit as st
 
 from core.cache import Kept
-from core.jobs.line import Line, Place, place_words
+from core.jobs.line import Place, TurnQueue, place_words
 from core.ui.shared.state import person, visitor
 
 T = TypeVar("T")
 POLITE_SECONDS = 0.3  # a wait that need not be told
 LOOK_SECONDS = 0.5  # between two looks at the line
-LINE = Line()
+LINE = TurnQueue()
 _own = threading.local()
 
 

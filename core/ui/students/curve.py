@@ -8,7 +8,14 @@ import numpy.typing as npt
 import streamlit as st
 
 from core.figures.scene import Items, Picture, Scene
-from core.figures.students.pareto import LEAST, MEASURES, Dot, Live, pareto_figure, pareto_labels
+from core.figures.students.pareto import (
+    LEAST,
+    MEASURES,
+    Live,
+    ParetoDot,
+    pareto_figure,
+    pareto_labels,
+)
 from core.figures.students.training import forming_figure, frame_of, landmarks
 from core.metrics.rate_distortion import gaussian_limit, principal_variances
 from core.permalink import StudentView
@@ -42,7 +49,7 @@ class Forming:
 
 def dots_of(
     space: Space, cards: Sequence[StudentCard], points: Sequence[ParetoPoint], measure: str
-) -> list[Dot]:
+) -> list[ParetoDot]:
     """All that has a place on the curve: the limit, rivals, the students that were measured."""
     dots = [] if measure == "recall10" else list(_limit(space.digest, measure, space))
     rivals = (_rival(point, measure) for point in points if point.kind == RIVAL)
@@ -50,17 +57,17 @@ def dots_of(
     return [*dots, *(dot for dot in (*rivals, *students) if dot is not None)]
 
 
-def _rival(point: ParetoPoint, measure: str) -> Dot | None:
+def _rival(point: ParetoPoint, measure: str) -> ParetoDot | None:
     value = float(getattr(point, measure))
     if not np.isfinite(value):
         return None
     size, recall = point.bytes_per_item, point.recall10
     known = recall if np.isfinite(recall) else None
     said = detail(size, point.bytes_total, point.relative_error, point.cosine, known)
-    return Dot(point.name, point.family, "rival", size, value, detail=said)
+    return ParetoDot(point.name, point.family, "rival", size, value, detail=said)
 
 
-def _student(card: StudentCard, measure: str) -> Dot | None:
+def _student(card: StudentCard, measure: str) -> ParetoDot | None:
     error, cosine = (number(card.report, name) for name in ("relative_error", "cosine"))
     recall = number(card.report, "recall", "10")
     value = {"relative_error": error, "cosine": cosine, "recall10": recall}[measure]
@@ -69,11 +76,11 @@ def _student(card: StudentCard, measure: str) -> Dot | None:
     size = card.bytes_per_item
     said = detail(size, card.bytes_total, error, cosine, recall)
     name = f"{card.family}, {size:.3g} B"
-    return Dot(name, card.family, "student", size, value, card.key, said)
+    return ParetoDot(name, card.family, "student", size, value, card.key, said)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _limit(digest: str, measure: str, _space: Space) -> list[Dot]:  # noqa: ARG001 - the key
+def _limit(digest: str, measure: str, _space: Space) -> list[ParetoDot]:  # noqa: ARG001 - the key
     """What no coder for Gaussian rows of this covariance passes, from error 1 down to 0.001."""
     variances = _variances(_space.digest, _space)
     whole = float(variances.sum())
@@ -85,7 +92,7 @@ def _limit(digest: str, measure: str, _space: Space) -> list[Dot]:  # noqa: ARG0
         value = float(error)
         if measure != "relative_error":
             value = limit_cosine(_space, value, whole)
-        dots.append(Dot("Gaussian limit", "limit", "limit", size, value))
+        dots.append(ParetoDot("Gaussian limit", "limit", "limit", size, value))
     return dots
 
 
@@ -135,7 +142,12 @@ def draw_curve(
 
 
 def _curve_picture(
-    view: StudentView, space: Space, dots: Sequence[Dot], live: Live | None, first: int, fill: int
+    view: StudentView,
+    space: Space,
+    dots: Sequence[ParetoDot],
+    live: Live | None,
+    first: int,
+    fill: int,
 ) -> Picture:
     measure = MEASURES[view.measure]
     revision = f"{space.digest} {view.measure} {live is not None}"

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.figures.layers.states import Curve, curve_legend, layer_curves
+from core.figures.layers.states import LayerCurve, curve_legend, layer_curves
 from core.figures.scene import Picture, Scene
 from core.permalink import LayersView, encode
 from core.pipeline import StudentCard
@@ -35,11 +35,11 @@ def layer_fidelity(card: StudentCard) -> None:
         ("How like the teacher a token's state is", "cosine", "cosine"),
         ("What is lost", "unexplained", "unexplained variance"),
     ):
-        curves = [Curve("the student", [float(it[key]) for it in layers], theme.accent)]
+        curves = [LayerCurve("the student", [float(it[key]) for it in layers], theme.accent)]
         static = [it.get(f"static_{key}") for it in layers]
         values = [float(value) for value in static if value is not None]
         if len(values) == len(layers):
-            curves.append(Curve("a table at its best", values, theme.quiet, "dot"))
+            curves.append(LayerCurve("a table at its best", values, theme.quiet, "dot"))
         figures.append((curves, name, title))
     pictures = [
         Picture(

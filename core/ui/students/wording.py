@@ -23,7 +23,7 @@ SLICES = {
 
 
 @dataclass(frozen=True)
-class Rival:
+class BestRival:
     """The best classical coder that needs no more bytes than the student."""
 
     name: str
@@ -75,7 +75,7 @@ def verdict(
     report: Mapping[str, Any],
     items: int,
     dim: int,
-    rival: Rival | None = None,
+    rival: BestRival | None = None,
     limit: float | None = None,
 ) -> list[str]:
     """Sentences anybody understands, from what was measured and from nothing else.
@@ -155,7 +155,7 @@ def _use(recall: float) -> str:
     return "only the rough lie of the land is right"
 
 
-def _against(error: float, rival: Rival) -> str:
+def _against(error: float, rival: BestRival) -> str:
     if error <= rival.relative_error:
         return (
             f"Truer than the best classical coder of its size, {rival.name} "
@@ -167,7 +167,7 @@ def _against(error: float, rival: Rival) -> str:
     )
 
 
-def best_rival(points: Sequence[Any], bytes_per_item: float) -> Rival | None:
+def best_rival(points: Sequence[Any], bytes_per_item: float) -> BestRival | None:
     """Among a comparison's points, the truest rival of at most so many bytes."""
     affordable = [
         point
@@ -177,7 +177,7 @@ def best_rival(points: Sequence[Any], bytes_per_item: float) -> Rival | None:
     if not affordable:
         return None
     best = min(affordable, key=lambda point: point.relative_error)
-    return Rival(best.name, best.relative_error)
+    return BestRival(best.name, best.relative_error)
 
 
 def budgets(dim: int) -> list[float]:

@@ -26,7 +26,7 @@ from core.ui.shared.downloads import safe_csv
 from core.ui.shared.jobs import submitted, watch
 from core.ui.shared.markdown import plain
 from core.ui.shared.state import remember, widget, workspace
-from core.ui.texts.scene import Walk
+from core.ui.texts.scene import DocumentPath
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
@@ -78,7 +78,7 @@ def drop_box(view: TextsView) -> None:
 
 
 def own_controls(
-    view: TextsView, made: Library, own: Dropped, walk: Walk, topics: Sequence[Topic]
+    view: TextsView, made: Library, own: Dropped, walk: DocumentPath, topics: Sequence[Topic]
 ) -> None:
     """To take the figures away, and to forget the document."""
     numbers = walk.regions.tolist() if topics else [-1] * len(walk.regions)

@@ -17,7 +17,7 @@ from core.ui.shared.bars import Bar, bars
 from core.ui.shared.markdown import plain
 from core.ui.shared.state import remember
 from core.ui.stage import neighbor_list
-from core.ui.texts.scene import Asked, Walk, choose_item
+from core.ui.texts.scene import Asked, DocumentPath, choose_item
 
 NEAR = 8
 WORTH_SAYING = 0.005  # of the tokens: so many unknown ones
@@ -63,7 +63,7 @@ def leave_search() -> None:
 
 
 def document_panel(
-    view: TextsView, made: Library, walk: Walk, topics: Sequence[Topic], region: Rows
+    view: TextsView, made: Library, walk: DocumentPath, topics: Sequence[Topic], region: Rows
 ) -> None:
     """The chosen document: what it says there, how far it wanders, which documents are near."""
     row = made.rows[walk.name]
@@ -89,7 +89,7 @@ def document_panel(
     _documents(near, made, "texts near documents")
 
 
-def own_panel(own: Dropped, made: Library, walk: Walk) -> None:
+def own_panel(own: Dropped, made: Library, walk: DocumentPath) -> None:
     """The person's own document."""
     st.subheader(plain(own.title, 80), anchor=False)
     windows = len(own.read.windows)

@@ -11,7 +11,7 @@ from core.errors import MeaningSpaceError
 from core.figures.colors import Layer, clusters, sources
 from core.figures.paths.path import color_of
 from core.figures.scene import Items, Label, Picture, Player, Scene, Strip
-from core.figures.texts import Course, Found, focus_on_texts, texts_figure, texts_labels
+from core.figures.texts import Found, WindowPath, focus_on_texts, texts_figure, texts_labels
 from core.permalink import TextsView
 from core.pipeline.models import identity, reader
 from core.pipeline.texts.library import Library
@@ -46,7 +46,7 @@ class Asked:
 
 
 @dataclass(frozen=True, eq=False)
-class Walk:
+class DocumentPath:
     """A document as a way: its name, where its windows are (m, 2), their first words, the region
     of each (-1 for none), and whether it is the person's own."""
 
@@ -57,9 +57,9 @@ class Walk:
     own: bool = False
 
     @property
-    def course(self) -> Course:
+    def course(self) -> WindowPath:
         """As the figure draws it."""
-        return Course(self.name, self.places, "own" if self.own else "document")
+        return WindowPath(self.name, self.places, "own" if self.own else "document")
 
 
 def asked(view: TextsView, made: Library, near: int = 8) -> Asked | None:
@@ -87,7 +87,7 @@ def _signature(text: str, model: str, stamp: str) -> Vector:  # noqa: ARG001 - t
     return signature(text, reader(model))
 
 
-def library_walk(view: TextsView, made: Library, spec: Spec) -> Walk | None:
+def library_walk(view: TextsView, made: Library, spec: Spec) -> DocumentPath | None:
     """The chosen document's way; None where none is chosen."""
     row = made.rows.get(view.document)
     if row is None:
@@ -102,13 +102,13 @@ def library_walk(view: TextsView, made: Library, spec: Spec) -> Walk | None:
     said = [made.space.texts[item] for item in items]
     if len(items) == 1:
         said = [made.said(row, SNIPPET)]
-    return Walk(view.document, coords[items], said, cluster_of(made.space, spec)[items])
+    return DocumentPath(view.document, coords[items], said, cluster_of(made.space, spec)[items])
 
 
-def own_walk(own: Dropped, made: Library, spec: Spec) -> Walk:
+def own_walk(own: Dropped, made: Library, spec: Spec) -> DocumentPath:
     """The way of a person's own document, its windows placed on the map."""
     places = _placed(f"{made.space.digest} {spec.digest} {own.key}", made, spec, own)
-    return Walk(own.title, places, own.parts(), _region_of(made, spec, places), own=True)
+    return DocumentPath(own.title, places, own.parts(), _region_of(made, spec, places), own=True)
 
 
 @st.cache_data(max_entries=10, show_spinner="Finding the places of its windows")
@@ -135,7 +135,7 @@ def texts_scene(
     made: Library,
     spec: Spec,
     topics: Sequence[Topic],
-    walk: Walk | None,
+    walk: DocumentPath | None,
     query: Asked | None,
     region: int | None,
 ) -> Scene:
@@ -217,7 +217,7 @@ def _named(made: Library, coords: Coords, query: Asked) -> list[tuple[str, Vecto
     return list(titles.items())
 
 
-def _focus(coords: Coords, course: Course | None, found: Found | None) -> list[float] | None:
+def _focus(coords: Coords, course: WindowPath | None, found: Found | None) -> list[float] | None:
     if found is not None:
         return focus_on_texts(coords, np.vstack([found.place[None], coords[found.near]]))
     return None if course is None else focus_on_texts(coords, course.places)
@@ -249,7 +249,7 @@ def _near(made: Library) -> np.ndarray | None:
     return graph.indices[:, :3] if graph.k >= 3 else None
 
 
-def _player(walk: Walk, topics: Sequence[Topic]) -> Player:
+def _player(walk: DocumentPath, topics: Sequence[Topic]) -> Player:
     steps = walk.course.steps.tolist()
     count = len(steps)
     color = color_of(walk.course.kind, tokens())

@@ -15,7 +15,7 @@ from core.pipeline import Neighbors, neighbors
 from core.pipeline.models import MINILM
 from core.pipeline.texts.topics import Topic
 from core.projection.base import PcaSpec, Spec, UmapSpec
-from core.projection.inverse import Ground
+from core.projection.inverse import InvertedPoint
 from core.projection.placement import place
 from core.spaces.space import Space
 from core.types import Coords
@@ -110,7 +110,7 @@ def _scene(
     topics: tuple[Topic, ...],
     neighbors: Neighbors | None,
     lit: int | None,
-    spot: Ground | Lost | None,
+    spot: InvertedPoint | Lost | None,
 ) -> Scene:
     coords = workspace().projection(space, shown).coords
     found = None if neighbors is None else _on_map(space, coords, neighbors)

@@ -47,7 +47,7 @@ class Wish:
     samples: int
 
 
-class Run:
+class Generation:
     """One person's text in the making. ``walks`` are what is there so far, in ``layer``; ``doing``
     says what happens now; once it is ``over``, ``error`` says why where nothing came of it."""
 
@@ -65,7 +65,7 @@ class Run:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, daemon=True)
 
-    def start(self) -> "Run":
+    def start(self) -> "Generation":
         self._thread.start()
         return self
 
@@ -158,8 +158,8 @@ class Run:
             said_of(self.wish.model, texts_of(self.walks)[0])
 
 
-_runs: dict[str, Run] = {}  # of each person
-_whole: OrderedDict[Wish, Run] = OrderedDict()
+_runs: dict[str, Generation] = {}  # of each person
+_whole: OrderedDict[Wish, Generation] = OrderedDict()
 _preloaded: set[str] = set()
 _lock = threading.Lock()
 MOST_WHOLE = 16
@@ -183,7 +183,7 @@ def preload(model: str) -> None:
     threading.Thread(target=load, daemon=True).start()
 
 
-def run_of(visitor: str, wish: Wish, layer: int, afresh: bool = False) -> Run:
+def run_of(visitor: str, wish: Wish, layer: int, afresh: bool = False) -> Generation:
     """This person's run of a wish: the one that goes on, a finished one, else one that begins.
 
     ``afresh`` writes again what was stopped. Another wish of the same person is stopped.
@@ -198,14 +198,14 @@ def run_of(visitor: str, wish: Wish, layer: int, afresh: bool = False) -> Run:
         whole = _whole.get(wish)
         if whole is not None and whole.error is not None:
             whole = None
-        run = whole or Run(person() or visitor, wish, layer).start()
+        run = whole or Generation(person() or visitor, wish, layer).start()
         _runs[visitor] = run
         while len(_runs) > 200:
             _runs.pop(next(iter(_runs)))
         return run
 
 
-def _keep_whole(run: Run) -> None:
+def _keep_whole(run: Generation) -> None:
     """A text that was written to its end is everybody's who wishes the same."""
     with _lock:
         _whole[run.wish] = run
@@ -221,7 +221,7 @@ def texts_of(walks: Walks) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(walk.ids.tolist()) for walk in walks)
 
 
-def walks_in(run: Run, layer: int) -> Walks:
+def walks_in(run: Generation, layer: int) -> Walks:
     """A finished run's texts in a layer: those it was written in, else read once more."""
     texts, wish = texts_of(run.walks), run.wish
     begun = run.walks[0].begun

@@ -9,7 +9,7 @@ from core.cache import Kept
 from core.decode.language_model import LanguageModel
 from core.decode.lens import LensGrid
 from core.errors import MeaningSpaceError
-from core.figures.layers.states import Curve, curve_legend, layer_curves, layer_name
+from core.figures.layers.states import LayerCurve, curve_legend, layer_curves, layer_name
 from core.figures.scene import Items, Picture, Scene
 from core.figures.trajectories.lens import Shade, grid_height, lens_figure, visible
 from core.permalink import MAX_TEXT, TrajectoriesView
@@ -241,8 +241,8 @@ def _answer(lm: LanguageModel, grid: LensGrid, chosen: int) -> None:
     first = int(grid.appears[chosen])
     st.markdown(f"##### How “{plain(answer, 30)}” comes up")
     shares = grid.share[:, chosen].tolist()
-    curve = Curve("its probability", shares, tokens().accent)
-    best = Curve(
+    curve = LayerCurve("its probability", shares, tokens().accent)
+    best = LayerCurve(
         "of the likeliest", grid.probabilities[:, chosen, 0].tolist(), tokens().quiet, "dot"
     )
     figure = layer_curves(
@@ -282,9 +282,9 @@ def _apart(model: str, lm: LanguageModel, grid: LensGrid, chosen: int) -> None:
     st.markdown("##### How far the lenses are apart")
     theme = tokens()
     curves = [
-        Curve("fitted lens from the answer", found.fitted.tolist(), theme.accent),
-        Curve("logit lens from the answer", found.logit.tolist(), theme.second),
-        Curve("one lens from the other", found.between.tolist(), theme.third, "dot"),
+        LayerCurve("fitted lens from the answer", found.fitted.tolist(), theme.accent),
+        LayerCurve("logit lens from the answer", found.logit.tolist(), theme.second),
+        LayerCurve("one lens from the other", found.between.tolist(), theme.third, "dot"),
     ]
     figure = layer_curves(curves, "bits apart", theme, f"apart {chosen}", None, (0.0, 1.0))
     told = "; ".join(f"{it.name} " + ", ".join(f"{v:.2f}" for v in it.values) for it in curves)
@@ -334,12 +334,12 @@ def _how_good(model: str) -> None:
     )
 
 
-def _judged(found: Lens, kind: str, color: str) -> Curve:
+def _judged(found: Lens, kind: str, color: str) -> LayerCurve:
     own = found.figures[found.figures.kind == kind].sort_values("layer")
     values, low, high = (
         own[name].tolist() for name in ("agreement", "agreement_low", "agreement_high")
     )
-    return Curve(LENSES[kind].casefold(), values, color, low=low, high=high)
+    return LayerCurve(LENSES[kind].casefold(), values, color, low=low, high=high)
 
 
 def _below(lm: LanguageModel, grid: LensGrid) -> None:

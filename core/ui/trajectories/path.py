@@ -24,7 +24,7 @@ from core.ui.stage import mount
 from core.ui.trajectories.controls import PROMPT, picture_row, prompt_box, second_of
 from core.ui.trajectories.downloads import take_away
 from core.ui.trajectories.generation import (
-    Run,
+    Generation,
     Wish,
     fans_along,
     fans_known,
@@ -37,7 +37,7 @@ from core.ui.trajectories.generation import (
     walks_in,
 )
 from core.ui.trajectories.next_tokens import fan_panel, fan_row, nearest_heat
-from core.ui.trajectories.scene import Beside, Drawn, scene_of, tracks_of
+from core.ui.trajectories.scene import Drawn, OtherReading, scene_of, tracks_of
 
 T = TypeVar("T")
 POLL_SECONDS = 0.5
@@ -116,7 +116,7 @@ def _wish(view: TrajectoriesView) -> Wish:
 
 
 def _stage(
-    view: TrajectoriesView, run: Run, layer: int, behind: Backdrop, whole: Drawn | None
+    view: TrajectoriesView, run: Generation, layer: int, behind: Backdrop, whole: Drawn | None
 ) -> None:
     """The line of what happens, and the picture; anew every moment while the text grows. While it
     stands in line, only its place is."""
@@ -145,12 +145,12 @@ def _stage(
     stage()
 
 
-def _growing(view: TrajectoriesView, run: Run, layer: int, behind: Backdrop) -> Drawn:
+def _growing(view: TrajectoriesView, run: Generation, layer: int, behind: Backdrop) -> Drawn:
     walks = run.walks if run.layer == layer else ()
     return Drawn(view, layer, behind, walks, growing=True, tracks=tracks_of(walks, behind))
 
 
-def _status(run: Run) -> None:
+def _status(run: Generation) -> None:
     """What happens now with a way to stop it, or what came of it."""
     words, button = st.columns([6, 1], vertical_alignment="center")
     if run.error is not None:
@@ -210,7 +210,7 @@ def _while_writing() -> None:
 # ------------------------------------------------------------------------------ what is computed
 
 
-def _drawn(view: TrajectoriesView, run: Run, layer: int, behind: Backdrop) -> Drawn | None:
+def _drawn(view: TrajectoriesView, run: Generation, layer: int, behind: Backdrop) -> Drawn | None:
     """All that is known of a finished text in a layer. What there is no memory for is said and left
     out; None where that is the text itself."""
     wish = run.wish
@@ -255,7 +255,7 @@ def _or_said(make: Callable[[], T]) -> T | None:
         return None
 
 
-def _beside(drawn: Drawn, wish: Wish) -> Beside | None:
+def _beside(drawn: Drawn, wish: Wish) -> OtherReading | None:
     """The second reading where one is asked for and there; else what is missing is made or said."""
     seen, walk = drawn.seen, drawn.trunk
     other = second_of(seen, drawn.layer, quiet=True)
@@ -286,7 +286,7 @@ def _beside(drawn: Drawn, wish: Wish) -> Beside | None:
     at_ours = replace(
         reading, states=reading.states[found.at], pieces=walk.pieces, begun=walk.begun
     )
-    return Beside(name, behind, at_ours, found)
+    return OtherReading(name, behind, at_ours, found)
 
 
 def _follow_second(view: TrajectoriesView, layer: int) -> None:

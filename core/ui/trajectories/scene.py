@@ -34,7 +34,7 @@ FAR = 95.0  # percent of the corpus' own states that are nearer to theirs
 
 
 @dataclass(frozen=True, eq=False)
-class Beside:
+class OtherReading:
     """Another reading of the same text: ``walk`` has a state for each token of the first."""
 
     name: str
@@ -56,7 +56,7 @@ class Drawn:
     said: Said | None = None
     percentile: QueryScores | None = None
     control: Walk | None = None
-    beside: Beside | None = None
+    beside: OtherReading | None = None
     tracks: Sequence[Track] = field(default=())
 
     @property
@@ -211,7 +211,7 @@ def _picture(drawn: Drawn, fans: Sequence[Rays | None]) -> Picture:
     )  # fmt: skip
 
 
-def _beside(drawn: Drawn, beside: Beside) -> list[Picture]:
+def _beside(drawn: Drawn, beside: OtherReading) -> list[Picture]:
     """The other reading, and the curve of how far the two are apart."""
     behind = beside.backdrop
     track = Track(

@@ -6,11 +6,11 @@ import numpy as np
 import streamlit as st
 
 from core.errors import MeaningSpaceError
-from core.figures.layers.states import Curve, curve_legend, layer_curves
+from core.figures.layers.states import LayerCurve, curve_legend, layer_curves
 from core.figures.scene import Picture, Scene
 from core.figures.tokens import OKABE_ITO
 from core.figures.trajectories.statistics import (
-    Dot,
+    Estimate,
     Panel,
     laws_figure,
     panels_height,
@@ -237,9 +237,9 @@ def _quantities(found: Laws) -> None:
     mount(Scene("quantities", [picture]), "laws quantities")
 
 
-def _dot(found: Laws, quantity: str, kind: str) -> Dot | None:
+def _dot(found: Laws, quantity: str, kind: str) -> Estimate | None:
     mean = found.mean(quantity, kind)
-    return None if mean is None else Dot(mean.value, mean.low, mean.high)
+    return None if mean is None else Estimate(mean.value, mean.low, mean.high)
 
 
 def _about() -> str:
@@ -306,7 +306,7 @@ def _by_layer(found: Laws) -> None:
     )
     dashes = {"greedy": "dash"}
     curves = [
-        Curve(
+        LayerCurve(
             SHORT[kind], found.turns[row].mean(axis=0).tolist(), _colors()[kind],
             dashes.get(kind, "solid"),
         )

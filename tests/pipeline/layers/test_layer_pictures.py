@@ -11,7 +11,7 @@ from tiny_encoder import save_model
 
 from core.errors import InvalidSpecification, UnknownItem
 from core.figures.layers.states import (
-    Curve,
+    LayerCurve,
     heatmap,
     layer_colours,
     layer_curves,
@@ -311,7 +311,7 @@ class TestFigures:
         assert figure.layout.xaxis.range[1] >= 1
 
     def test_curves_and_their_interval(self):
-        curve = Curve("one <b>", [0.1, 0.4], "#000", first=1, low=[0.0, 0.3], high=[0.2, 0.5])
+        curve = LayerCurve("one <b>", [0.1, 0.4], "#000", first=1, low=[0.0, 0.3], high=[0.2, 0.5])
         figure = layer_curves([curve], "share", LIGHT, "r", at=2)
         assert [trace.meta["role"] for trace in figure.data] == ["chosen", "interval", "curve"]
         assert list(figure.data[2].x) == [1, 2]

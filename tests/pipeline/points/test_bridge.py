@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from tiny_causal import DIM, tiny_model
 
-from core.decode.guided_decoding import Seeking, drawn, sought
+from core.decode.guided_decoding import GuidedSearch, drawn, sought
 from core.decode.language_model import LanguageModel
 from core.decode.soft_prompt import WORDS, Bridge
 from core.errors import Cancelled, InvalidVectors, StoreError
@@ -224,7 +224,11 @@ def test_what_is_sought_is_nearer_than_what_is_drawn(made: Bridge, lm: LanguageM
         free = drawn(lm, prompt, _nearness(point), count=3, steps=8)
         leaning = made.leaning(point, lm.vocabulary)
         found = sought(
-            lm, prompt, _nearness(point), leaning, Seeking(beams=3, wide=5, steps=8, fluency=0.02)
+            lm,
+            prompt,
+            _nearness(point),
+            leaning,
+            GuidedSearch(beams=3, wide=5, steps=8, fluency=0.02),
         )
         assert found[0].cosine == pytest.approx(
             float(_nearness(point)([found[0].text])[0]), abs=1e-5
@@ -239,7 +243,7 @@ def test_the_mean_log_probability_is_the_models_own(made: Bridge, lm: LanguageMo
     point = _points(["the ocean"])[0]
     prompt = made.prompt(lm, point)
     leaning = np.zeros(lm.vocabulary, np.float32)
-    found = sought(lm, prompt, _nearness(point), leaning, Seeking(steps=4, beams=2, wide=3))
+    found = sought(lm, prompt, _nearness(point), leaning, GuidedSearch(steps=4, beams=2, wide=3))
     table = lm.model.get_input_embeddings().weight.detach()
     seen = 0
     for one in found:
@@ -283,7 +287,7 @@ def test_the_search_agrees_with_trying_everything(made: Bridge, lm: LanguageMode
     point = _points(["ocean"])[0]
     prompt = made.prompt(lm, point)
     leaning = np.zeros(lm.vocabulary, np.float32)
-    asked = Seeking(beams=1, wide=lm.vocabulary, steps=1, fluency=0.05)
+    asked = GuidedSearch(beams=1, wide=lm.vocabulary, steps=1, fluency=0.05)
     found = sought(lm, prompt, _nearness(point), leaning, asked)
     likely = lm.logits(lm.run(embeddings=prompt[None]).final[0, -1]).log_softmax(-1)
     scores: dict[str, float] = {}

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from core.cli import main
-from core.decode.guided_decoding import Seeking, Written, sought
+from core.decode.guided_decoding import GuidedSearch, Written, sought
 from core.decode.nearest import decode
 from core.errors import InvalidVectors, TeacherUnavailable, Unsupported
 from core.paths.notation import box_text, waypoints_of
@@ -247,8 +247,8 @@ def test_the_shipped_bridges_text_is_nearer_to_its_own_point_than_to_anothers(
     from core.pipeline.points.bridge_data import split
     from core.teachers.minilm import MinilmSentences
 
-    narrow = Seeking(beams=2, wide=3, steps=20)
-    monkeypatch.setattr(description, "sought", partial(sought, seeking=narrow))
+    narrow = GuidedSearch(beams=2, wide=3, steps=20)
+    monkeypatch.setattr(description, "sought", partial(sought, search=narrow))
     encoder = MinilmSentences().encoder()
     corpus = MinilmSentences().corpus()
     held = np.flatnonzero(split(list(corpus.metadata["document"]))[2])
