@@ -1,4 +1,4 @@
-"""The Layers and Laws views of the trajectories page, on a tiny model saved to disk."""
+"""The Lens and Laws views of the trajectories page, on a tiny model saved to disk."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -19,7 +19,7 @@ FANS = {"step": "Here", "along": "All", "off": "None"}
 NOTHING = "nothing"
 VIEWS = {
     "path": "Path",
-    "lens": "Layers",
+    "lens": "Lens",
     "laws": "Laws",
     "steer": "Steer",
     "shapes": "Shapes",
