@@ -23,7 +23,7 @@ from core.errors import InvalidSpecification, MeaningSpaceError
 from core.reach import close_paths
 from core.resources import leave_a_core, plotly_path, site_root
 from core.ui.serving.binding import HERE, address_of, is_loopback, listen, outward_address, url_of
-from core.ui.serving.entry import TOKEN, Entry, invite
+from core.ui.serving.entry import MOST_MEGABYTES, TOKEN, Entry, invite
 from core.ui.serving.gate import Gate, own_names
 from core.ui.serving.offline import ask_nobody
 from core.ui.serving.sessions import closing_sessions, raise_descriptor_limit
@@ -62,6 +62,8 @@ def create_app(
         lifespan=closing_sessions,
     )
     config.set_option("server.allowedHosts", ["*"])  # the gate judges, and knows its addresses
+    if token is not None:
+        config.set_option("server.maxUploadSize", MOST_MEGABYTES)
     _quiet()
     inner = app if token is None else Entry(app, token)
     return Gate(inner, own_names(host) | {name.lower() for name in names}, log)

@@ -36,6 +36,7 @@ def test_a_file_is_brought_looked_at_and_forgotten(page: Page, link: str, tmp_pa
     side = page.get_by_test_id("stSidebar")
     side.get_by_role("button", name="Bring a file").click(timeout=LATER)
     dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_text("At most 12 MB a file.")).to_be_visible(timeout=SOON)
     box = dialog.locator("input[type=file]")
     box.set_input_files(prose)
     expect(dialog.get_by_text("found prose.txt, whose first line is not")).to_be_visible(

@@ -22,6 +22,7 @@ UPLOADS = "/_stcore/upload_file/"
 METRICS = "/_stcore/metrics"  # Streamlit has no option that leaves it out
 TOKEN = "token"
 MOST_TABS = 12  # that a person has open
+MOST_MEGABYTES = 12  # of a file
 MOST_UPLOADED = 100 * 2**20  # bytes that a person uploads within the hour
 HOUR = 3_600.0
 AGAIN = b'<!doctype html><meta http-equiv="refresh" content="0"><title>Meaning Space</title>'

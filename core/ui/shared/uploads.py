@@ -7,7 +7,6 @@ import streamlit as st
 
 from core.errors import MeaningSpaceError
 from core.pipeline.uploads import PREFIX, forget_upload, keep_upload, upload_name
-from core.reach import paths_are_closed
 from core.ui.shared.markdown import plain
 from core.ui.shared.state import workspace
 
@@ -19,7 +18,6 @@ BOX = "upload box"  # in the session: counts up, so that the box is empty again
 OPEN = "upload open"  # in the session: whether the dialog is
 REFUSED = "upload refused"  # in the session: why the last one was
 KINDS = ["txt", "vec", "bin", "npy", "npz", "parquet", "tsv"]
-MOST_MEGABYTES = {True: 12, False: 200}  # where others are served, and on one's own machine
 
 
 def upload_button(taken: Callable[[str], None]) -> None:
@@ -46,11 +44,13 @@ def _dialog(taken: Callable[[str], None]) -> None:
         "The file",
         type=KINDS,
         accept_multiple_files=True,
-        max_upload_size=MOST_MEGABYTES[paths_are_closed()],
         key=f"upload:{number}",
         label_visibility="collapsed",
     )
-    st.caption("It stays on the machine that runs this app, until you forget it.")
+    most = st.get_option("server.maxUploadSize")
+    st.caption(
+        f"At most {most} MB a file. It stays on the machine of this app, until you forget it."
+    )
     if files and (reference := _keep(files)):
         st.session_state[OPEN] = False
         taken(reference)
