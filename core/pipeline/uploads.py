@@ -7,6 +7,7 @@ its content gives.
 the reference, and none can be guessed: KEY is a digest of names and contents.
 """
 
+import json
 import os
 import re
 import shutil
@@ -16,7 +17,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from core.atomic import new_folder
 from core.errors import UnreadableFile
-from core.integrity import digest_of, size_of
+from core.integrity import digest_of, file_digest, size_of
 from core.reach import paths_are_closed
 from core.spaces.formats.bounds import memory_at_most
 from core.spaces.formats.sidefile import beside
@@ -27,7 +28,7 @@ PREFIX = "upload:"
 KEY = re.compile(r"[0-9a-f]{32}")
 MOST_KEPT = 2**30  # bytes of all uploads where others are served; the longest unused go first
 MOST_MEMORY = 2**27  # bytes that one may take there once it is read
-LONGEST = 80  # characters of a file's name
+LONGEST = 160  # bytes of a file's name, without its ending: disks take 255
 ARRAY = b"\x93NUMPY"  # an .npy file begins so
 
 
@@ -43,7 +44,9 @@ def keep_upload(workspace: Path, files: Sequence[tuple[str, bytes]]) -> str:
             f"found {len(files)} files; expected one of vectors, or an array and its words under "
             "another name: choose them again"
         )
-    key = digest_of(b"".join(_told(name) + _told(named[name]) for name in sorted(named)))
+    names = sorted(named)
+    sizes = [len(named[name]) for name in names]
+    key = _key(names, sizes, digest_of(b"".join(named[name] for name in names)))
     folder = workspace / "uploads" / key
     with new_folder(folder) as half:
         for name, content in named.items():
@@ -59,13 +62,21 @@ def uploaded(workspace: Path, reference: str) -> VectorsFile:
     """The space of an upload, not read yet. Raises UnreadableFile where it is not here."""
     folder = _folder(workspace, reference)
     try:
+        files = _files(folder)
         own = _of_vectors(folder)
+        sizes = [path.stat().st_size for path in files]
+        key = _key([path.name for path in files], sizes, file_digest(*files))
         os.utime(folder)  # used just now
     except OSError:
         raise UnreadableFile(
             "found no such upload on this machine; expected one that was brought here and not "
             "forgotten since: bring the file again"
         ) from None
+    if PREFIX + key != reference:
+        raise UnreadableFile(
+            f"found {own.name} with other content than was brought; expected it as it was: bring "
+            "the file again"
+        )
     return VectorsFile(own, reference, _most_memory())
 
 
@@ -98,9 +109,7 @@ def _of_vectors(folder: Path) -> Path:
 
     Raises OSError where there is no folder, UnreadableFile where the two are no pair.
     """
-    files = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-    if not files:
-        raise FileNotFoundError(folder)
+    files = _files(folder)
     pairs = [path for path in files if beside(path) in files]
     if len(files) == 1 or pairs:
         return (pairs or files)[0]
@@ -108,6 +117,18 @@ def _of_vectors(folder: Path) -> Path:
         f"found {files[0].name} and {files[1].name}; expected one file of vectors, or an array "
         "(.npy, .tsv) and its words under the same name (.txt): choose them again"
     )
+
+
+def _files(folder: Path) -> list[Path]:
+    files = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    if not files:
+        raise FileNotFoundError(folder)
+    return files
+
+
+def _key(names: list[str], sizes: list[int], digest: str) -> str:
+    """What files are called, where one ends and the next begins, and what is in them."""
+    return digest_of(json.dumps([names, sizes, digest]).encode())
 
 
 def _paired(files: dict[str, bytes]) -> dict[str, bytes]:
@@ -124,13 +145,7 @@ def _name(given: str) -> str:
     """A file's name without any folder, short, and with its ending."""
     bare = PurePosixPath(PureWindowsPath(given).name).name.lstrip(". ")
     path = PurePosixPath("".join(sign if sign.isprintable() else "_" for sign in bare) or "vectors")
-    return path.stem[:LONGEST] + path.suffix[:16]
-
-
-def _told(content: str | bytes) -> bytes:
-    """Content after its length, so that no two uploads read alike."""
-    encoded = content.encode("utf-8", "replace") if isinstance(content, str) else content
-    return len(encoded).to_bytes(8, "big") + encoded
+    return path.stem.encode()[:LONGEST].decode(errors="ignore") + path.suffix[:16]
 
 
 def _make_room(latest: Path) -> None:

@@ -80,6 +80,8 @@ class TestKeeping:
             (".hidden.vec", "hidden.vec"),
             ("a\nb\0c.vec", "a_b_c.vec"),
             ("ж" * 300 + ".vec", "ж" * 80 + ".vec"),
+            ("🦉" * 300 + ".vec", "🦉" * 40 + ".vec"),
+            ("a\ud800.vec", "a_.vec"),
         ],
     )
     def test_a_name_leads_nowhere(self, tmp_path, given, kept):
@@ -118,6 +120,16 @@ class TestOpening:
         with pytest.raises(UnreadableFile, match="found no such upload") as refusal:
             Workspace(tmp_path).space("upload:" + "0" * 32)
         assert str(tmp_path) not in str(refusal.value)
+
+    @pytest.mark.parametrize("change", [lambda old: old[:-9] + b"9 9 9 9 9", lambda old: old[:-9]])
+    def test_a_file_that_changed_on_the_disk_is_refused(self, tmp_path, change):
+        reference = keep_upload(tmp_path, [("mine.vec", TEXT)])
+        file = uploaded(tmp_path, reference).path
+        file.write_bytes(change(TEXT))
+        with pytest.raises(UnreadableFile, match=r"found mine\.vec with other content"):
+            Workspace(tmp_path).space(reference)
+        assert keep_upload(tmp_path, [("mine.vec", TEXT)]) == reference  # brought again
+        assert len(Workspace(tmp_path).space(reference)) == 4
 
     def test_forgotten_it_is_gone_from_memory_and_disk(self, tmp_path):
         workspace = Workspace(tmp_path)
