@@ -35,15 +35,13 @@ def test_a_file_is_brought_looked_at_and_forgotten(page: Page, link: str, tmp_pa
     page.goto(link)
     side = page.get_by_test_id("stSidebar")
     side.get_by_role("button", name="Bring a file").click(timeout=LATER)
-    dialog = page.get_by_role("dialog")
-    expect(dialog.get_by_text("At most 12 MB a file.")).to_be_visible(timeout=SOON)
-    box = dialog.locator("input[type=file]")
-    box.set_input_files(prose)
-    expect(dialog.get_by_text("found prose.txt, whose first line is not")).to_be_visible(
-        timeout=LATER
-    )
-    box.set_input_files(table)
-    expect(dialog).to_have_count(0, timeout=LATER)
+    box = page.get_by_test_id("stPopoverBody")
+    expect(box.get_by_text("At most 12 MB a file")).to_be_visible(timeout=SOON)
+    box.locator("input[type=file]").set_input_files(prose)
+    expect(box.get_by_text("found prose.txt, whose first line is not")).to_be_visible(timeout=LATER)
+    expect(box.locator("input[type=file]")).to_have_count(1, timeout=SOON)  # the new, empty one
+    box.locator("input[type=file]").set_input_files(table)
+    expect(box).to_have_count(0, timeout=LATER)
     expect(page.locator(".ms-plot").first).to_be_visible(timeout=LATER)
     expect(side.get_by_text("städte.vec").first).to_be_visible(timeout=SOON)
     side.get_by_role("button", name="Forget this file").click()

@@ -14,7 +14,7 @@ from core.teachers.model_folder.device import description
 from core.teachers.registry import PATTERNS
 from core.ui.shared.markdown import plain
 from core.ui.shared.state import workspace
-from core.ui.shared.uploads import brought, forget_button, upload_button, upload_title
+from core.ui.shared.uploads import brought, forget_button, upload_box, upload_title
 from core.ui.stage import preload
 
 SHORT = {
@@ -60,7 +60,7 @@ def sidebar(page: str) -> str:
             help="Choose one, or type a reference:\n\n"
             + "\n".join(f"- `{pattern}`: {what}" for pattern, what in PATTERNS.items()),
         )
-        upload_button(partial(_take, page))
+        upload_box(partial(_take, page))
     try:
         info = workspace().teacher(current).info
     except MeaningSpaceError as error:
@@ -69,8 +69,7 @@ def sidebar(page: str) -> str:
         st.stop()
     with st.sidebar:
         _about(info)
-        if forget_button(current):
-            _take(page, TEACHER)
+        forget_button(current, partial(_take, page, TEACHER))
     return current
 
 
@@ -122,23 +121,17 @@ def _name_in_link(page: str) -> str:
 
 
 def _choose(page: str) -> None:
-    """Take over what was chosen; also in a link whose own space was refused, and never drawn."""
-    chosen = (st.session_state["space choice"] or "").strip()
-    if not chosen:
-        return
-    st.session_state["teacher"] = chosen
-    params = st.query_params.to_dict()
-    if _name_in_link(page) in params and params != st.session_state.get(f"{page} link"):
-        st.query_params[_name_in_link(page)] = chosen
+    """Take over what was chosen."""
+    if chosen := (st.session_state["space choice"] or "").strip():
+        _take(page, chosen)
 
 
 def _take(page: str, reference: str) -> None:
-    """Look at another space from now on."""
+    """Look at another space from now on; also where the link's own was refused, and never drawn."""
     st.session_state["teacher"] = reference
     params = st.query_params.to_dict()
-    if _name_in_link(page) in params:
+    if _name_in_link(page) in params and params != st.session_state.get(f"{page} link"):
         st.query_params[_name_in_link(page)] = reference
-    st.rerun()
 
 
 def _about(info: TeacherInfo) -> None:
