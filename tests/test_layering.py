@@ -168,6 +168,7 @@ def test_the_check_for_circles_itself():
 
 
 MOST_MODULES = 15  # of a folder, so that it can be read at a glance
+MOST_LINES_OF_SCRIPT, MOST_CHARACTERS = 250, 140  # of a module of JavaScript, and of its lines
 ALGEBRA = ("numpy.linalg", "scipy", "sklearn")
 LEFT = {  # names of our own where the field has a word: these are not to come back
     *("kept", "bench", "looks", "became", "parting", "wanderings", "guesses", "nudged", "compass"),
@@ -176,9 +177,22 @@ LEFT = {  # names of our own where the field has a word: these are not to come b
 
 
 def test_no_folder_holds_more_than_a_glance():
-    counted = Counter(path.parent for path in files() if path.name != "__init__.py")
+    modules = [*(path for path in files() if path.name != "__init__.py"), *scripts()]
+    counted = Counter(path.parent for path in modules)
     crowded = [folder for folder, modules in counted.items() if modules > MOST_MODULES]
     assert crowded == []
+
+
+def scripts() -> list[Path]:
+    return sorted([*ROOT.glob("assets/**/*.js"), *ROOT.glob("tests/assets/*.js")])
+
+
+def test_no_script_is_too_long_to_read():
+    read = {path: path.read_text(encoding="utf-8").split("\n") for path in scripts()}
+    assert any("stage" in path.parts for path in read)
+    assert [path for path, lines in read.items() if len(lines) > MOST_LINES_OF_SCRIPT] == []
+    wide = [path for path, lines in read.items() if max(map(len, lines)) > MOST_CHARACTERS]
+    assert wide == []
 
 
 def test_tests_lie_in_the_rooms_that_they_test():

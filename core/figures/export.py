@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from core.figures.bundle import bundle
 from core.figures.scene import Scene, to_json
 
 _PAGE = """<!doctype html>
@@ -42,14 +43,14 @@ mountStage(document.getElementById("stage"), scene);
 
 
 def standalone(scene: Scene, title: str, caption: str, assets: Path, plotly_js: str) -> str:
-    """The file's text. ``assets`` holds stage.js and stage.css; texts are escaped throughout."""
+    """The file's text. ``assets`` holds stage/ and stage.css; texts are escaped throughout."""
     tokens = scene.tokens
     data = to_json(scene, array=_plain_array, strings=_plain_strings)
     return _PAGE.format(
         title=html.escape(title),
         caption=html.escape(caption),
         css=(assets / "stage.css").read_text(encoding="utf-8"),
-        stage=(assets / "stage.js").read_text(encoding="utf-8"),
+        stage=bundle(assets / "stage" / "index.js"),
         plotly=plotly_js,
         scene=json.dumps(data, ensure_ascii=False).replace("<", "\\u003c"),
         page=tokens["page"],

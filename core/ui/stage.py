@@ -10,6 +10,7 @@ import numpy.typing as npt
 import streamlit as st
 
 from core.cache import Kept
+from core.figures.bundle import bundle
 from core.figures.parts import packed, readable
 from core.figures.scene import Scene, to_json
 from core.figures.tokens import DARK, Tokens, theme
@@ -49,7 +50,7 @@ def mount(
     data = to_json(ready, array=blobs.reference, strings=_strings, column=_column)
     data["plotly"], data["key"] = _plotly_url(), key
     quiet: Callable[[], None] = lambda: None  # noqa: E731 - a callback makes the value come back
-    result = component("meaning_space_stage", "stage.js")(
+    result = component("meaning_space_stage", "stage/index.js")(
         data=data,
         key=key,
         on_chosen_change=on_chosen or quiet,
@@ -64,7 +65,7 @@ def mount(
 def preload() -> None:
     """Let the browser fetch and read plotly.js while the page is still being computed."""
     if blobs.served():
-        component("meaning_space_stage", "stage.js")(
+        component("meaning_space_stage", "stage/index.js")(
             data={"preload": _plotly_url()}, key="preload", height=1
         )
 
@@ -85,12 +86,13 @@ def neighbor_list(
 
 
 def component(name: str, script: str, style: str = "stage.css") -> Any:
-    """The component, registered with this run; styles are shared with the page, names are ours."""
+    """The component, registered with this run: ``script`` is the first of its modules in assets/.
+    Styles are shared with the page, names are ours."""
     assets = site_root() / "assets"
     return st.components.v2.component(
         name,
         css=_read(assets / style),
-        js=_read(assets / script),
+        js=bundle(assets / script),
         isolate_styles=False,
     )
 

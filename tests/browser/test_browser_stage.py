@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page
 
+from core.figures.bundle import bundle
 from core.figures.parts import Figure, scattergl
 from core.figures.scene import Picture, Scene, to_json
 from core.figures.tokens import LIGHT
@@ -43,7 +44,7 @@ def a_picture() -> dict[str, Any]:
 def with_stage(page: Page) -> Page:
     page.set_content("<!doctype html><body></body>")
     page.add_script_tag(path=plotly_path())
-    source = (site_root() / "assets" / "stage.js").read_text(encoding="utf-8")
+    source = bundle(site_root() / "assets" / "stage" / "index.js")
     page.evaluate(MOUNT, [source, a_picture()])
     page.evaluate("() => { window.take = window.put('first'); }")
     page.wait_for_selector(READY, state="attached")

@@ -17,6 +17,7 @@ from small_words import HOSTILE, IMAGE
 
 from core.figures.axes import AxisName, axes_figure, axes_labels
 from core.figures.base import broken, padded, plain
+from core.figures.bundle import bundle
 from core.figures.colors import (
     GROUPS,
     clusters,
@@ -385,4 +386,4 @@ class TestExport:
 
     def test_the_sheet_and_the_stage_are_inside(self, page):
         assert (ASSETS / "stage.css").read_text(encoding="utf-8") in page
-        assert (ASSETS / "stage.js").read_text(encoding="utf-8") in page
+        assert bundle(ASSETS / "stage" / "index.js") in page
