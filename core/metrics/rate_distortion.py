@@ -33,25 +33,6 @@ def gaussian_limit(variances: Variances, relative_error: float) -> float:
     return float(0.5 * np.log2(above / level).sum()) if level > 0 else 0.0
 
 
-def gaussian_error(variances: Variances, bits: float) -> float:
-    """The inverse of :func:`gaussian_limit`: the least relative error at ``bits`` per item.
-
-    >>> gaussian_error(np.array([4.0]), 1.0)
-    0.25
-    """
-    if bits < 0:
-        raise InvalidSpecification(f"found {bits} bits per item; expected 0 or more")
-    whole = _checked(variances)
-    if whole == 0 or bits == 0:
-        return 1.0
-    # With the k largest above the level, its logarithm is theirs on average, less 2 bits / k.
-    ordered = np.sort(variances[variances > 0].astype(np.float64))[::-1]
-    counts = np.arange(1, len(ordered) + 1)
-    logs = (np.cumsum(np.log2(ordered)) - 2 * bits) / counts
-    k = int(np.flatnonzero(np.log2(ordered) > logs)[-1])
-    return float(np.minimum(ordered, 2 ** logs[k]).sum() / whole)
-
-
 def water_level(variances: Variances, relative_error: float) -> float:
     """The variance up to which a component is not told: sum(min(variance, level)) is the error."""
     if not 0 < relative_error <= 1:

@@ -2,8 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -91,35 +89,6 @@ def shared_out(lengths: Double, intervals: int) -> list[int]:
         else:
             counts[np.argmin(np.where(counts > 1, ideal - counts, np.inf))] -= 1
     return [0, *np.cumsum(counts).tolist()]
-
-
-class Stretch(NamedTuple):
-    """Points[start:stop] of a curve, drawn as one line; ``off``: dashed, off the data."""
-
-    start: int
-    stop: int
-    off: bool
-
-
-def runs(flags: Sequence[bool] | npt.NDArray[np.bool_]) -> list[Stretch]:
-    """Cut a line of m points into stretches on and off the data, without a gap between them.
-
-    A segment between two points is off when either of its ends is; neighbouring stretches share
-    the point where they meet.
-
-    >>> runs([False, False, True, False])
-    [Stretch(start=0, stop=2, off=False), Stretch(start=1, stop=4, off=True)]
-    """
-    if len(flags) < 2:
-        return [Stretch(0, len(flags), bool(flag)) for flag in flags]
-    segments = [bool(a or b) for a, b in pairwise(flags)]
-    found: list[Stretch] = []
-    for index, off in enumerate(segments):
-        if found and found[-1].off == off:
-            found[-1] = found[-1]._replace(stop=index + 2)
-        else:
-            found.append(Stretch(index, index + 2, off))
-    return found
 
 
 def _require_waypoints(waypoints: Queries, steps: int) -> None:

@@ -57,14 +57,6 @@ def adjacency(graph: NeighborGraph, k: int = NEIGHBOURS) -> Costs:
     return scipy.sparse.coo_array((np.tile(costs, 2), ends), shape=(n, n)).tocsr()
 
 
-def graph_path(graph: NeighborGraph, start: int, end: int, k: int = NEIGHBOURS) -> list[int]:
-    """Rows of the shortest path by summed angle, both ends included (Dijkstra).
-
-    Raises InvalidPath where start and end are the same item or no chain of neighbours joins them.
-    """
-    return _shortest(adjacency(graph, k), start, end)
-
-
 def nearest_items(space: Space, points: Queries) -> Rows:
     """(r,) the row of the item nearest to each point (m, d): where a walk can set foot."""
     indices, _ = nearest(space.unit, points, 1)

@@ -40,7 +40,6 @@ SHIPPED = "shipped-"
 REPORTS = "reports.json"
 TRAINING = "training.json"
 KEY = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
-NEAREST = 10
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 
 from core.errors import InvalidSpecification
 from core.signatures.hidden import FULL, Plan, Reader, ReadSpec, Window, read
-from core.signatures.pooling import Pooling, Signatures, pool, pool_ranges, taken
+from core.signatures.pooling import Pooling, Signatures, pool
 from core.signatures.states import States
 from core.types import Progress, QueryCoords, Scores, silent
 
@@ -91,35 +91,3 @@ def document_signatures(
     tokens = parts.table["tokens"].to_numpy(np.float64)[:, None]
     sums = np.add.reduceat(parts.vectors * tokens, begins)
     return (sums / np.add.reduceat(tokens, begins)).astype(np.float32), parts
-
-
-def late_chunks(
-    states: States,
-    chunks: Sequence[Sequence[tuple[int, int]]],
-    spec: Pooling,
-    weights: Scores | None = None,
-) -> Signatures:
-    """One vector for each chunk of each text, pooled after the whole text was read.
-
-    ``chunks`` are characters (start, end) in order, which may overlap; a token is in the chunks
-    that hold its first character, special ones in none. Source: Günther and others 2024, late
-    chunking (arXiv:2409.04701). Raises InvalidSpecification for a chunk without tokens.
-    """
-    if len(chunks) != len(states.texts):
-        raise InvalidSpecification(
-            f"found chunks of {len(chunks)} texts; expected those of {len(states.texts)}"
-        )
-    spec = replace(spec, unit="text", special=False)
-    rows = taken(states, spec)
-    table = states.tokens.iloc[rows]
-    places = (table["text"].to_numpy(np.int64) << 32) + table["start"].to_numpy()
-    wanted = [(text << 32) + np.array(span) for text, spans in enumerate(chunks) for span in spans]
-    ranges = np.searchsorted(places, np.array(wanted, dtype=np.int64).reshape(-1, 2))
-    bad = np.flatnonzero((ranges[:, 0] >= ranges[:, 1]) | (np.diff(ranges[:, 0], prepend=0) < 0))
-    if len(bad) or not len(ranges):
-        text, start = divmod(int(wanted[bad[0]][0]), 1 << 32) if len(bad) else (0, 0)
-        raise InvalidSpecification(
-            f"found no token in the chunk of text {text} (counted from 0) at character {start}, or "
-            "one before it; expected chunks in order with a token each: join or leave out some"
-        )
-    return pool_ranges(states, spec, rows, ranges, weights)

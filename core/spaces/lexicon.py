@@ -29,15 +29,6 @@ def category_of(words: Sequence[str]) -> list[str]:
     return [known.get(word, "") for word in _spelled(words)]
 
 
-def part_of_speech(words: Sequence[str]) -> list[str]:
-    """``noun``, ``verb``, ``adjective``, ``adverb`` or '', of each word's most frequent sense.
-
-    >>> part_of_speech(["dog", "quickly", "the"])
-    ['noun', 'adverb', '']
-    """
-    return _parts(category_of(words))
-
-
 def frequency_rank(words: Sequence[str]) -> list[int]:
     """The row of each word in the GloVe 6B vocabulary (0: the most frequent), -1 if absent.
 

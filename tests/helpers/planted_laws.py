@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from core.pipeline.trajectories.samples import KINDS, SYNTHETIC, TEXTS
+from core.pipeline.trajectories.samples import KINDS, TEXTS
 from core.pipeline.trajectories.statistics import (
     LOCAL,
     QUANTITIES,
@@ -21,7 +21,7 @@ def planted(difference, n=40, seed=0, part="held out"):
             noise = generator.normal(size=len(QUANTITIES))
             row = dict(zip(QUANTITIES, base[document] + 0.3 * noise, strict=True))
             row["turn"] += difference * (kind == "sampled")
-            if kind in SYNTHETIC:
+            if kind not in TEXTS:
                 row["entropy"] = np.nan
             pairs = [f"{a}~{b}" for k, a in enumerate(LOCAL) for b in LOCAL[k + 1 :]]
             row |= {pair: 0.1 * generator.normal() for pair in pairs}

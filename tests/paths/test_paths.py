@@ -13,8 +13,8 @@ from hypothesis.extra import numpy as hnp
 
 from core.errors import InvalidPath, InvalidSpecification, InvalidVectors
 from core.paths import curve
-from core.paths.curve import runs, shared_out
-from core.paths.graph import adjacency, graph_path, nearest_items, walk
+from core.paths.curve import shared_out
+from core.paths.graph import adjacency, nearest_items, walk
 from core.paths.off_manifold import knn_percentile, norm_percentile, off_data
 from core.paths.plane import plane_of_path
 from core.spaces.neighbors import NeighborGraph, knn_graph
@@ -191,7 +191,7 @@ class TestGraph:
         for start, end in generator.choice(len(space), (10, 2), replace=True):
             if start == end or not nx.has_path(oracle, start, end):
                 continue
-            rows = graph_path(graph, int(start), int(end), k=4)
+            rows = walk(space, graph, [int(start), int(end)], k=4).rows
             assert (rows[0], rows[-1]) == (start, end)
             length = sum(oracle.edges[a, b]["angle"] for a, b in pairwise(rows))
             best = nx.dijkstra_path_length(oracle, start, end, weight="angle")
@@ -251,15 +251,15 @@ class TestGraph:
         )
         graph = knn_graph(space.unit, 1)
         with pytest.raises(InvalidPath, match="no chain of neighbours from item 0 to item 2"):
-            graph_path(graph, 0, 2)
+            walk(space, graph, [0, 2])
 
     def test_other_refusals(self):
         space = random_space(10)
         graph = knn_graph(space.unit, 4)
         with pytest.raises(InvalidPath, match="same item at both ends, row 3"):
-            graph_path(graph, 3, 3)
+            walk(space, graph, [3, 3])
         with pytest.raises(InvalidPath, match="expected rows from 0 to 9"):
-            graph_path(graph, 3, 10)
+            walk(space, graph, [3, 10])
         with pytest.raises(InvalidPath, match="found 1 items to walk between"):
             walk(space, graph, [3])
 
@@ -311,23 +311,6 @@ class TestManifold:
         space = random_space(1)
         with pytest.raises(InvalidSpecification, match="found 0 neighbours to compare with"):
             knn_percentile(space, knn_graph(space.unit), space.vectors)
-
-
-class TestRuns:
-    @given(st.lists(st.booleans(), min_size=2, max_size=30))
-    def test_cover_every_segment_once_and_tell_it_right(self, flags):
-        found = runs(flags)
-        assert found[0].start == 0
-        assert found[-1].stop == len(flags)
-        for a, b in pairwise(found):
-            assert a.stop - 1 == b.start
-            assert a.off != b.off
-        for start, stop, off in found:
-            assert all((x or y) == off for x, y in pairwise(flags[start:stop]))
-
-    def test_short_lines(self):
-        assert runs([]) == []
-        assert runs([True]) == [(0, 1, True)]
 
 
 class TestPlane:

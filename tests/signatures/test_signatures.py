@@ -26,7 +26,7 @@ from core.signatures.contextuality import (
     intra_sentence_similarity,
     self_similarity,
 )
-from core.signatures.documents import document_signatures, document_states, late_chunks, windows
+from core.signatures.documents import document_signatures, document_states, windows
 from core.signatures.hidden import Reader, ReadSpec, hidden_states
 from core.signatures.isotropy import (
     all_but_the_top,
@@ -682,29 +682,6 @@ def test_signatures_of_documents(reader):
     rows = np.flatnonzero(parts.table["text"] == 0)
     mean = np.average(parts.vectors[rows], axis=0, weights=parts.table["tokens"][rows])
     np.testing.assert_allclose(whole[0], mean, atol=1e-5)
-
-
-def test_late_chunks_are_means_of_the_long_pass(reader):
-    texts = [TEXTS[1], TEXTS[3]]
-    chunks = [[(0, 14), (14, 40), (30, len(TEXTS[1]))], [(0, len(TEXTS[3]))]]
-    states = document_states(texts, reader, ReadSpec(special=True))
-    found = late_chunks(states, chunks, Pooling(special=True))
-    plain = hidden_states(texts, reader)
-    rows = [(text, *span) for text, spans in enumerate(chunks) for span in spans]
-    for vector, (text, start, end) in zip(found.vectors, rows, strict=True):
-        tokens = plain.tokens
-        held = (tokens["text"] == text) & (tokens["start"] >= start) & (tokens["start"] < end)
-        np.testing.assert_allclose(vector, plain.layers[-1][held].mean(0), atol=1e-5)
-    assert list(found.table["text"]) == [0, 0, 0, 1]
-    assert found.table["surface"][3] == TEXTS[3]
-    np.testing.assert_allclose(
-        found.vectors[3], pool(plain, Pooling()).vectors[1], atol=1e-5, err_msg="one chunk"
-    )
-    with pytest.raises(InvalidSpecification, match="found chunks of 1 texts; expected those of 2"):
-        late_chunks(states, chunks[:1], Pooling())
-    for wrong in ([(3, 3)], [(20, 40), (0, 20)], [(900, 1000)]):
-        with pytest.raises(InvalidSpecification, match="found no token in the chunk of text 0"):
-            late_chunks(states, [wrong, chunks[1]], Pooling())
 
 
 def test_windows_out_of_range(readers):

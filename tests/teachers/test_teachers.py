@@ -18,7 +18,7 @@ from core.errors import (
 )
 from core.models.word_marks import readings
 from core.pipeline.models import identity, speaker_identity
-from core.spaces.lexicon import category_of, frequency_rank, part_of_speech
+from core.spaces.lexicon import category_of, frequency_rank, word_table
 from core.spaces.space import Provenance, Space
 from core.teachers.base import Teacher
 from core.teachers.corpus import HOLE, corpus_sentences, plain, sentences_of
@@ -269,7 +269,8 @@ def test_byte_pairs_are_shown_as_words_and_pieces():
 
 def test_lexicon():
     assert category_of(["Dog", "walk", "zzzz", ""]) == ["noun.animal", "verb.motion", "", ""]
-    assert part_of_speech(["beautiful", "quickly"]) == ["adjective", "adverb"]
+    parts = word_table(["beautiful", "quickly", "the"])["part_of_speech"]
+    assert list(parts) == ["adjective", "adverb", ""]
     assert frequency_rank(["the", ",", "zzzzzzzzz"]) == [0, 1, -1]
 
 

@@ -71,17 +71,6 @@ class Description:
         }
 
 
-def describe(
-    workspace: Workspace,
-    reference: str,
-    point: Vector,
-    k: int = NEAREST,
-    progress: Progress = silent,
-) -> Description:
-    """Everything about one point (d,), sentence included. See :func:`descriptions`."""
-    return descriptions(workspace, reference, point[None], k, progress=progress)[0]
-
-
 def descriptions(
     workspace: Workspace,
     reference: str,

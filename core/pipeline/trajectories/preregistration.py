@@ -11,7 +11,7 @@ import threading
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -199,21 +199,3 @@ def _outcome(claim: str, told: Interval, margin: float | None) -> str:
         return undecided
     above = claim in ("higher", "together")
     return supported if (told.low > 0) == above else not_supported
-
-
-def as_dict(one: Locked, told: Score | None) -> dict[str, Any]:
-    """A guess and its outcome as JSON."""
-    judged = {} if told is None else {
-        "outcome": told.outcome,
-        "value": told.interval.value,
-        "interval": told.interval.report(),
-        "documents": told.documents,
-        **({} if told.margin is None else {"margin": told.margin}),
-    }  # fmt: skip
-    return {
-        "guess": one.guess.sentence,
-        "written": one.written,
-        "digest": one.digest,
-        "level": one.level,
-        **judged,
-    }

@@ -27,7 +27,6 @@ KINDS = {
     "shaped": "a random walk, shaped like the corpus",
 }
 TEXTS = ("people", "greedy", "sampled", "shuffled")  # kinds that a model reads
-SYNTHETIC = ("jumbled", "walk", "shaped")  # states without a text
 AT_ONCE = 16  # texts that are written side by side
 READ_AT_ONCE = 8
 

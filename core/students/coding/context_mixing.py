@@ -18,7 +18,6 @@ from core.students.coding.trellis import compiled
 
 Array = npt.NDArray[Any]
 
-END = 0xFF  # no byte of UTF-8, so that a text may hold any character
 MOST_SHARED = 255
 CONTEXTS = 9
 KNOTS = (

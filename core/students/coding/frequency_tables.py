@@ -71,11 +71,6 @@ class Model:
         return costs.astype(np.float32)
 
     @cached_property
-    def label_bits(self) -> npt.NDArray[np.float32]:
-        """(components,): what a label costs."""
-        return (PRECISION - np.log2(np.diff(self.label_starts))).astype(np.float32)
-
-    @cached_property
     def pulls(self) -> npt.NDArray[np.float32]:
         """(t, 2): how far the points of magnitude 1, and above, are drawn towards zero."""
         return self.drawn.astype(np.float32) / np.float32(PULL)

@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from core.types import Coords, Matrix
 
-MOST_BITS = 8
 LLOYD_ROUNDS = 40
 # Distortion of Lloyd-Max levels on a unit Gaussian, for 0 to 8 bits (Max 1960, table I).
 GAUSSIAN = (1.0, 0.3634, 0.1175, 0.03454, 0.009497, 0.002499, 0.0006442, 0.0001635, 0.0000412)

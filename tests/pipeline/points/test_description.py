@@ -23,7 +23,6 @@ from core.pipeline.points.bridge import bridge, crosses
 from core.pipeline.points.description import (
     ONLY_SENTENCES,
     Told,
-    describe,
     descriptions,
     tell_point,
 )
@@ -65,7 +64,7 @@ def test_a_point_of_any_space_has_neighbours_and_a_percentile(
 ) -> None:
     space = workspace.space(file)
     point = space.vectors[0] + space.vectors[1]
-    found = describe(workspace, file, point, 3)
+    found = descriptions(workspace, file, point[None], 3)[0]
     rows, cosines = decode(space, point[None], 3)
     assert [text for text, _ in found.near] == [space.texts[row] for row in rows[0]]
     assert [cosine for _, cosine in found.near] == pytest.approx(cosines[0].tolist())
@@ -81,8 +80,8 @@ def test_a_point_of_any_space_has_neighbours_and_a_percentile(
 def test_what_lies_far_away_is_off_the_data(workspace: Workspace, file: str) -> None:
     space = workspace.space(file)
     far = -unit_rows(space.unit.sum(axis=0)[None])[0]
-    assert describe(workspace, file, far).off_data
-    assert not describe(workspace, file, space.vectors[2]).off_data
+    assert descriptions(workspace, file, far[None])[0].off_data
+    assert not descriptions(workspace, file, space.vectors[2:3])[0].off_data
 
 
 @pytest.mark.parametrize(
