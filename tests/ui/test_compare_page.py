@@ -60,9 +60,12 @@ class TestAPlaceOfTheGround:
     def test_each_map_answers_for_its_own_space(self, pair, number):
         workspace = state.workspace()
         drawn = paired(
-            CompareView(*pair), compare(workspace, *pair), workspace.space(pair[1]), PcaSpec()
+            CompareView(a=pair[0], b=pair[1]),
+            compare(workspace, *pair),
+            workspace.space(pair[1]),
+            PcaSpec(),
         )
-        sheet = sheets_of(CompareView(*pair), drawn)[number]
+        sheet = sheets_of(CompareView(a=pair[0], b=pair[1]), drawn)[number]
         x, y = sheet.coords[3].tolist()  # on an item: in the second map its own vector answers
         app = see(pair, spot=f"{x:.6g},{y:.6g}@{sheet.token(PcaSpec())}")
         pictures = stage(app, "compare")["pictures"]

@@ -128,10 +128,10 @@ def test_a_place_of_a_picture_that_is_being_drawn_is_waited_for(
 
 
 def test_a_place_stays_behind_when_the_space_changes() -> None:
-    here = MapView("minilm:words", spot="0.2,1@0123456789abcdef")
-    assert state._moved(here, "minilm:tokens") == MapView("minilm:tokens")
+    here = MapView(teacher="minilm:words", spot="0.2,1@0123456789abcdef")
+    assert state._moved(here, "minilm:tokens") == MapView(teacher="minilm:tokens")
     assert state._moved(here, "minilm:words") == here
-    typed = MapView("minilm:words", spot="dog > table")
+    typed = MapView(teacher="minilm:words", spot="dog > table")
     assert state._moved(typed, "minilm:tokens").spot == "dog > table"
 
 

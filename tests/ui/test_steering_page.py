@@ -34,7 +34,7 @@ def model(_few_strengths: None, tmp_path_factory, workspace_folder: Path) -> str
     """A tiny model that was steered, and in which shapes were looked for."""
     reference = save_tiny(tmp_path_factory.mktemp("model"))
     workspace = Workspace(workspace_folder)
-    spec = spec_of(TrajectoriesView(reference, prompt=PROMPT, plus=PLUS, minus=MINUS), DEPTH)
+    spec = spec_of(TrajectoriesView(model=reference, prompt=PROMPT, plus=PLUS, minus=MINUS), DEPTH)
     steer(workspace, spec)
     scan(workspace, spec)
     for task in ("days", "numbers", "cities"):
