@@ -1,11 +1,11 @@
 // What moved, as a table: how far, which neighbours it lost and gained, toward what. Texts go in as text.
 
-const node = (tag, name, text) =>
-  Object.assign(document.createElement(tag), { className: name, textContent: text ?? "" });
+import { setTokens, textElement } from "./shared/dom.js";
+
 const HEADS = ["", "Moved", "Kept", "Lost", "Gained", "In words"];
 
 function near(words, kind) {
-  const cell = node("td", kind);
+  const cell = textElement("td", kind);
   cell.append(words.length ? words.join(", ") : "–");
   return cell;
 }
@@ -13,42 +13,43 @@ function near(words, kind) {
 export default function ({ data, parentElement, setTriggerValue }) {
   let frame = parentElement.querySelector(".ms-moves");
   if (!frame) {
-    frame = node("div", "ms-moves");
+    frame = textElement("div", "ms-moves");
     frame.tabIndex = 0; // so that it scrolls by keyboard
-    const table = node("table", "");
+    const table = textElement("table", "");
     table.append(document.createElement("thead"), document.createElement("tbody"));
-    const heads = node("tr", "");
-    heads.append(...HEADS.map((name) => Object.assign(node("th", "", name), { scope: "col" })));
+    const heads = textElement("tr", "");
+    heads.append(
+      ...HEADS.map((name) => Object.assign(textElement("th", "", name), { scope: "col" })),
+    );
     table.tHead.append(heads);
     frame.append(table);
     parentElement.append(frame);
   }
-  for (const [name, value] of Object.entries(data.tokens))
-    frame.style.setProperty(`--ms-${name}`, value);
+  setTokens(frame, data.tokens);
   frame.setAttribute("aria-label", data.label);
   const before = frame.dataset.rows;
   frame.dataset.rows = data.rows.map(({ row }) => row).join(" ");
   if (before !== frame.dataset.rows) frame.scrollTop = 0;
   frame.querySelector("tbody").replaceChildren(
     ...data.rows.map(({ row, text, moved, share, kept, lost, gained, trend }) => {
-      const line = node("tr", row === data.chosen ? "ms-this" : "");
-      const name = node("button", "", text);
+      const line = textElement("tr", row === data.chosen ? "ms-this" : "");
+      const name = textElement("button", "", text);
       name.type = "button";
       line.onclick = () => setTriggerValue("chosen", { row });
-      const first = node("th", "");
+      const first = textElement("th", "");
       first.scope = "row";
       first.append(name);
-      const far = node("td", "ms-far", moved);
-      const track = node("span", "ms-way");
+      const far = textElement("td", "ms-far", moved);
+      const track = textElement("span", "ms-way");
       track.style.setProperty("--ms-share", `${100 * Math.max(0, Math.min(1, share))}%`);
       far.append(track);
       line.append(
         first,
         far,
-        node("td", "ms-kept", kept),
+        textElement("td", "ms-kept", kept),
         near(lost, "ms-lost"),
         near(gained, "ms-gained"),
-        node("td", "", trend || "–"),
+        textElement("td", "", trend || "–"),
       );
       return line;
     }),

@@ -50,7 +50,7 @@ from benchmarks.visitor import Refused, Visitor
 MOST_PEOPLE = 200
 LONGEST_ANSWER = 60.0  # seconds, then it counts as an error
 READY_SECONDS = 300  # for what is computed once, before anything is measured
-STAGE, LIST = "meaning_space_stage", "meaning_space_list"
+STAGE, LIST = "meaning_space_stage", "meaning_space_neighbor_list"
 KINDS = ("map", "neighbours", "path", "axes")
 OPENINGS = ("The old", "My new", "A small", "Every", "That last")
 MODEL_WRITES = "trajectories"

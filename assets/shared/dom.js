@@ -13,6 +13,17 @@ export function element(tag, attributes = {}, ...children) {
   return node;
 }
 
+// An element of a class with a text in it.
+export const textElement = (tag, className, text) =>
+  Object.assign(document.createElement(tag), { className, textContent: text ?? "" });
+
+// The theme's colours, as the style sheets name them.
+export function setTokens(root, tokens) {
+  for (const [name, value] of Object.entries(tokens)) {
+    root.style.setProperty(`--ms-${name}`, value);
+  }
+}
+
 // A text in the quiet colour.
 export const quiet = (text) => element("span", { class: "ms-quiet" }, text);
 

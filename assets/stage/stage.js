@@ -1,6 +1,6 @@
 // The stage: pictures side by side, and what they share: search, legend, morph and player.
 
-import { element } from "../shared/dom.js";
+import { element, setTokens } from "../shared/dom.js";
 import { legendElements } from "./legend.js";
 import { Morph } from "./morph.js";
 import { resolved } from "./parsing.js";
@@ -51,9 +51,7 @@ export class Stage {
     this.answers = answers;
     this.version += 1;
     const { version } = this;
-    for (const [name, value] of Object.entries(data.tokens)) {
-      this.root.style.setProperty(`--ms-${name}`, value);
-    }
+    setTokens(this.root, data.tokens);
     try {
       const [ready] = await Promise.all([resolved(data), loadPlotly(data.plotly)]);
       if (version !== this.version) return; // a newer update came while this one was read

@@ -78,7 +78,7 @@ def neighbor_list(
 ) -> None:
     """Items with cosines, best first: (text, cosine, row)."""
     shown = [{"text": text, "cosine": cosine, "row": row} for text, cosine, row in rows]
-    component("meaning_space_list", "list.js")(
+    component("meaning_space_neighbor_list", "neighbor_list.js")(
         data={"rows": shown, "label": label, "tokens": tokens().css()},
         key=key,
         on_chosen_change=on_chosen,

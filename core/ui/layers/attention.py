@@ -37,7 +37,7 @@ def attention_lines(view: LayersView, states: States, row: int) -> None:
     layer = last if view.layer is None else min(view.layer, last)
     place = int(token["position"])
     shares = found.of(place, layer)
-    component("meaning_space_rollout", "rollout.js", "rollout.css")(
+    component("meaning_space_attention_rollout", "attention_rollout.js", "attention_rollout.css")(
         data={
             "words": [
                 {"name": name, "share": float(share), "special": special, "joined": joined}

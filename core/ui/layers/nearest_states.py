@@ -75,7 +75,7 @@ def _panel(view: LayersView, index: StateIndex, states: States, row: int) -> Non
     text = states.texts[place[0]]
     asked = (view.model, identity(view.model), text, row, place[1], bool(centred))
     found = _became(asked, index, states)
-    component("meaning_space_became", "became.js", "became.css")(
+    component("meaning_space_nearest_states", "nearest_states.js", "nearest_states.css")(
         data={
             "rows": [_sent(it) for it in found],
             "chosen": view.layer,

@@ -1,5 +1,7 @@
 // A list of items with their cosines; a click chooses one. Texts go in as text, never as HTML.
 
+import { setTokens } from "./shared/dom.js";
+
 export default function ({ data, parentElement, setTriggerValue }) {
   let list = parentElement.querySelector("ol");
   if (!list) {
@@ -7,8 +9,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     list.className = "ms-neighbors";
     parentElement.append(list);
   }
-  for (const [name, value] of Object.entries(data.tokens))
-    list.style.setProperty(`--ms-${name}`, value);
+  setTokens(list, data.tokens);
   list.setAttribute("aria-label", data.label);
   list.replaceChildren(
     ...data.rows.map(({ text, cosine, row }) => {

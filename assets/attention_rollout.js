@@ -1,8 +1,8 @@
 // Lines over a sentence, from the chosen token to the others, as wide as their share. Texts go in as text.
 
+import { setTokens, textElement } from "./shared/dom.js";
+
 const SVG = "http://www.w3.org/2000/svg";
-const node = (tag, name, text) =>
-  Object.assign(document.createElement(tag), { className: name, textContent: text ?? "" });
 const percent = (share) => (share < 0.005 ? "<1%" : `${Math.round(100 * share)}%`);
 
 function draw(frame) {
@@ -44,22 +44,24 @@ function draw(frame) {
 export default function ({ data, parentElement }) {
   let frame = parentElement.querySelector(".ms-rollout");
   if (!frame) {
-    frame = node("div", "ms-rollout");
-    const scroller = node("div", "ms-rolled");
+    frame = textElement("div", "ms-rollout");
+    const scroller = textElement("div", "ms-rolled");
     scroller.tabIndex = 0; // so that it scrolls by keyboard
     scroller.setAttribute("role", "img");
     const svg = document.createElementNS(SVG, "svg");
     svg.setAttribute("aria-hidden", "true");
-    scroller.append(svg, node("div", "ms-rollwords"));
+    scroller.append(svg, textElement("div", "ms-rollwords"));
     const details = document.createElement("details");
-    details.append(node("summary", "", "All shares as a list"), document.createElement("ol"));
+    details.append(
+      textElement("summary", "", "All shares as a list"),
+      document.createElement("ol"),
+    );
     frame.append(scroller, details);
     parentElement.append(frame);
     new ResizeObserver(() => draw(frame)).observe(scroller);
   }
   frame.msData = data;
-  for (const [name, value] of Object.entries(data.tokens))
-    frame.style.setProperty(`--ms-${name}`, value);
+  setTokens(frame, data.tokens);
   frame.querySelector(".ms-rolled").setAttribute("aria-label", data.label);
   const most = Math.max(
     ...data.words.map(({ share, special }, at) => (at === data.chosen || special ? 0 : share)),
@@ -72,8 +74,8 @@ export default function ({ data, parentElement }) {
         joined && "ms-joined",
         at !== data.chosen && !special && share === most && "ms-strong",
       ];
-      const word = node("span", ["ms-rollword", ...marks.filter(Boolean)].join(" "));
-      word.append(node("b", "", name), node("small", "", percent(share)));
+      const word = textElement("span", ["ms-rollword", ...marks.filter(Boolean)].join(" "));
+      word.append(textElement("b", "", name), textElement("small", "", percent(share)));
       word.title = `${name}: ${(100 * share).toFixed(1)}%`;
       return word;
     }),
@@ -82,7 +84,9 @@ export default function ({ data, parentElement }) {
   frame
     .querySelector("ol")
     .replaceChildren(
-      ...order.map(({ name, share }) => node("li", "", `${name} ${(100 * share).toFixed(1)}%`)),
+      ...order.map(({ name, share }) =>
+        textElement("li", "", `${name} ${(100 * share).toFixed(1)}%`),
+      ),
     );
   draw(frame);
 }
