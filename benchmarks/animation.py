@@ -25,7 +25,7 @@ import plotly.graph_objects as go
 from benchmarks.common import Stopwatch, record, this_command
 from benchmarks.processes import ROOT, chromium, table
 from core.figures.export import standalone
-from core.figures.paths.path import Way, path_on_map
+from core.figures.paths.path import FigurePath, path_on_map
 from core.figures.scene import Picture, Player, Scene
 from core.figures.tokens import LIGHT
 from core.types import Coords, QueryCoords
@@ -72,7 +72,7 @@ def scene_of(points: int, steps: int) -> tuple[Scene, go.Figure]:
     generator = np.random.default_rng(0)
     centres = generator.normal(scale=6, size=(60, 2))
     coords = centres[generator.integers(60, size=points)] + generator.normal(size=(points, 2))
-    way = Way("slerp", _curve(steps), _curve(steps), np.zeros(steps, bool), [0, steps - 1])
+    way = FigurePath("slerp", _curve(steps), _curve(steps), np.zeros(steps, bool), [0, steps - 1])
     figure = path_on_map(_float32(coords), [way], LIGHT, "animation", zoom=False)
     picture = Picture(figure, "On the map", "projected", "A path over a map", height=560)
     player = Player([step / (steps - 1) for step in range(steps)], [], [""] * steps, SECONDS)

@@ -23,7 +23,7 @@ from core.decode.residual_stream import Edit
 from core.decode.sampling import Sampling
 from core.errors import MeaningSpaceError
 from core.pipeline.models import reader, speaker
-from core.pipeline.trajectories.trajectory import write_walks
+from core.pipeline.trajectories.trajectory import write_paths
 from core.signatures.hidden import hidden_states
 from core.teachers.encoder import load_encoder
 from core.teachers.registry import resolve
@@ -251,7 +251,7 @@ def trajectory(tried: Tried) -> Pairs:
 
     lm = speaker(tried.reference)
     prompt = lm.ids(PROMPT)
-    [walk] = write_walks(lm, prompt, Sampling(steps=STEPS), 1)
+    [walk] = write_paths(lm, prompt, Sampling(steps=STEPS), 1)
     asked = torch.tensor([prompt])
     whole = tried.model.generate(
         asked,

@@ -15,10 +15,10 @@ from core.ui.compare.pair import (
     say_what_is_left_out,
 )
 from core.ui.compare.panel import chosen_in_both
-from core.ui.compare.path import same_way, way_box
+from core.ui.compare.path import path_box, same_path
 from core.ui.shared.faithfulness_line import truth_line
 from core.ui.shared.jobs import space_or_wait
-from core.ui.shared.picked_point import sheet_asked, spot_of, spot_panel
+from core.ui.shared.picked_point import picked_point_panel, point_of, sheet_asked
 from core.ui.shared.state import remember, view_of
 
 view = view_of("compare", CompareView)
@@ -53,14 +53,14 @@ spec = PcaSpec() if sketched or view.picture == "pca" else UmapSpec()
 pair = paired(view, comparison, other, spec)
 sheets = sheets_of(view, pair) if view.layout == "side" else []
 sheet = sheet_asked(view.spot, sheets) if sheets else None
-spot = None if sheet is None else spot_of(view.spot, sheet, spec)
+spot = None if sheet is None else point_of(view.spot, sheet, spec)
 with stage:
     scene, lasso = maps(view, pair, sheets, spot, 0 if sheet is None else sheet.picture)
 with line:
     truth_line(space, pair.shown.spec)
 with panel:
     if spot is not None and sheet is not None:
-        spot_panel(spot, sheet, "compare")
+        picked_point_panel(spot, sheet, "compare")
     else:
         chosen_in_both(view, pair)
 if sketched:
@@ -74,8 +74,8 @@ with drift:
 with table:
     moved_table(view, pair, lasso)
 take_away(view, pair, scene)
-view = way_box(view, pair)
-same_way(view, pair)
+view = path_box(view, pair)
+same_path(view, pair)
 with progress:
     follow_picture(view, pair, spec)
 remember("compare", view)

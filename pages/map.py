@@ -10,7 +10,12 @@ from core.ui.map.view import atlas, chosen_panel
 from core.ui.shared.downloads import lasso_table
 from core.ui.shared.faithfulness_line import truth_line
 from core.ui.shared.jobs import follow, space_or_wait, to_show
-from core.ui.shared.picked_point import middle_box, sheet_of, spot_of, spot_panel
+from core.ui.shared.picked_point import (
+    middle_box,
+    pickable_picture,
+    picked_point_panel,
+    point_of,
+)
 from core.ui.shared.projection_form import changed_parameters, spec_of
 from core.ui.shared.state import remember, view_of
 
@@ -29,8 +34,8 @@ with controls:
     view = map_controls(view, space)
 spec = spec_of(view.projector, view.parameters, view.seed, view.dims)
 shown = to_show(space, spec)
-sheet = sheet_of(view.teacher, space, shown)
-spot = spot_of(view.spot, sheet, spec)
+sheet = pickable_picture(view.teacher, space, shown)
+spot = point_of(view.spot, sheet, spec)
 with stage:
     lasso = atlas(view, space, shown, spot=spot)
 with line:
@@ -39,7 +44,7 @@ with panel:
     if spot is None:
         chosen_panel(view, space)
     else:
-        spot_panel(spot, sheet, "map")
+        picked_point_panel(spot, sheet, "map")
     if view.dims == 2:
         middle_box("map", view.spot)
 lasso_table(space, shown, lasso)

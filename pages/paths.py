@@ -8,11 +8,11 @@ from core.permalink import PathView
 from core.ui.paths.concept_plane import islands_view
 from core.ui.paths.interpolation import between_view
 from core.ui.paths.layer_choice import choose_speaker
-from core.ui.paths.view import way_view
+from core.ui.paths.view import path_view
 from core.ui.shared.segments import segments
 from core.ui.shared.state import remember, view_of
 
-VIEWS = {"way": way_view, "between": between_view, "islands": islands_view}
+VIEWS = {"way": path_view, "between": between_view, "islands": islands_view}
 NAMES = {"way": "Way", "between": "Between", "islands": "Islands"}
 TOLD = {
     "way": "Write a way, *dog > table* or *dog > cat > table*, and watch it, decoded in words; "

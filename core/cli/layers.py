@@ -107,7 +107,7 @@ def signature_command(options: argparse.Namespace) -> None:
 
 
 def senses_command(options: argparse.Namespace) -> None:
-    from core.pipeline.layers.senses import Labelled, senses
+    from core.pipeline.layers.senses import SenseSentence, senses
     from core.spaces.formats.text_files import text_of
     from core.spaces.words import lines_of
 
@@ -119,7 +119,7 @@ def senses_command(options: argparse.Namespace) -> None:
                 f"found a line of {len(bad)} columns in {options.file}; expected two, the sense "
                 "and the sentence, with a tab between them"
             )
-        sentences = [Labelled(sentence, sense) for sense, sentence in rows]
+        sentences = [SenseSentence(sentence, sense) for sense, sentence in rows]
     found = senses(options.model, options.word, sentences, show_progress)
 
     def text() -> str:

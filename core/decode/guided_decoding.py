@@ -115,7 +115,7 @@ class _Beginning:
         return self.total / max(1, len(self.ids))
 
 
-def sought(
+def guided_search(
     lm: LanguageModel,
     prompt: "Tensor",
     nearness: Nearness,

@@ -13,7 +13,7 @@ from core.figures.base import bare_axis, blank, marks, padded, points, ruled_axi
 from core.figures.colors import Layer
 from core.figures.map import point_opacity, point_size
 from core.figures.parts import Figure, scatter
-from core.figures.paths.path import Way, with_ways
+from core.figures.paths.path import FigurePath, with_paths
 from core.figures.scene import Label, LabelKind, label_at
 from core.figures.tokens import Tokens
 from core.metrics.intervals import Interval
@@ -122,7 +122,8 @@ def _draw(figure: Figure, course: WindowPath, tokens: Tokens) -> None:
         return
     track = np.ascontiguousarray(course.places[course.steps])
     on = np.zeros(len(track), np.bool_)
-    with_ways(figure, [Way(course.kind, track, track, on, [0, len(track) - 1])], [track], tokens)
+    drawn = FigurePath(course.kind, track, track, on, [0, len(track) - 1])
+    with_paths(figure, [drawn], [track], tokens)
     if count >= CROWDED:
         lines = [trace for trace in figure.data if (trace.meta or {}).get("role") == "line"]
         for line in lines:

@@ -28,7 +28,7 @@ class SenseSeparation:
     null_high: float
 
 
-def parting(states: Queries, senses: Sequence[str], seed: int = 0) -> SenseSeparation:
+def sense_separation(states: Queries, senses: Sequence[str], seed: int = 0) -> SenseSeparation:
     """The mean silhouette by cosine distance of states (m, d) labelled with senses (m).
 
     An item's silhouette is (b - a) / max(a, b), with a its mean distance to its own sense and b

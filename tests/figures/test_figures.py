@@ -31,7 +31,7 @@ from core.figures.colors import (
 from core.figures.export import standalone
 from core.figures.map import Chosen, focus_on, map_figure, map_labels
 from core.figures.parts import Figure
-from core.figures.paths.path import TRAIL, Way, path_on_map, path_on_plane, way_labels
+from core.figures.paths.path import TRAIL, FigurePath, path_labels, path_on_map, path_on_plane
 from core.figures.scene import Items, Label, Picture, Player, Scene, Strip, to_json
 from core.figures.tokens import DARK, LIGHT, theme
 
@@ -124,12 +124,12 @@ class TestMap:
             assert "<" not in trace_of(figure, "chosen").text[0]
 
 
-def a_way(kind: str = "slerp", dims: int = 2, off: Any = None) -> Way:
+def a_way(kind: str = "slerp", dims: int = 2, off: Any = None) -> FigurePath:
     t = np.linspace(0, 1, STEPS, dtype=np.float32)
     on_map = np.stack([t * 3 + axis for axis in range(dims)], axis=1).astype(np.float32)
     flags = np.zeros(STEPS, bool) if off is None else np.array(off)
     plane = np.stack([t, np.sin(np.pi * t) / 3], axis=1).astype(np.float32)
-    return Way(kind, on_map, plane, flags, [0, STEPS - 1])
+    return FigurePath(kind, on_map, plane, flags, [0, STEPS - 1])
 
 
 class TestPath:
@@ -196,7 +196,7 @@ class TestPath:
             assert track.max() < high
 
     def test_names(self):
-        labels = way_labels(
+        labels = path_labels(
             ["dog", "table"], a_way().on_map[[0, -1]], [("chair", np.float32([1, 1]))]
         )
         assert [label.text for label in labels] == ["dog", "table", "chair"]
@@ -321,7 +321,7 @@ def a_scene(words: tuple[str, ...] = ("dog", "cat")) -> Scene:
                 title=words[0],
                 tag="projected",
                 alt=words[-1],
-                labels=way_labels(words[:1], way.on_map[:1]),
+                labels=path_labels(words[:1], way.on_map[:1]),
             ),
             Picture(
                 path_on_plane([a_way(off=off)], coords, LIGHT, "r"),
@@ -355,7 +355,7 @@ class TestScene:
             assert picture["tag_help"]
 
     def test_a_label_is_cut(self):
-        labels = way_labels(["x" * 1000], coords_of(1))
+        labels = path_labels(["x" * 1000], coords_of(1))
         assert len(labels[0].text) == 40
 
 

@@ -9,7 +9,7 @@ from core.figures.trajectories.statistics import (
     Panel,
     laws_figure,
     panels_height,
-    wander_figure,
+    random_walk_figure,
 )
 
 KINDS, COLORS = ["people", "walk"], ["#000000", "#777777"]
@@ -55,7 +55,7 @@ def test_panels_do_not_overlap():
 def test_the_chosen_path_stands_before_the_others():
     ways = [np.full((3, 2), k, np.float32) for k in range(3)]
     corpus = np.zeros((5, 2), np.float32)
-    figure = wander_figure(ways, corpus, 1, np.concatenate(ways), "#123456", LIGHT, "r")
+    figure = random_walk_figure(ways, corpus, 1, np.concatenate(ways), "#123456", LIGHT, "r")
     assert len(roles(figure, "other")) == 2
     [way], [start] = roles(figure, "way"), roles(figure, "start")
     assert list(way.x) == [1, 1, 1]

@@ -8,7 +8,7 @@ import pytest
 from core.figures.base import plain
 from core.figures.scene import Picture, Player, Scene, Strip, to_json
 from core.figures.tokens import DARK, LIGHT
-from core.figures.trajectories.next_tokens import parting_figure, rank_figure
+from core.figures.trajectories.next_tokens import divergence_figure, rank_figure
 from core.figures.trajectories.trajectory import (
     BANDS,
     NAMED_RAYS,
@@ -183,7 +183,7 @@ class TestRanks:
 
     def test_parting_moves_its_marker(self):
         apart = np.array([np.nan, 0.2, 0.5, 0.1])
-        figure = parting_figure(apart, ["a", "b", "c", "d"], LIGHT, "r")
+        figure = divergence_figure(apart, ["a", "b", "c", "d"], LIGHT, "r")
         assert [it.name for it in figure.frames] == ["0", "1", "2", "3"]
         assert figure.frames[2].data[0].y[0] == pytest.approx(0.5)
         assert figure.data[0].y[0] is None

@@ -22,7 +22,7 @@ from core.types import silent
 from core.ui.compare.maps import sheets_of
 from core.ui.compare.pair import paired
 from core.ui.shared import state
-from core.ui.shared.picked_point import spot_of
+from core.ui.shared.picked_point import point_of
 
 pytestmark = pytest.mark.usefixtures("pages")
 
@@ -75,7 +75,7 @@ class TestAPlaceOfTheGround:
             for it in pictures
         ]
         assert marked == [number == 0, number == 1]
-        point = spot_of(f"{x:.6g},{y:.6g}@{sheet.token(PcaSpec())}", sheet, PcaSpec()).vector
+        point = point_of(f"{x:.6g},{y:.6g}@{sheet.token(PcaSpec())}", sheet, PcaSpec()).vector
         space = workspace.space(pair[number])
         best = space.texts[int((space.unit @ point).argmax())]
         assert listed(app, "compare spot list")[0] == best

@@ -10,13 +10,13 @@ from app_pages import healthy, listed, open_page, said, scenes, stage, until
 from core.decode.guided_decoding import Written
 from core.permalink import MapView
 from core.pipeline import Workspace
-from core.pipeline.points.description import Told
+from core.pipeline.points.description import PointDescription
 from core.projection.base import PcaSpec, UmapSpec
 from core.projection.inverse import ground
 from core.teachers.smollm2 import COMMAND
 from core.ui.paths import sentences as paths_sentences
 from core.ui.shared import jobs, picked_point, state
-from core.ui.shared.picked_point import Lost, sheet_of, spot_of
+from core.ui.shared.picked_point import Lost, pickable_picture, point_of
 
 pytestmark = pytest.mark.usefixtures("pages")
 
@@ -98,8 +98,8 @@ UMAP = UmapSpec().digest[:8]
 )
 def test_a_place_that_means_nothing_here(small: str, picture: str, spot: str, why: str) -> None:
     written = spot.format(picture=picture, space=picture[:8], shown=picture[8:])
-    sheet = sheet_of(small, state.workspace().space(small), PcaSpec())
-    found = spot_of(written, sheet, PcaSpec())
+    sheet = pickable_picture(small, state.workspace().space(small), PcaSpec())
+    found = point_of(written, sheet, PcaSpec())
     assert isinstance(found, Lost)
     assert why in found.why
 
@@ -177,7 +177,9 @@ def test_what_the_model_wrote_is_shown_as_it_is(
     for module in (paths_sentences, picked_point):
         monkeypatch.setattr(module, "crosses", lambda _: True)
         monkeypatch.setattr(module, "has_told", lambda *_: True)
-        monkeypatch.setattr(module, "tell_point", lambda *_: Told(("*dog*",), made, made))
+        monkeypatch.setattr(
+            module, "tell_point", lambda *_: PointDescription(("*dog*",), made, made)
+        )
     for name in ("installed", "has_bridge"):
         monkeypatch.setattr(picked_point, name, lambda *_: True)
     link = {"teacher": small, "projector": "pca", "waypoints": "dog,table"}

@@ -39,13 +39,13 @@ def _token() -> None:
     from core.pipeline.models import reader
     from core.signatures.documents import document_states
     from core.ui.layers.attention import attention_lines
-    from core.ui.layers.nearest_states import became_panel
+    from core.ui.layers.nearest_states import nearest_states_panel
     from core.ui.shared.state import view_of
 
     view = view_of("layers", LayersView)
     states = document_states(list(view.sentences), reader(view.model))
     attention_lines(view, states, view.token or 0)
-    became_panel(view, states, view.token or 0)
+    nearest_states_panel(view, states, view.token or 0)
 
 
 def see(what: Any, **link: str) -> AppTest:

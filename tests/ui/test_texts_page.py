@@ -16,7 +16,7 @@ from core.pipeline import Workspace, make_map
 from core.pipeline.texts import library as libraries
 from core.pipeline.texts.library import Library, draw_library, library
 from core.pipeline.texts.own_document import dropped, has_dropped, keep_text
-from core.pipeline.texts.pairs import Pair, Signed, Told, kept_pairs
+from core.pipeline.texts.pairs import Pair, Signed, SpaceAnswer, kept_pairs
 from core.projection.base import UmapSpec
 from core.spaces.linalg import unit_rows
 from core.spaces.space import Provenance, Space
@@ -117,7 +117,7 @@ class TestTheMap:
     def test_a_document_is_a_way_through_its_windows(self, made):
         app = see(document="bank, river", part="1")
         row = made.rows["bank, river"]
-        way = made.way(row)
+        way = made.document_path(row)
         assert len(way) > 1
         found = traces(app)
         items = numbers(found["items"]["x"]), numbers(found["items"]["y"])
@@ -325,7 +325,7 @@ class TestTheQuestion:
                 for kind, value in zip(kinds, values, strict=True)
             }
             nearer = {"negation": Interval(0.9, 0.8, 1.0), "context swap": Interval(0.2, 0.1, 0.3)}
-            return Told(name, distances, distances, 1.0, found, nearer)
+            return SpaceAnswer(name, distances, distances, 1.0, found, nearer)
 
         rows = told("rows", (0.0, 0.2, 0.3, 0.7))
         answers = [

@@ -108,7 +108,7 @@ class TestPath:
         warm = [row["value"] for row in scenes(app)["trajectory next"]["rows"]]
         monkeypatch.setattr(generation, "said_next", None)
         monkeypatch.setattr(generation, "spreads", None)
-        monkeypatch.setattr(generation, "read_walks", None)
+        monkeypatch.setattr(generation, "read_paths", None)
         app.select_slider(key="trajectories:heat").set_value(0.0).run()
         cold = [row["value"] for row in scenes(healthy(app))["trajectory next"]["rows"]]
         assert cold[0] == "100%"
@@ -126,7 +126,7 @@ class TestPath:
 
     def test_the_same_wish_is_not_written_again(self, model, monkeypatch):
         first = at_path(model)
-        monkeypatch.setattr(generation, "write_walks", None)
+        monkeypatch.setattr(generation, "write_paths", None)
         again = at_path(model)
         strips = [stage(app, "trajectory")["player"]["strips"] for app in (first, again)]
         assert strips[0] == strips[1]
@@ -257,7 +257,7 @@ class TestWriter:
         return generation.Wish(model, model, PROMPT, sampling, 1)
 
     def test_stopped_it_keeps_what_was_written(self, model, monkeypatch):
-        write = generation.write_walks
+        write = generation.write_paths
 
         def slowly(lm, ids, sampling, layer, samples, keep_on):
             def waits(walks):
@@ -266,7 +266,7 @@ class TestWriter:
 
             return write(lm, ids, sampling, layer, samples, waits)
 
-        monkeypatch.setattr(generation, "write_walks", slowly)
+        monkeypatch.setattr(generation, "write_paths", slowly)
         run = generation.run_of("one", self.wish(model, seed=21), DEPTH)
         other = generation.run_of("two", self.wish(model, seed=22), DEPTH)
         while run.written < 2:
@@ -320,11 +320,11 @@ class TestWriter:
     def test_no_fan_behind_a_full_window(self, tmp_path, monkeypatch):
         """There is no place for a word behind it; GPT-2 has no position for one."""
         from core.pipeline.models import speaker
-        from core.pipeline.trajectories.trajectory import read_walks
+        from core.pipeline.trajectories.trajectory import read_paths
 
         model = save_tiny(tmp_path, "gpt2", seed=8)
         lm = speaker(model)
-        [walk] = read_walks(lm, [(lm.ids("the cat ") * 100)[: lm.window]], 2)
+        [walk] = read_paths(lm, [(lm.ids("the cat ") * 100)[: lm.window]], 2)
         monkeypatch.setattr(generation, "MOST_FANS", 500)
         found = generation.fans_along(self.wish(model), walk, 2, k=2)
         assert [it.position for it in found] == list(range(1, lm.window - 1))
@@ -372,10 +372,10 @@ class TestWriter:
             assert one is not other
             stands(lambda: other.waiting.startswith("2 ahead"))
             written = []
-            write = generation.write_walks
+            write = generation.write_paths
             monkeypatch.setattr(
                 generation,
-                "write_walks",
+                "write_paths",
                 lambda *given: written.append(given) or write(*given),
             )
         one.join(60.0)
@@ -406,7 +406,7 @@ class TestWriter:
         assert "lens stage" in scenes(app)
 
     def test_a_fault_is_told(self, model, monkeypatch):
-        monkeypatch.setattr(generation, "write_walks", None)
+        monkeypatch.setattr(generation, "write_paths", None)
         run = generation.run_of("five", self.wish(model, seed=51), DEPTH)
         run.join(60.0)
         assert "found TypeError" in str(run.error)
@@ -425,13 +425,13 @@ def test_the_page_that_is_saved_plays_by_itself(model, workspace_folder):
     from core.pipeline import Workspace
     from core.pipeline.models import speaker
     from core.pipeline.trajectories.corpus_picture import backdrop
-    from core.pipeline.trajectories.trajectory import read_walks
+    from core.pipeline.trajectories.trajectory import read_paths
     from core.ui.trajectories.downloads import _page
     from core.ui.trajectories.scene import Drawn, tracks_of
 
     prompt = "the cat </script><b>sat</b>"
     lm = speaker(model)
-    walks = read_walks(lm, [lm.ids(prompt)], DEPTH)
+    walks = read_paths(lm, [lm.ids(prompt)], DEPTH)
     behind = backdrop(Workspace(workspace_folder), model, DEPTH, PcaSpec())
     drawn = Drawn(TrajectoriesView(), DEPTH, behind, walks, tracks=tracks_of(walks, behind))
     wish = generation.Wish(model, model, prompt, Sampling(), 1)

@@ -26,7 +26,7 @@ NAMES = {"lerp": "straight", "slerp": "sphere", "graph": "graph"}
 
 
 @dataclass(frozen=True, eq=False)
-class Way:
+class FigurePath:
     """One path as both pictures need it; m steps."""
 
     kind: str
@@ -42,7 +42,7 @@ def color_of(kind: str, tokens: Tokens) -> str:
 
 
 def path_on_map(
-    coords: Coords, ways: Sequence[Way], tokens: Tokens, revision: str, zoom: bool = True
+    coords: Coords, ways: Sequence[FigurePath], tokens: Tokens, revision: str, zoom: bool = True
 ) -> Figure:
     """The paths over the faint map of all items. ``zoom`` frames the paths, not the whole map."""
     figure = blank(tokens, revision, **_map_axes(coords, ways if zoom else ()))
@@ -54,11 +54,11 @@ def path_on_map(
         "line": {"width": 0},
     }
     figure.add_trace(points(coords, marker=marker, meta={"role": "items"}))
-    return with_ways(figure, ways, [way.on_map for way in ways], tokens)
+    return with_paths(figure, ways, [way.on_map for way in ways], tokens)
 
 
 def path_on_plane(
-    ways: Sequence[Way], around: QueryCoords, tokens: Tokens, revision: str
+    ways: Sequence[FigurePath], around: QueryCoords, tokens: Tokens, revision: str
 ) -> Figure:
     """The plane of the paths, exact and linear; ``around`` (r, 2) are items near the way."""
     everything = np.concatenate([around, *(way.on_plane for way in ways)])
@@ -74,10 +74,10 @@ def path_on_plane(
     figure.update_layout(margin={"l": 44, "r": 8, "t": 8, "b": 38})
     marker = {"size": 5, "color": tokens.point, "opacity": 0.7, "line": {"width": 0}}
     figure.add_trace(marks(around, marker=marker, meta={"role": "around"}))
-    return with_ways(figure, ways, [way.on_plane for way in ways], tokens)
+    return with_paths(figure, ways, [way.on_plane for way in ways], tokens)
 
 
-def way_labels(
+def path_labels(
     names: Sequence[str], at: QueryCoords, decoded: Sequence[tuple[str, Vector]] = ()
 ) -> list[Label]:
     """Names of the waypoints, then of decoded items (text, place) beside the way."""
@@ -85,7 +85,7 @@ def way_labels(
     return labels + [label_at(text, place, "near") for text, place in decoded]
 
 
-def _map_axes(coords: Coords, ways: Sequence[Way]) -> dict[str, object]:
+def _map_axes(coords: Coords, ways: Sequence[FigurePath]) -> dict[str, object]:
     if coords.shape[1] == 3:
         hidden = {"visible": False, "showbackground": False}
         axes: dict[str, object] = dict.fromkeys(("xaxis", "yaxis", "zaxis"), hidden)
@@ -100,8 +100,8 @@ def _map_axes(coords: Coords, ways: Sequence[Way]) -> dict[str, object]:
     return {"xaxis": bare_axis(*ranges[0]), "yaxis": bare_axis(*ranges[1])}
 
 
-def with_ways(
-    figure: Figure, ways: Sequence[Way], tracks: Sequence[QueryCoords], tokens: Tokens
+def with_paths(
+    figure: Figure, ways: Sequence[FigurePath], tracks: Sequence[QueryCoords], tokens: Tokens
 ) -> Figure:
     """The figure with the ways drawn on their ``tracks``, and a frame for each step."""
     for way, track in zip(ways, tracks, strict=True):
@@ -128,7 +128,7 @@ def with_ways(
     return figure
 
 
-def _draw_line(figure: Figure, way: Way, track: QueryCoords, tokens: Tokens) -> None:
+def _draw_line(figure: Figure, way: FigurePath, track: QueryCoords, tokens: Tokens) -> None:
     """Solid where the way runs among the data, dashed where it leaves them."""
     color = color_of(way.kind, tokens)
     for keep, dash, opacity in ((~way.off, "solid", 0.9), (_spread(way.off), "dot", 0.6)):
@@ -151,7 +151,7 @@ def _trail_steps(step: int) -> list[int]:
     return [max(0, step - back) for back in range(TRAIL, 0, -1)]
 
 
-def _moving(way: Way, track: QueryCoords, step: int, tokens: Tokens) -> list[Part]:
+def _moving(way: FigurePath, track: QueryCoords, step: int, tokens: Tokens) -> list[Part]:
     color = color_of(way.kind, tokens)
     fading = [round(0.08 + 0.5 * k / TRAIL, 2) for k in range(TRAIL)]
     sizes = [round(4 + 5 * k / TRAIL, 1) for k in range(TRAIL)]

@@ -53,7 +53,7 @@ def rank_figure(
     return figure
 
 
-def parting_figure(
+def divergence_figure(
     apart: npt.NDArray[np.floating], words: Sequence[str], tokens: Tokens, revision: str
 ) -> Figure:
     """1 - correlation (m,) at each word; its marker moves with the player, a frame a word.

@@ -119,7 +119,7 @@ def _panel(
         figure.add_trace(trace)
 
 
-def wander_figure(
+def random_walk_figure(
     paths: Sequence[npt.NDArray[np.float32]],
     corpus: Coords,
     chosen: int,

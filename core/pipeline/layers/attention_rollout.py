@@ -13,7 +13,7 @@ from core.types import Scores, silent
 
 
 @dataclass(frozen=True, eq=False)
-class Looks:
+class AttentionRollout:
     """A sentence's t tokens, the special ones among them, as the model reads them.
 
     ``shares`` (layers + 1, t, t) are those of each input token (column) in each token (row);
@@ -40,7 +40,7 @@ class Looks:
         }
 
 
-def looks(reference: str, text: str) -> Looks:
+def attention_rollout(reference: str, text: str) -> AttentionRollout:
     """Rollout of one text, every layer.
 
     Raises InvalidSpecification for a text longer than the model reads at once, UnknownItem for
@@ -62,4 +62,4 @@ def looks(reference: str, text: str) -> Looks:
         for row in range(len(names))
     )
     identity = np.eye(len(names), dtype=np.float32)[None]
-    return Looks(names, special, joined, np.concatenate([identity, rolled]))
+    return AttentionRollout(names, special, joined, np.concatenate([identity, rolled]))

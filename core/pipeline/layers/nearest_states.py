@@ -45,7 +45,7 @@ class NearState:
 
 
 @dataclass(frozen=True)
-class Became:
+class NearestStates:
     """One layer. ``table`` are the rows of the model's own table nearest to the state (none where
     the table has another width), ``usual`` the tokens whose mean state in this layer is nearest,
     ``states`` single states of other sentences, one a sentence."""
@@ -87,14 +87,14 @@ class Table:
         return found.astype(np.float32)
 
 
-def became(
+def nearest_states(
     index: StateIndex,
     reference: str,
     states: States,
     row: int,
     k: int = NEAREST,
     centred: bool = True,
-) -> list[Became]:
+) -> list[NearestStates]:
     """What the token in ``row`` of ``states`` is like in each layer, k of each kind.
 
     ``states`` are those of the index's model. The table is of layer 0's world: its rows are what
@@ -121,7 +121,7 @@ def became(
     for number, state in enumerate(mine):
         by_type = index.usual_cosines(number, state, centred)
         found.append(
-            Became(
+            NearestStates(
                 number,
                 _rows(table, by_row[number], k) if table and by_row is not None else (),
                 tuple(NearToken(names[it], cosine) for it, cosine in best(by_type, k)),

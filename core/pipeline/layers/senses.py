@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from core.errors import UnknownItem
-from core.metrics.silhouette import SenseSeparation, grouping, parting
+from core.metrics.silhouette import SenseSeparation, grouping, sense_separation
 from core.pipeline.models import reader
 from core.resources import site_root
 from core.signatures.hidden import hidden_states
@@ -24,7 +24,7 @@ FEWEST_FOUND, MOST_FOUND = 8, 80  # sentences of the packaged texts with a word
 
 
 @dataclass(frozen=True)
-class Labelled:
+class SenseSentence:
     """A sentence with a word in one of its senses."""
 
     text: str
@@ -40,7 +40,7 @@ class Senses:
     """
 
     word: str
-    sentences: tuple[Labelled, ...]
+    sentences: tuple[SenseSentence, ...]
     layers: tuple[Matrix, ...]
     partings: tuple[SenseSeparation, ...]
     best: int
@@ -73,19 +73,19 @@ class Senses:
 
 
 @lru_cache(maxsize=1)
-def prepared_senses() -> dict[str, tuple[Labelled, ...]]:
+def prepared_senses() -> dict[str, tuple[SenseSentence, ...]]:
     """Words with sentences written for this project, each labelled with the word's sense."""
-    found: dict[str, list[Labelled]] = {}
+    found: dict[str, list[SenseSentence]] = {}
     with PREPARED.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
-            found.setdefault(row["word"], []).append(Labelled(row["sentence"], row["sense"]))
+            found.setdefault(row["word"], []).append(SenseSentence(row["sentence"], row["sense"]))
     return {word: tuple(sentences) for word, sentences in found.items()}
 
 
 def senses(
     reference: str,
     word: str,
-    sentences: Sequence[Labelled] | None = None,
+    sentences: Sequence[SenseSentence] | None = None,
     progress: Progress = silent,
 ) -> Senses:
     """The states of a word in sentences with labelled senses, layer by layer.
@@ -102,7 +102,7 @@ def senses(
     states = hidden_states([it.text for it in chosen], reader(reference), progress=progress)
     layers = occurrences(states, word)
     labels = [it.sense for it in chosen]
-    partings = tuple(parting(layer, labels) for layer in layers)
+    partings = tuple(sense_separation(layer, labels) for layer in layers)
     best = int(np.argmax([it.silhouette for it in partings]))
     return Senses(word, chosen, layers, partings, best, states.notes)
 
@@ -125,7 +125,7 @@ def grouped_senses(reference: str, word: str, progress: Progress = silent) -> Se
     partings = tuple(parted for _, parted in groups)
     best = int(np.argmax([it.silhouette - it.null_mean for it in partings]))
     sentences = tuple(
-        Labelled(text, f"group {label + 1}")
+        SenseSentence(text, f"group {label + 1}")
         for text, label in zip(found, groups[best][0], strict=True)
     )
     return Senses(word, sentences, layers, partings, best, states.notes, given=False)

@@ -43,7 +43,7 @@ Cells = list[tuple[int, int]]
 
 
 @dataclass(frozen=True, eq=False)
-class Sheet:
+class ConceptPlane:
     """A plane through three states, with places measured from their middle in units of their mean
     length.
 
@@ -62,7 +62,7 @@ class Sheet:
         return (self.plane.origin + self.plane.length * own @ axes).astype(np.float32)
 
 
-def sheet(states: Queries) -> Sheet:
+def concept_plane(states: Queries) -> ConceptPlane:
     """The plane through three states (3, d): the first two lie level, the third above them.
 
     Raises InvalidSpecification where they lie on one line.
@@ -77,7 +77,7 @@ def sheet(states: Queries) -> Sheet:
     middle = own.mean(axis=0, keepdims=True)
     unit = float(np.linalg.norm(states, axis=1).mean())
     corners = (own - middle) * (plane.length / unit)
-    return Sheet(plane, middle.astype(np.float32), unit, corners.astype(np.float32))
+    return ConceptPlane(plane, middle.astype(np.float32), unit, corners.astype(np.float32))
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,7 +160,7 @@ def islands(
     reach(progress, 2, "reading the three concepts")
     found = concepts(lm, three, [layer])
     states = np.stack([it.states[0] for it in found])
-    flat = sheet(states)
+    flat = concept_plane(states)
     names = named_apart(lm, found)
     prompt, examples = identity_prompt((*three, *names))
     scope = Patchscope(lm, prompt)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from core.decode.guided_decoding import GuidedSearch, Written, drawn, sought
+from core.decode.guided_decoding import GuidedSearch, Written, drawn, guided_search
 from core.decode.nearest import decode
 from core.errors import InvalidVectors
 from core.paths.off_manifold import knn_percentile, norm_percentile, off_data
@@ -29,7 +29,7 @@ ONLY_SENTENCES = (
 
 
 @dataclass(frozen=True)
-class Told:
+class PointDescription:
     """A point in words: the ``prompt`` words that the bridge read off it, the ``greedy`` sentence
     that the model wrote by itself, and the ``best`` that was found by reading again while
     writing."""
@@ -54,7 +54,7 @@ class Description:
     norm_percentile: float
     distance_percentile: float
     off_data: bool
-    told: Told | None
+    told: PointDescription | None
     why_not: str = ""
 
     def to_dict(self) -> dict[str, Any]:
@@ -128,21 +128,24 @@ def has_told(workspace: Workspace, points: Queries) -> bool:
     )
 
 
-def tell_point(workspace: Workspace, point: Vector, progress: Progress = silent) -> Told:
+def tell_point(
+    workspace: Workspace, point: Vector, progress: Progress = silent
+) -> PointDescription:
     """A point of MiniLM's space of texts in words, by the bridge; made once and kept."""
     key = told_key(workspace, point)
 
-    def read() -> Told:
+    def read() -> PointDescription:
         said = workspace.store.load("told", key).payload
-        return Told(tuple(said["prompt"]), Written(**said["greedy"]), Written(**said["best"]))
+        greedy, best = Written(**said["greedy"]), Written(**said["best"])
+        return PointDescription(tuple(said["prompt"]), greedy, best)
 
-    def write(made: Told) -> None:
+    def write(made: PointDescription) -> None:
         workspace.store.save("told", key, payload=made.to_dict())
 
     return workspace.kept("told", key, read, lambda: written(workspace, point, progress), write)
 
 
-def written(workspace: Workspace, point: Vector, progress: Progress = silent) -> Told:
+def written(workspace: Workspace, point: Vector, progress: Progress = silent) -> PointDescription:
     """The same, not kept."""
     over = bridge(workspace).bridge
     lm = speaker(SMOLLM2)
@@ -155,8 +158,8 @@ def written(workspace: Workspace, point: Vector, progress: Progress = silent) ->
     prompt = over.prompt(lm, point)
     greedy = drawn(lm, prompt, nearness, count=1)[0]
     part = partial(scaled, progress, 20, 100)
-    found = sought(lm, prompt, nearness, over.leaning(point, lm.vocabulary), progress=part)
-    return Told(
+    found = guided_search(lm, prompt, nearness, over.leaning(point, lm.vocabulary), progress=part)
+    return PointDescription(
         tuple(lm.text([it]).strip() for it in over.words(point)),
         greedy,
         found[0],

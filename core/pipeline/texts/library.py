@@ -61,7 +61,7 @@ class Library:
         table = self.space.metadata
         return np.flatnonzero((table["part"] >= 0) | (table["parts"] == 1)).astype(np.int64)
 
-    def way(self, row: int) -> Rows:
+    def document_path(self, row: int) -> Rows:
         """The items that a document goes through: its windows in order, or itself."""
         table = self.space.metadata
         found = np.flatnonzero((table["row"] == row) & (table["part"] >= 0)).astype(np.int64)
@@ -72,8 +72,8 @@ class Library:
         row = self.rows.get(title)
         if row is None or part is None:
             return row
-        way = self.way(row)
-        return int(way[part]) if 0 <= part < len(way) else None
+        items = self.document_path(row)
+        return int(items[part]) if 0 <= part < len(items) else None
 
     def text(self, item: int) -> str:
         """What is written there."""

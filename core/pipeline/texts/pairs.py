@@ -42,7 +42,7 @@ class Pair:
 
 
 @dataclass(frozen=True, eq=False)
-class Told:
+class SpaceAnswer:
     """One space's answer. ``distances`` (m,) are 1 - cosine of each pair about ``centre`` (d,), in
     units of ``far``, the mean distance of sentences that have nothing to do with each other."""
 
@@ -59,8 +59,8 @@ class Signed:
     """Both spaces over the same pairs."""
 
     pairs: tuple[Pair, ...]
-    contextual: Told
-    rows: Told
+    contextual: SpaceAnswer
+    rows: SpaceAnswer
     notes: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -134,7 +134,7 @@ def _mean_rows(states: States, model: Reader) -> Matrix:
     return (sums / np.diff(begins, append=len(ids))[:, None]).astype(np.float32)
 
 
-def _judged(name: str, vectors: Matrix, kinds: Sequence[str]) -> Told:
+def _judged(name: str, vectors: Matrix, kinds: Sequence[str]) -> SpaceAnswer:
     centre = vectors.mean(axis=0)
     centred = (vectors - centre).astype(np.float64)
     first, second = centred[::2], centred[1::2]
@@ -143,7 +143,7 @@ def _judged(name: str, vectors: Matrix, kinds: Sequence[str]) -> Told:
     names = np.asarray(kinds)
     groups = {kind: distances[names == kind] for kind in dict.fromkeys(kinds)}
     same = groups.get(SAME, np.zeros(0))
-    return Told(
+    return SpaceAnswer(
         name,
         distances.astype(np.float32),
         centre,
@@ -224,8 +224,8 @@ def _read(kept: Artefact) -> Signed:
         raise StoreError(f"found kept pairs without {fault}; expected all: measure anew") from None
 
 
-def _space_told(kept: Artefact, number: int, said: dict[str, Any]) -> Told:
-    return Told(
+def _space_told(kept: Artefact, number: int, said: dict[str, Any]) -> SpaceAnswer:
+    return SpaceAnswer(
         said["name"],
         np.asarray(kept.arrays[f"distances {number}"]),
         np.asarray(kept.arrays[f"centre {number}"]),

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from core.decode.language_model import LanguageModel
 from core.pipeline.trajectories.next_tokens import Said
-from core.pipeline.trajectories.trajectory import FIRST, Walk
+from core.pipeline.trajectories.trajectory import FIRST, TokenPath
 from core.spaces.linalg import unit_rows
 from core.types import Vector
 
@@ -21,7 +21,7 @@ FEWEST = 4  # other tokens: of fewer a correlation says nothing
 
 
 @dataclass(frozen=True, eq=False)
-class Parting:
+class Divergence:
     """``at`` (t,) is the token of the second reading at which it has read as far as the first has
     at each of its tokens. ``apart`` (t,) is 1 - the correlation of a token's cosines to the others
     in both readings: 0 for the same relations, 1 for none in common; NaN for the first token and
@@ -33,9 +33,12 @@ class Parting:
     surprise: npt.NDArray[np.float64] | None
 
 
-def parting(
-    one: Walk, other: Walk, means: tuple[Vector, Vector], ends: tuple[Sequence[int], Sequence[int]]
-) -> Parting:
+def divergence(
+    one: TokenPath,
+    other: TokenPath,
+    means: tuple[Vector, Vector],
+    ends: tuple[Sequence[int], Sequence[int]],
+) -> Divergence:
     """How far apart two readings are. ``means`` (d,) are those of the corpus in each, which are
     taken away first; ``ends`` where each token ends in the text, in characters."""
     at = np.minimum(np.searchsorted(ends[1], ends[0]), len(other) - 1)
@@ -49,7 +52,7 @@ def parting(
         others[row] = False
         if np.count_nonzero(others) >= FEWEST:
             apart[FIRST + row] = 1 - _correlation(first[row, others], second[row, others])
-    return Parting(at, apart, None)
+    return Divergence(at, apart, None)
 
 
 def surprise(one: Said, other: Said) -> npt.NDArray[np.float64]:

@@ -37,7 +37,7 @@ _lock = threading.Lock()
 
 
 @dataclass(frozen=True)
-class Guess:
+class Prediction:
     """``quantity`` of ``kind`` is ``claim`` (higher, lower, alike) than that of ``other``, a kind;
     or, with the claims together and against, goes with ``other``, a second local quantity.
 
@@ -81,7 +81,7 @@ class Locked:
     """A guess as it was written down: when (UTC), as the how-manieth of the workspace, and a digest
     of all that, which tells whether anything was changed since."""
 
-    guess: Guess
+    guess: Prediction
     model: str
     layer: int
     written: str
@@ -113,7 +113,7 @@ class Score:
     margin: float | None = None
 
 
-def lock(workspace: "Workspace", guess: Guess, model: str, layer: int) -> Locked:
+def lock(workspace: "Workspace", guess: Prediction, model: str, layer: int) -> Locked:
     """Write a guess down for good. The same one again is the one that is there already."""
     with _lock:
         known = every(workspace)
@@ -146,7 +146,7 @@ def every(workspace: "Workspace") -> list[Locked]:
     for row in workspace.store.load(KIND, key).payload["guesses"]:
         said = dict(row)
         digest = said.pop("digest")
-        one = Locked(Guess(**said.pop("guess")), **said)
+        one = Locked(Prediction(**said.pop("guess")), **said)
         if one.digest != digest:
             raise InvalidSpecification(
                 f"found a guess of {one.written} that was changed after it was locked; expected "
@@ -179,7 +179,7 @@ def score(one: Locked, found: Laws) -> Score:
     return Score(_outcome(one.guess.claim, told, margin), told, len(values), margin)
 
 
-def _values(guess: Guess, found: Laws) -> npt.NDArray[np.float64]:
+def _values(guess: Prediction, found: Laws) -> npt.NDArray[np.float64]:
     """(n,) by document: what the guess is about."""
     if guess.claim in COMPARED:
         return found.values(guess.quantity, guess.kind) - found.values(guess.quantity, guess.other)

@@ -31,7 +31,7 @@ MOST_SAMPLES = 12
 
 
 @dataclass(frozen=True, eq=False)
-class Walk:
+class TokenPath:
     """A text of t tokens as a path through one layer.
 
     ``ids`` (t,), ``pieces`` what each adds to the text, ``begun`` how many of them were the prompt.
@@ -63,7 +63,7 @@ class Walk:
         return "".join(self.pieces[: at + 1])
 
 
-Walks: TypeAlias = tuple[Walk, ...]
+Walks: TypeAlias = tuple[TokenPath, ...]
 KeepOn: TypeAlias = Callable[[Walks], bool]
 
 
@@ -111,13 +111,13 @@ def trajectory(
         tell(progress, done, sampling.steps, f"{model} writes")
         return keep_on(walks)
 
-    walks = write_walks(lm, ids, sampling, depth, samples, told)
+    walks = write_paths(lm, ids, sampling, depth, samples, told)
     return Trajectory(
         model,
         depth,
         behind,
         walks,
-        tuple(behind.place(walk.states) for walk in walks),
+        tuple(behind.place(token_path.states) for token_path in walks),
         far_from_corpus(workspace, behind, walks[0].states),
     )
 
@@ -130,7 +130,7 @@ def far_from_corpus(workspace: Workspace, behind: Backdrop, states: Queries) -> 
 # ------------------------------------------------------------------------------- write and read
 
 
-def write_walks(
+def write_paths(
     lm: LanguageModel,
     ids: Sequence[int],
     sampling: Sampling,
@@ -143,7 +143,7 @@ def write_walks(
     After each token ``keep_on`` gets what is there so far, all but the newest token, whose own
     state is not known yet; its answer of False stops the writing, and what was written is kept.
     """
-    prompt = read_walks(lm, [ids], layer)[0]
+    prompt = read_paths(lm, [ids], layer)[0]
     rows = [_Growing(lm, prompt) for _ in range(samples)]
     for step in lm.write(ids, sampling, copies=samples, layers=[layer]):
         told = _told(step.log_probabilities, step.ids)
@@ -154,12 +154,12 @@ def write_walks(
             if step.alive[at] and token not in lm.ends:
                 share, entropy, rank = (float(it[at]) for it in told)
                 row.choose(token, (share, entropy, rank))
-        if not keep_on(tuple(row.walk() for row in rows)):
+        if not keep_on(tuple(row.token_path() for row in rows)):
             break
-    return read_walks(lm, [row.ids for row in rows], layer, len(ids))
+    return read_paths(lm, [row.ids for row in rows], layer, len(ids))
 
 
-def read_walks(
+def read_paths(
     lm: LanguageModel, texts: Sequence[Sequence[int]], layer: int, begun: int | None = None
 ) -> Walks:
     """Texts of tokens that are there already as paths, each by one pass.
@@ -169,7 +169,7 @@ def read_walks(
     return tuple(_read(lm, list(ids), layer, begun) for ids in texts)
 
 
-def _read(lm: LanguageModel, ids: list[int], layer: int, begun: int | None) -> Walk:
+def _read(lm: LanguageModel, ids: list[int], layer: int, begun: int | None) -> TokenPath:
     run = lm.run([ids], layers=[layer])
     told = [_first(lm, ids[0])]
     for start in range(0, len(ids) - 1, AT_ONCE):
@@ -177,7 +177,7 @@ def _read(lm: LanguageModel, ids: list[int], layer: int, begun: int | None) -> W
         after = ids[start + 1 : start + 1 + AT_ONCE]
         told.append(_told(said[: len(after)], np.array(after)))
     probability, entropy, rank = (np.concatenate(it) for it in zip(*told, strict=True))
-    return Walk(
+    return TokenPath(
         np.array(ids, np.int64),
         Detokenizer(lm.text, ids).all(),
         len(ids) if begun is None else begun,
@@ -188,18 +188,18 @@ def _read(lm: LanguageModel, ids: list[int], layer: int, begun: int | None) -> W
     )
 
 
-def shuffled(lm: LanguageModel, walk: Walk, layer: int, seed: int = 0) -> Walk:
+def shuffled(lm: LanguageModel, token_path: TokenPath, layer: int, seed: int = 0) -> TokenPath:
     """The same tokens in another order, read as a text of their own: the control that says what a
     path owes to its words alone. The first token stays, as its state is no word's."""
-    order = np.random.default_rng(seed).permutation(np.arange(FIRST, len(walk)))
-    ids = [int(walk.ids[0]), *(int(walk.ids[at]) for at in order)]
-    return read_walks(lm, [ids], layer)[0]
+    order = np.random.default_rng(seed).permutation(np.arange(FIRST, len(token_path)))
+    ids = [int(token_path.ids[0]), *(int(token_path.ids[at]) for at in order)]
+    return read_paths(lm, [ids], layer)[0]
 
 
-def mean_step(walk: Walk, behind: Backdrop) -> float:
+def mean_step(token_path: TokenPath, behind: Backdrop) -> float:
     """How long a step is: the mean of 1 - cosine from a state to the next, seen from the corpus'
     mean, 0 to 2; NaN for a text of fewer than two drawn tokens."""
-    own = walk.states[FIRST:] - behind.space.mean
+    own = token_path.states[FIRST:] - behind.space.mean
     return float(step_distances(own).mean()) if len(own) > 1 else float("nan")
 
 
@@ -214,14 +214,14 @@ class Branch:
     at: int
 
 
-def branches(walks: Sequence[Walk]) -> list[Branch]:
+def branches(walks: Sequence[TokenPath]) -> list[Branch]:
     """The tree of samples: each grows from the earlier one that it goes along with for longest.
 
     The first is the trunk: it parts from itself at 0.
     """
     found = [Branch(0, 0)] if walks else []
-    for row, walk in enumerate(walks[1:], 1):
-        shared = [shared_start(walk.ids, other.ids) for other in walks[:row]]
+    for row, token_path in enumerate(walks[1:], 1):
+        shared = [shared_start(token_path.ids, other.ids) for other in walks[:row]]
         parent = int(np.argmax(shared))
         found.append(Branch(parent, shared[parent]))
     return found
@@ -244,7 +244,7 @@ def shared_start(one: npt.NDArray[np.int64], other: npt.NDArray[np.int64]) -> in
 class _Growing:
     """One text while it is written; a token's own state comes a pass after its choice."""
 
-    def __init__(self, lm: LanguageModel, prompt: Walk) -> None:
+    def __init__(self, lm: LanguageModel, prompt: TokenPath) -> None:
         self.prompt = prompt
         self.ids = prompt.ids.tolist()
         self.pieces = Detokenizer(lm.text, self.ids)
@@ -261,7 +261,7 @@ class _Growing:
         self.pieces.add(token)
         self.told.append(told)
 
-    def walk(self) -> Walk:
+    def token_path(self) -> TokenPath:
         """All tokens whose states are known."""
         start, count = self.prompt, len(self.states)
         if not count:

@@ -148,7 +148,7 @@ def assemble(inner: Any, state: Mapping[str, npt.NDArray[Any]]) -> Any:
     from torch import nn
     from torch.nn import functional
 
-    class Line(nn.Module):
+    class QuantisedLinear(nn.Module):
         def __init__(self, grid: Any, columns: Any, rows: Any) -> None:
             super().__init__()
             self.register_buffer("grid", grid)
@@ -177,7 +177,7 @@ def assemble(inner: Any, state: Mapping[str, npt.NDArray[Any]]) -> Any:
     for name in list(linear_layers(inner)):
         parent, _, child = name.rpartition(".")
         parts = (tensors[f"inner.{name}.{part}"] for part in ("grid", "columns", "rows"))
-        setattr(inner.get_submodule(parent), child, Line(*parts))
+        setattr(inner.get_submodule(parent), child, QuantisedLinear(*parts))
     _fill(inner, tensors)
     whole = Coded()
     whole.load_state_dict(tensors)

@@ -33,7 +33,13 @@ from core.ui.compare.pair import ComparedPair
 from core.ui.compare.panel import choose_from, neighbors_in
 from core.ui.shared.colouring import details, layer, layer_name, offered
 from core.ui.shared.faithfulness_line import noun
-from core.ui.shared.picked_point import Lost, PickablePicture, sheet_of, spot_from, with_spot
+from core.ui.shared.picked_point import (
+    Lost,
+    PickablePicture,
+    pickable_picture,
+    point_from,
+    with_picked_point,
+)
 from core.ui.shared.projection_form import TITLES
 from core.ui.shared.segments import segments
 from core.ui.shared.state import widget, workspace
@@ -73,7 +79,7 @@ def sheets_of(view: CompareView, pair: ComparedPair) -> list[PickablePicture]:
     shown = pair.shown
     join, space = pair.comparison.join, workspace().space(view.a)
     named = _named_by(space, pair.comparison.a, join.a)
-    first = replace(sheet_of(view.a, space, shown.spec), address=named)
+    first = replace(pickable_picture(view.a, space, shown.spec), address=named)
     origin = blake2b(pair.digest.encode(), digest_size=16).hexdigest()
     drawn = _drawn(pair.digest, pair)
     whole = workspace().space(view.b)
@@ -107,7 +113,7 @@ def maps(
     """Draw both; the scene, for whoever saves it, and the shared items in the lasso. ``spot`` is
     marked on the map of that number."""
     scene = maps_scene(view, pair, spot, on)
-    ground = spot_from("compare stage", "compare", *sheets)
+    ground = point_from("compare stage", "compare", *sheets)
     rows = mount(scene, "compare stage", choose_from("compare stage"), on_ground=ground)
     drawn = pair.shown.rows
     inside = np.array([row for row in rows if 0 <= row < len(drawn)], np.int64)
@@ -156,7 +162,7 @@ def maps_scene(
         for number, (one, other, side, title, hint) in enumerate(_sides(pair, kind)):
             figure = side_map(one, other, colours, tokens(), f"{revision} {side}", side, pick)
             labels = [*pair_labels(texts, one, pick, (side,), named), *regions]
-            with_spot(figure, labels, spot if number == on else None)
+            with_picked_point(figure, labels, spot if number == on else None)
             pictures.append(
                 Picture(
                     figure,

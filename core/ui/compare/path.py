@@ -9,7 +9,7 @@ import streamlit as st
 
 from core.errors import MeaningSpaceError
 from core.figures.compare import divergence_figure, side_color
-from core.figures.paths.path import Way, path_on_map, way_labels
+from core.figures.paths.path import FigurePath, path_labels, path_on_map
 from core.figures.scene import Items, Picture, Player, Scene, Strip
 from core.metrics.similarity import Alignment, padded, procrustes
 from core.paths.notation import box_text, waypoints_of
@@ -20,7 +20,7 @@ from core.spaces.join import in_both
 from core.spaces.linalg import paired_cosines, row_lengths
 from core.types import QueryScores
 from core.ui.compare.pair import ComparedPair
-from core.ui.paths.scene import Journey
+from core.ui.paths.scene import DrawnPath
 from core.ui.shared.markdown import plain
 from core.ui.shared.projection_form import TITLES
 from core.ui.shared.state import widget, workspace
@@ -31,7 +31,7 @@ USUAL = (("dog", "table"), ("ocean", "king"), ("cat", "music"), ("red", "small")
 
 
 @dataclass(frozen=True, eq=False)
-class TwoWays:
+class TwoPaths:
     """The same waypoints in both spaces; ``degrees`` (m,) between the two ways at each step."""
 
     reports: tuple[PathReport, PathReport]
@@ -39,7 +39,7 @@ class TwoWays:
     degrees: QueryScores
 
 
-def way_box(view: CompareView, pair: ComparedPair) -> CompareView:
+def path_box(view: CompareView, pair: ComparedPair) -> CompareView:
     """The heading and the box; the view with what was typed."""
     st.markdown("##### The same way in both")
     usual = view.waypoints if len(view.waypoints) > 1 else _usual(pair)
@@ -64,7 +64,7 @@ def _usual(pair: ComparedPair) -> tuple[str, ...]:
     return texts[0], texts[len(texts) // 2]
 
 
-def same_way(view: CompareView, pair: ComparedPair) -> None:
+def same_path(view: CompareView, pair: ComparedPair) -> None:
     """Both ways on both maps, their words, and the angle between them; or why there are none."""
     spaces = [workspace().space(reference) for reference in (view.a, view.b)]
     if len(view.waypoints) < 2:
@@ -75,7 +75,7 @@ def same_way(view: CompareView, pair: ComparedPair) -> None:
         return
     theme = "dark" if dark() else "light"
     try:
-        scene, told = _walked(f"{pair.digest} {theme} {view.waypoints}", pair, view.waypoints)
+        scene, told = _drawn(f"{pair.digest} {theme} {view.waypoints}", pair, view.waypoints)
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/wrong_location:")
         return
@@ -84,7 +84,7 @@ def same_way(view: CompareView, pair: ComparedPair) -> None:
 
 
 @st.cache_resource(max_entries=12, show_spinner="Walking the way in both")
-def _walked(key: str, _pair: ComparedPair, _waypoints: tuple[str, ...]) -> tuple[Scene, str]:  # noqa: ARG001
+def _drawn(key: str, _pair: ComparedPair, _waypoints: tuple[str, ...]) -> tuple[Scene, str]:  # noqa: ARG001
     steps = max(STEPS, len(_waypoints))
     names = _pair.comparison.names
     wholes = (workspace().space(names[0]), workspace().space(names[1]))
@@ -92,11 +92,11 @@ def _walked(key: str, _pair: ComparedPair, _waypoints: tuple[str, ...]) -> tuple
     first, second = (
         path(workspace(), name, way, "slerp", steps) for name, way in zip(names, led, strict=True)
     )
-    ways = two_ways(_pair, (first, second))
-    return way_scene(_pair, ways), _told(ways)
+    ways = two_paths(_pair, (first, second))
+    return path_scene(_pair, ways), _told(ways)
 
 
-def two_ways(pair: ComparedPair, reports: tuple[PathReport, PathReport]) -> TwoWays:
+def two_paths(pair: ComparedPair, reports: tuple[PathReport, PathReport]) -> TwoPaths:
     """Measure the angle between both curves, the second laid on the first space as its items are,
     seen from the first space's mean, as the drift is."""
     first = padded(reports[0].curve.points, pair.comparison.b.dim)
@@ -106,10 +106,10 @@ def two_ways(pair: ComparedPair, reports: tuple[PathReport, PathReport]) -> TwoW
     degrees = np.degrees(np.arccos(np.clip(paired_cosines(x, y), -1, 1))).astype(np.float32)
     spaces = [workspace().space(name) for name in pair.comparison.names]
     words = [
-        Journey(space, pair.shown.spec, [report]).words(report)
+        DrawnPath(space, pair.shown.spec, [report]).words(report)
         for space, report in zip(spaces, reports, strict=True)
     ]
-    return TwoWays(reports, (words[0], words[1]), degrees)
+    return TwoPaths(reports, (words[0], words[1]), degrees)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
@@ -117,7 +117,7 @@ def _alignment(key: str, _pair: ComparedPair) -> Alignment:  # noqa: ARG001 - th
     return procrustes(_pair.comparison.a.vectors, _pair.theirs.vectors)
 
 
-def way_scene(pair: ComparedPair, ways: TwoWays) -> Scene:
+def path_scene(pair: ComparedPair, ways: TwoPaths) -> Scene:
     """Two maps, the curve of divergence, two strips of words, one scrubber."""
     comparison, shown = pair.comparison, pair.shown
     first, second = ways.reports
@@ -129,7 +129,7 @@ def way_scene(pair: ComparedPair, ways: TwoWays) -> Scene:
     tracks = [falls(workspace(), comparison, shown.spec, each, lengths) for each in points]
     plane = np.stack([first.curve.t, ways.degrees], axis=1)
     drawn = [
-        Way(side, track, plane, report.off, [int(step) for step in report.curve.stops])
+        FigurePath(side, track, plane, report.off, [int(step) for step in report.curve.stops])
         for side, track, report in zip("ab", tracks, ways.reports, strict=True)
     ]
     names = [point.text for point in first.waypoints]
@@ -149,7 +149,7 @@ def way_scene(pair: ComparedPair, ways: TwoWays) -> Scene:
                 tag="projected",
                 alt=f"The way {title} in {name}.",
                 height=280,
-                labels=way_labels(names, stops),
+                labels=path_labels(names, stops),
                 space=f"{pair.digest} way",
                 color=side_color("a" if side == "a" else "b", tokens()),
             )
@@ -173,7 +173,7 @@ def way_scene(pair: ComparedPair, ways: TwoWays) -> Scene:
     )
 
 
-def _player(pair: ComparedPair, ways: TwoWays) -> Player:
+def _player(pair: ComparedPair, ways: TwoPaths) -> Player:
     strips = []
     for side, name, report, words in zip("ab", pair.names, ways.reports, ways.words, strict=True):
         color = side_color("a" if side == "a" else "b", tokens())
@@ -199,7 +199,7 @@ def _range(degrees: QueryScores) -> str:
     return f"{float(degrees.min()):.0f}° to {float(degrees.max()):.0f}°"
 
 
-def _told(ways: TwoWays) -> str:
+def _told(ways: TwoPaths) -> str:
     """The two ways in a sentence: apart at the ends, furthest where, reading what there."""
     degrees = ways.degrees
     names = [point.text for point in ways.reports[0].waypoints]

@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.errors import MeaningSpaceError
 from core.permalink import LayersView
-from core.pipeline.layers.attention_rollout import Looks, looks
+from core.pipeline.layers.attention_rollout import AttentionRollout, attention_rollout
 from core.pipeline.models import identity
 from core.signatures.states import States
 from core.ui.shared.markdown import plain
@@ -29,7 +29,7 @@ def attention_lines(view: LayersView, states: States, row: int) -> None:
     text = states.texts[int(token["text"])]
     st.markdown("##### Where it could have drawn from")
     try:
-        found = _looks(view.model, identity(view.model), text)
+        found = _rollout(view.model, identity(view.model), text)
     except MeaningSpaceError as error:
         st.info(plain(error), icon=":material/info:")
         return
@@ -58,7 +58,7 @@ def attention_lines(view: LayersView, states: States, row: int) -> None:
     )
 
 
-def _told(found: Looks, place: int, layer: int) -> str:
+def _told(found: AttentionRollout, place: int, layer: int) -> str:
     """The picture in words: the largest shares."""
     shares = found.of(place, layer)
     order = [it for it in shares.argsort()[::-1].tolist() if it != place][:3]
@@ -70,5 +70,5 @@ def _told(found: Looks, place: int, layer: int) -> str:
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _looks(model: str, stamp: str, text: str) -> Looks:  # noqa: ARG001 - made anew, read anew
-    return looks(model, text)
+def _rollout(model: str, stamp: str, text: str) -> AttentionRollout:  # noqa: ARG001 - made anew, read anew
+    return attention_rollout(model, text)

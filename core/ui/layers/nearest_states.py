@@ -8,7 +8,7 @@ import streamlit as st
 from core.errors import MeaningSpaceError
 from core.figures.students.pareto import amount
 from core.permalink import LayersView
-from core.pipeline.layers.nearest_states import Became, became
+from core.pipeline.layers.nearest_states import NearestStates, nearest_states
 from core.pipeline.layers.state_index import (
     FEWEST,
     STATES,
@@ -47,7 +47,7 @@ SENTENCES = 3
 TOKENS = 4
 
 
-def became_panel(view: LayersView, states: States, row: int) -> None:
+def nearest_states_panel(view: LayersView, states: States, row: int) -> None:
     """The table of the token in ``row`` of ``states``; where there is no index, a button for it."""
     token = states.tokens.iloc[row]
     written = states.texts[int(token["text"])][int(token["start"]) : int(token["end"])]
@@ -74,7 +74,7 @@ def _panel(view: LayersView, index: StateIndex, states: States, row: int) -> Non
     place = (int(states.tokens["text"].iloc[row]), int(states.tokens["start"].iloc[row]))
     text = states.texts[place[0]]
     asked = (view.model, identity(view.model), text, row, place[1], bool(centred))
-    found = _became(asked, index, states)
+    found = _nearest_states(asked, index, states)
     component("meaning_space_nearest_states", "nearest_states.js", "nearest_states.css")(
         data={
             "rows": [_sent(it) for it in found],
@@ -93,7 +93,7 @@ def _panel(view: LayersView, index: StateIndex, states: States, row: int) -> Non
     right.download_button(
         "Save as JSON",
         json.dumps([it.to_dict() for it in found], ensure_ascii=False, indent=1),
-        "became.json",
+        "nearest_states.json",
         "application/json",
         width="stretch",
         on_click="ignore",
@@ -101,13 +101,13 @@ def _panel(view: LayersView, index: StateIndex, states: States, row: int) -> Non
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _became(
+def _nearest_states(
     asked: tuple[str, str, str, int, int, bool], _index: StateIndex, _states: States
-) -> list[Became]:
-    return became(_index, asked[0], _states, asked[3], centred=asked[5])
+) -> list[NearestStates]:
+    return nearest_states(_index, asked[0], _states, asked[3], centred=asked[5])
 
 
-def _sent(found: Became) -> dict[str, Any]:
+def _sent(found: NearestStates) -> dict[str, Any]:
     """What the browser gets: fewer than there are, so that seven layers fit the window."""
     told = found.to_dict()
     return {

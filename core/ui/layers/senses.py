@@ -21,7 +21,13 @@ from core.figures.scene import Mover, Picture, Player, Scene, Strip
 from core.figures.tokens import OKABE_ITO
 from core.permalink import LayersView
 from core.pipeline.layers.pictures import LayerPicture, ground_of, layer_picture
-from core.pipeline.layers.senses import Labelled, Senses, grouped_senses, prepared_senses, senses
+from core.pipeline.layers.senses import (
+    Senses,
+    SenseSentence,
+    grouped_senses,
+    prepared_senses,
+    senses,
+)
 from core.pipeline.models import identity
 from core.projection.base import PcaSpec
 from core.spaces.words import lines_of
@@ -71,7 +77,7 @@ def senses_view(view: LayersView) -> LayersView:
     return replace(view, layer=None if chosen == found.best else chosen)
 
 
-def _controls(view: LayersView) -> tuple[LayersView, tuple[Labelled, ...]]:
+def _controls(view: LayersView) -> tuple[LayersView, tuple[SenseSentence, ...]]:
     """The word, and sentences of the person's own with it."""
     words, bring = st.columns([3, 1], vertical_alignment="bottom")
     options = list(dict.fromkeys([*prepared_senses(), view.word]))
@@ -94,21 +100,21 @@ def _controls(view: LayersView) -> tuple[LayersView, tuple[Labelled, ...]]:
     return view, labelled(typed)
 
 
-def labelled(text: str) -> tuple[Labelled, ...]:
+def labelled(text: str) -> tuple[SenseSentence, ...]:
     """Lines of ``sense: sentence``; a line without a sense is left out.
 
     >>> labelled("shore: The bank was wet.\\nno colon")
-    (Labelled(text='The bank was wet.', sense='shore'),)
+    (SenseSentence(text='The bank was wet.', sense='shore'),)
     """
     pairs = [line.partition(":")[::2] for line in lines_of(text)]
     return tuple(
-        Labelled(sentence.strip(), sense.strip()[:40])
+        SenseSentence(sentence.strip(), sense.strip()[:40])
         for sense, sentence in pairs
         if sense.strip() and sentence.strip()
     )
 
 
-def _found_or_stop(view: LayersView, own: tuple[Labelled, ...]) -> Senses:
+def _found_or_stop(view: LayersView, own: tuple[SenseSentence, ...]) -> Senses:
     try:
         if not view.word:
             st.info("Type a word.", icon=":material/edit:")
@@ -119,7 +125,7 @@ def _found_or_stop(view: LayersView, own: tuple[Labelled, ...]) -> Senses:
         st.stop()
 
 
-def _found(model: str, stamp: str, word: str, own: tuple[Labelled, ...]) -> Senses:
+def _found(model: str, stamp: str, word: str, own: tuple[SenseSentence, ...]) -> Senses:
     def made() -> Senses:
         with st.spinner("Reading the sentences; the model is loaded first"):
             if own or word in prepared_senses():

@@ -33,7 +33,7 @@ from core.spaces.linalg import unit_rows
 from core.spaces.words import folded, is_word, lines_of
 from core.ui.layers.attention import attention_lines
 from core.ui.layers.drift import drift_panel
-from core.ui.layers.nearest_states import became_panel
+from core.ui.layers.nearest_states import nearest_states_panel
 from core.ui.shared.downloads import as_page, safe_csv
 from core.ui.shared.faithfulness_line import truth_line
 from core.ui.shared.jobs import submitted, watch
@@ -78,7 +78,7 @@ _readings: Kept[States] = Kept(12)
 
 
 @dataclass(frozen=True, eq=False)
-class Reading:
+class SentenceReading:
     """Sentences as a model reads them, on a picture of its layers."""
 
     seen: LayersView
@@ -147,7 +147,7 @@ def sentence_view(view: LayersView) -> LayersView:
     spec: Spec = PcaSpec() if view.picture == "pca" else UmapSpec()
     shown: Spec = spec if has_picture(workspace(), view.model, spec, view.fit) else PcaSpec()
     key = f"{own.joint.digest} {shown.digest}"
-    reading = Reading(view, states, _drawn(key, view.model, shown, view.fit))
+    reading = SentenceReading(view, states, _drawn(key, view.model, shown, view.fit))
     with stage:
         scene = _show(reading)
     with line:
@@ -158,7 +158,7 @@ def sentence_view(view: LayersView) -> LayersView:
     if has_second(workspace(), view.model, shown, view.fit):
         second = _second(key, view.model, shown, view.fit)
     attention_lines(view, states, reading.chosen)
-    became_panel(view, states, reading.chosen)
+    nearest_states_panel(view, states, reading.chosen)
     drift_panel(reading.picture, states, reading.chosen, second)
     _take_away(reading, scene)
     return view
@@ -290,7 +290,7 @@ def _picture_controls(view: LayersView, count: int) -> LayersView:
     return replace(view, fit=fit, picture=picture, layer=chosen)
 
 
-def _show(reading: Reading) -> Scene:
+def _show(reading: SentenceReading) -> Scene:
     """Put the picture on the stage; the scene, for whoever exports it."""
     picture, seen = reading.picture, reading.seen
     joint = picture.fit == "joint"
@@ -331,7 +331,7 @@ def _show(reading: Reading) -> Scene:
     return scene
 
 
-def states_of(reading: Reading) -> range:
+def states_of(reading: SentenceReading) -> range:
     """Rows of the tokens that are drawn."""
     return range(min(len(reading.states.tokens), MOST_DRAWN))
 
@@ -342,7 +342,7 @@ def _details(digest: str, _table: pd.DataFrame) -> list[str]:  # noqa: ARG001 - 
     return [f"{name} · {text[:110]}" for name, text in zip(names, _table["sentence"], strict=True)]
 
 
-def _movers(reading: Reading) -> list[Mover]:
+def _movers(reading: SentenceReading) -> list[Mover]:
     """A dot for each token, in its sentence's colour; the chosen token and its namesakes with
     their ways."""
     states, places = reading.states, reading.places
@@ -370,7 +370,7 @@ def _strokes() -> tuple[str, ...]:
     return theme.accent, theme.second, theme.third, theme.label
 
 
-def _player(reading: Reading) -> Player:
+def _player(reading: SentenceReading) -> Player:
     """Layer by layer, with what the states of the followed tokens are nearest to."""
     count = len(reading.states.layers)
     strips = [
@@ -386,14 +386,14 @@ def _player(reading: Reading) -> Player:
     )
 
 
-def _strip_name(reading: Reading, row: int) -> str:
+def _strip_name(reading: SentenceReading, row: int) -> str:
     """ "bank, 2": the token, and in which sentence it stands where that has to be said."""
     name = reading.written(row)[:10]
     text = int(reading.states.tokens["text"].iloc[row])
     return f"{name}, {text + 1}" if len(reading.followed) > 1 else name
 
 
-def _told(reading: Reading) -> list[str]:
+def _told(reading: SentenceReading) -> list[str]:
     """Each layer in words."""
     near = reading.near
     lines = []
@@ -432,7 +432,7 @@ def _choose() -> None:
         remember("layers", replace(current, token=max(0, int(picked["mover"]))))
 
 
-def _truth(reading: Reading, shown: Spec) -> None:
+def _truth(reading: SentenceReading, shown: Spec) -> None:
     """How true the picture is; a picture for each layer is as true as each of them."""
     picture = reading.picture
     if picture.fit == "joint":
@@ -468,7 +468,7 @@ def _follow(view: LayersView, spec: Spec) -> None:
     follow_layers(model, spec, fit, ready)
 
 
-def _take_away(reading: Reading, scene: Scene) -> None:
+def _take_away(reading: SentenceReading, scene: Scene) -> None:
     """The ways as a table, the picture as a page that plays offline."""
     states = reading.states
     rows = list(states_of(reading))

@@ -15,7 +15,7 @@ from core.pipeline import KINDS, Solution, path, solve
 from core.projection.base import Spec
 from core.projection.placement import place
 from core.spaces.space import Space
-from core.ui.paths.scene import Journey
+from core.ui.paths.scene import DrawnPath
 from core.ui.shared.colouring import details
 from core.ui.shared.markdown import plain
 from core.ui.shared.projection_form import TITLES, changed_parameters, picture_form, spec_of
@@ -93,7 +93,7 @@ def what_was_asked(view: PathView) -> str:
     return "sum" if len(view.waypoints) == 1 else "path"
 
 
-def journey_of(view: PathView, space: Space, shown: Spec) -> Journey | None:
+def drawn_path(view: PathView, space: Space, shown: Spec) -> DrawnPath | None:
     """The reports of all chosen kinds; None, after saying why, where there is no way."""
     reports = []
     graph_known = workspace().has_graph(space.centred if view.centred else space)
@@ -116,7 +116,7 @@ def journey_of(view: PathView, space: Space, shown: Spec) -> Journey | None:
                 )
             else:
                 reports.append(report)
-    return Journey(space, shown, reports, view.own_words) if reports else None
+    return DrawnPath(space, shown, reports, view.own_words) if reports else None
 
 
 def solution(view: PathView, space: Space, shown: Spec) -> None:

@@ -8,7 +8,14 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from core.figures.paths.path import NAMES, Way, color_of, path_on_map, path_on_plane, way_labels
+from core.figures.paths.path import (
+    NAMES,
+    FigurePath,
+    color_of,
+    path_labels,
+    path_on_map,
+    path_on_plane,
+)
 from core.figures.scene import Items, Picture, Player, Scene, Strip
 from core.paths.plane import plane_of_path
 from core.paths.sphere import turned
@@ -19,7 +26,7 @@ from core.projection.inverse import InvertedPoint
 from core.spaces.space import Space
 from core.ui.shared.colouring import details
 from core.ui.shared.downloads import as_page, file_name, save_page_and_table
-from core.ui.shared.picked_point import Lost, PickablePicture, spot_from, with_spot
+from core.ui.shared.picked_point import Lost, PickablePicture, point_from, with_picked_point
 from core.ui.shared.projection_form import TITLES
 from core.ui.shared.state import workspace
 from core.ui.stage import mount, tokens
@@ -29,7 +36,7 @@ NAMED_AROUND = 9
 
 
 @dataclass(frozen=True, eq=False)
-class Journey:
+class DrawnPath:
     """Reports of the chosen kinds over the same waypoints, on one picture of one space."""
 
     space: Space
@@ -58,7 +65,7 @@ class Journey:
         return " → ".join(name if len(name) < 40 else name[:39] + "…" for name in self.names)
 
 
-def journey_scene(journey: Journey, key: str, spot: InvertedPoint | Lost | None = None) -> Scene:
+def path_scene(journey: DrawnPath, key: str, spot: InvertedPoint | Lost | None = None) -> Scene:
     """Map and plane side by side, the words along the way, one scrubber for all; ``spot`` is marked
     on the map."""
     space, reports = journey.space, journey.reports
@@ -71,7 +78,7 @@ def journey_scene(journey: Journey, key: str, spot: InvertedPoint | Lost | None 
     for report in reports:
         seen = plane.view(report.curve.points)
         ways.append(
-            Way(
+            FigurePath(
                 report.kind,
                 place_path(workspace(), space.name, journey.shown, report),
                 np.stack([seen.x, seen.y], axis=1),
@@ -88,10 +95,10 @@ def journey_scene(journey: Journey, key: str, spot: InvertedPoint | Lost | None 
     fill = 452 + 46 * len(reports)
     on_map_figure = path_on_map(coords, ways, tokens(), revision)
     map_labels = (
-        way_labels(journey.names, first.on_map[stops], on_map) if journey.shown.dims == 2 else []
+        path_labels(journey.names, first.on_map[stops], on_map) if journey.shown.dims == 2 else []
     )
     if journey.shown.dims == 2:
-        with_spot(on_map_figure, map_labels, spot)
+        with_picked_point(on_map_figure, map_labels, spot)
     alt = f"{journey.title()}: {_spoken(journey, reports[0])}"
     return Scene(
         name=f"path {journey.title()}",
@@ -115,7 +122,7 @@ def journey_scene(journey: Journey, key: str, spot: InvertedPoint | Lost | None 
                 alt=f"The plane of the path. {alt}",
                 height=340,
                 fill=fill,
-                labels=way_labels(journey.names, first.on_plane[stops], on_plane),
+                labels=path_labels(journey.names, first.on_plane[stops], on_plane),
                 hint="Exact and linear. Grey points are decoded items, most far off this plane.",
             ),
         ],
@@ -125,15 +132,15 @@ def journey_scene(journey: Journey, key: str, spot: InvertedPoint | Lost | None 
 
 
 def show(
-    journey: Journey, key: str, sheet: PickablePicture, spot: InvertedPoint | Lost | None = None
+    journey: DrawnPath, key: str, sheet: PickablePicture, spot: InvertedPoint | Lost | None = None
 ) -> Scene:
     """Put the journey on the stage, its map being ``sheet``; the scene, for whoever exports it."""
-    scene = journey_scene(journey, key, spot)
-    mount(scene, "path stage", on_ground=spot_from("path stage", "paths", sheet))
+    scene = path_scene(journey, key, spot)
+    mount(scene, "path stage", on_ground=point_from("path stage", "paths", sheet))
     return scene
 
 
-def _player(journey: Journey) -> Player:
+def _player(journey: DrawnPath) -> Player:
     strips = []
     for report in journey.reports:
         words, start = journey.words(report), 0
@@ -149,7 +156,7 @@ def _player(journey: Journey) -> Player:
     return Player(t, strips, lines)
 
 
-def _line(journey: Journey, step: int) -> str:
+def _line(journey: DrawnPath, step: int) -> str:
     """One step in words, for the transcript."""
     parts = []
     for report in journey.reports:
@@ -165,7 +172,7 @@ def _line(journey: Journey, step: int) -> str:
     return ". ".join(parts)
 
 
-def _spoken(journey: Journey, report: PathReport) -> str:
+def _spoken(journey: DrawnPath, report: PathReport) -> str:
     return ", ".join(word for word, _ in groupby(journey.words(report)))
 
 
@@ -195,7 +202,7 @@ def _around(reports: Sequence[PathReport]) -> list[int]:
 # --------------------------------------------------------------------------------- to take away
 
 
-def steps_table(journey: Journey) -> pd.DataFrame:
+def steps_table(journey: DrawnPath) -> pd.DataFrame:
     """All steps of all ways as a table."""
     spec = journey.shown
     tables = []
@@ -223,7 +230,7 @@ def steps_table(journey: Journey) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def take_away(journey: Journey, scene: Scene) -> None:
+def take_away(journey: DrawnPath, scene: Scene) -> None:
     """The steps as a table, and what can be saved."""
     table = steps_table(journey)
     with st.expander("Every step in figures"):
@@ -238,7 +245,7 @@ def take_away(journey: Journey, scene: Scene) -> None:
     )
 
 
-def _page(journey: Journey, scene: Scene) -> bytes:
+def _page(journey: DrawnPath, scene: Scene) -> bytes:
     made = journey.space.provenance
     caption = (
         f"A path through {journey.space.name} ({made.model}, {len(journey.space):,} items, "
@@ -258,7 +265,7 @@ def _turned(space: Space, report: PathReport) -> float:
     return turned(stops)
 
 
-def explain(view: PathView, journey: Journey) -> None:
+def explain(view: PathView, journey: DrawnPath) -> None:
     """What kinds of way these are, and where they leave the data."""
     lines = []
     for report in journey.reports:

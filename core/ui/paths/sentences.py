@@ -6,7 +6,7 @@ import streamlit as st
 from core.pipeline.points.bridge import crosses
 from core.pipeline.points.description import has_told, tell_point
 from core.types import Queries
-from core.ui.paths.scene import Journey
+from core.ui.paths.scene import DrawnPath
 from core.ui.shared.jobs import submitted, watch
 from core.ui.shared.markdown import plain
 from core.ui.shared.picked_point import may_write
@@ -15,7 +15,7 @@ from core.ui.shared.state import workspace
 PLACES = 5
 
 
-def way_in_sentences(journey: Journey, reference: str) -> None:
+def path_in_sentences(journey: DrawnPath, reference: str) -> None:
     """A button, the job behind it, and a line for each of some places along the first way.
 
     Only spaces of whole texts have it: their points are what the bridge reads.

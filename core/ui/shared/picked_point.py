@@ -18,7 +18,7 @@ from core.pipeline.points.bridge import crosses, has_bridge
 from core.pipeline.points.description import (
     ONLY_SENTENCES,
     Description,
-    Told,
+    PointDescription,
     descriptions,
     has_told,
     tell_point,
@@ -78,7 +78,7 @@ class Lost:
     why: str
 
 
-def sheet_of(reference: str, space: Space, shown: Spec) -> PickablePicture:
+def pickable_picture(reference: str, space: Space, shown: Spec) -> PickablePicture:
     """The picture of a whole space, as the map shows it."""
     coords = workspace().projection(space, shown).coords
     return PickablePicture(
@@ -93,7 +93,7 @@ def sheet_asked(written: str, sheets: Sequence[PickablePicture]) -> PickablePict
     return next(own, sheets[0])
 
 
-def spot_of(written: str, sheet: PickablePicture, spec: Spec) -> InvertedPoint | Lost | None:
+def point_of(written: str, sheet: PickablePicture, spec: Spec) -> InvertedPoint | Lost | None:
     """The place of a view: clicked on this very picture, or the middle of a way that was typed.
 
     ``spec`` is the picture that is wanted, and drawn now where it is not the one that is shown.
@@ -152,7 +152,9 @@ def _missing(typed: str) -> str:
     )
 
 
-def with_spot(figure: Figure, labels: list[Label], spot: InvertedPoint | Lost | None) -> None:
+def with_picked_point(
+    figure: Figure, labels: list[Label], spot: InvertedPoint | Lost | None
+) -> None:
     """Let the figure's ground be clicked; mark the place, and name it before everything else."""
     figure.update_layout(hoverdistance=REACH)
     if not isinstance(spot, InvertedPoint):
@@ -169,7 +171,7 @@ def with_spot(figure: Figure, labels: list[Label], spot: InvertedPoint | Lost | 
     labels.insert(0, label_at("here", spot.spot, "second", 15))
 
 
-def spot_from(key: str, page: str, *sheets: PickablePicture) -> Callable[[], None]:
+def point_from(key: str, page: str, *sheets: PickablePicture) -> Callable[[], None]:
     """What a click on the ground of one of these pictures does: the view keeps the place, and
     nothing else is chosen."""
 
@@ -221,7 +223,7 @@ def _typed(page: str) -> None:
         _keep(page, typed)
 
 
-def spot_panel(spot: InvertedPoint | Lost, sheet: PickablePicture, page: str) -> None:
+def picked_point_panel(spot: InvertedPoint | Lost, sheet: PickablePicture, page: str) -> None:
     """What the place says, or why it says nothing; and a way to be rid of it."""
     st.subheader("A place between", anchor=False)
     if isinstance(spot, Lost):
@@ -336,7 +338,7 @@ def _offer_bridge() -> None:
         follow_job("bridge", arguments, "Learn the bridge", lambda: has_bridge(workspace()))
 
 
-def show_told(told: Told) -> None:
+def show_told(told: PointDescription) -> None:
     """A point in a new sentence, with what it was made of."""
     st.markdown(f"**“{plain(told.best.text, 400)}”**")
     st.caption(

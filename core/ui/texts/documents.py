@@ -11,7 +11,7 @@ from core.ui.texts.library_job import follow_library, known_topics, library_or_o
 from core.ui.texts.own_document import drop_box, own_controls, own_document
 from core.ui.texts.panel import asked_panel, document_panel, nothing_chosen, own_panel
 from core.ui.texts.regions import region_facts, regions_table
-from core.ui.texts.scene import asked, cluster_of, library_walk, own_walk, show_texts, texts_scene
+from core.ui.texts.scene import asked, cluster_of, library_path, own_path, show_texts, texts_scene
 
 SAID = 320  # characters of a text in the middle of a region
 
@@ -31,7 +31,7 @@ def documents_view(view: TextsView) -> TextsView:
         view, lit = text_controls(view, made, topics)
     remember("texts", view)
     own = own_document(view)
-    walk = library_walk(view, made, spec) if own is None else own_walk(own, made, spec)
+    walk = library_path(view, made, spec) if own is None else own_path(own, made, spec)
     query = asked(view, made)
     cluster = cluster_of(made.space, spec)
     with stage:

@@ -70,7 +70,7 @@ def document_panel(
     document = made.documents[row]
     item = made.item(walk.name, view.part)
     item = row if item is None else item
-    way = made.way(row)
+    way = made.document_path(row)
     kind = {"news": "news", "wikipedia": "Wikipedia"}[document.source]
     st.subheader(plain(walk.name, 80), anchor=False)
     words = len(document.text.split())

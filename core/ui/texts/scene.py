@@ -87,7 +87,7 @@ def _signature(text: str, model: str, stamp: str) -> Vector:  # noqa: ARG001 - t
     return signature(text, reader(model))
 
 
-def library_walk(view: TextsView, made: Library, spec: Spec) -> DocumentPath | None:
+def library_path(view: TextsView, made: Library, spec: Spec) -> DocumentPath | None:
     """The chosen document's way; None where none is chosen."""
     row = made.rows.get(view.document)
     if row is None:
@@ -97,7 +97,7 @@ def library_walk(view: TextsView, made: Library, spec: Spec) -> DocumentPath | N
                 "title, or click a point."
             )
         return None
-    items = made.way(row)
+    items = made.document_path(row)
     coords = workspace().projection(made.space, spec).coords
     said = [made.space.texts[item] for item in items]
     if len(items) == 1:
@@ -105,7 +105,7 @@ def library_walk(view: TextsView, made: Library, spec: Spec) -> DocumentPath | N
     return DocumentPath(view.document, coords[items], said, cluster_of(made.space, spec)[items])
 
 
-def own_walk(own: Dropped, made: Library, spec: Spec) -> DocumentPath:
+def own_path(own: Dropped, made: Library, spec: Spec) -> DocumentPath:
     """The way of a person's own document, its windows placed on the map."""
     places = _placed(f"{made.space.digest} {spec.digest} {own.key}", made, spec, own)
     return DocumentPath(own.title, places, own.parts(), _region_of(made, spec, places), own=True)

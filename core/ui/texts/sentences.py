@@ -28,11 +28,11 @@ from core.ui.shared.markdown import plain
 from core.ui.shared.picked_point import (
     Lost,
     middle_box,
-    sheet_of,
-    spot_from,
-    spot_of,
-    spot_panel,
-    with_spot,
+    pickable_picture,
+    picked_point_panel,
+    point_from,
+    point_of,
+    with_picked_point,
 )
 from core.ui.shared.projection_form import TITLES
 from core.ui.shared.state import remember, workspace
@@ -68,11 +68,11 @@ def sentences_view(view: TextsView) -> TextsView:
         with colour:
             view = colour_box(view, "sentences")
     found = _found(view)
-    sheet = sheet_of(REFERENCE, space, shown)
-    spot = spot_of(view.spot, sheet, SPEC)
+    sheet = pickable_picture(REFERENCE, space, shown)
+    spot = point_of(view.spot, sheet, SPEC)
     with stage:
         scene = _scene(view, space, shown, topics, found, lit, spot)
-        ground = _alone(spot_from(KEY, "texts", sheet))
+        ground = _alone(point_from(KEY, "texts", sheet))
         lasso = mount(scene, KEY, _choose, on_ground=ground)
     with line:
         truth_line(space, shown)
@@ -80,7 +80,7 @@ def sentences_view(view: TextsView) -> TextsView:
         if lit is not None and found is None:
             region_facts(lit, topics, space, cluster, space.texts[topics[lit].medoid])
         elif spot is not None:
-            spot_panel(spot, sheet, "texts")
+            picked_point_panel(spot, sheet, "texts")
         else:
             _panel(view, space, found)
         middle_box("texts", view.spot)
@@ -128,7 +128,7 @@ def _scene(
     )
     near = [] if found is None else [(space.texts[row], coords[row]) for row in found.near]
     labels = texts_labels(topic_labels(topics), None, found, near)
-    with_spot(figure, labels, spot)
+    with_picked_point(figure, labels, spot)
     return Scene(
         name=f"sentences {shown.kind}",
         pictures=[

@@ -19,11 +19,11 @@ from core.pipeline.models import speaker, speaker_identity
 from core.pipeline.trajectories.next_tokens import Said, Spread, said_next, spreads
 from core.pipeline.trajectories.trajectory import (
     FIRST,
-    Walk,
+    TokenPath,
     Walks,
-    read_walks,
+    read_paths,
     shuffled,
-    write_walks,
+    write_paths,
 )
 from core.ui.shared.state import person
 from core.ui.shared.turns import LINE, LOOK_SECONDS, kept_or_made, taken
@@ -139,7 +139,7 @@ class Generation:
                 lm = speaker(wish.model)
             ids = lm.ids(wish.prompt, room=wish.sampling.steps)
             self.doing = WRITING
-            walks = write_walks(lm, ids, wish.sampling, layer, wish.samples, self._keep_on)
+            walks = write_paths(lm, ids, wish.sampling, layer, wish.samples, self._keep_on)
             _readings.put(_reading_key(wish, texts_of(walks), len(ids), layer), walks)
             self.walks = walks
             self.doing = LOOKING
@@ -221,25 +221,25 @@ def texts_of(walks: Walks) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(walk.ids.tolist()) for walk in walks)
 
 
-def walks_in(run: Generation, layer: int) -> Walks:
+def paths_in(run: Generation, layer: int) -> Walks:
     """A finished run's texts in a layer: those it was written in, else read once more."""
     texts, wish = texts_of(run.walks), run.wish
     begun = run.walks[0].begun
     return kept_or_made(
         _readings,
         _reading_key(wish, texts, begun, layer),
-        lambda: read_walks(speaker(wish.model), texts, layer, begun),
+        lambda: read_paths(speaker(wish.model), texts, layer, begun),
         "read",
     )
 
 
-def reading_of(model: str, ids: tuple[int, ...], layer: int) -> Walk:
+def reading_of(model: str, ids: tuple[int, ...], layer: int) -> TokenPath:
     """Any text of tokens in a layer of a model."""
     key = (model, speaker_identity(model), ids, layer)
-    return kept_or_made(_readings, key, lambda: read_walks(speaker(model), [ids], layer), "read")[0]
+    return kept_or_made(_readings, key, lambda: read_paths(speaker(model), [ids], layer), "read")[0]
 
 
-def shuffle_of(wish: Wish, walk: Walk, layer: int) -> Walk:
+def shuffle_of(wish: Wish, walk: TokenPath, layer: int) -> TokenPath:
     """The shuffled control of a text."""
     key = ("shuffled", wish.identity, tuple(walk.ids.tolist()), layer)
 
@@ -249,7 +249,7 @@ def shuffle_of(wish: Wish, walk: Walk, layer: int) -> Walk:
     return kept_or_made(_readings, key, made, "read")[0]
 
 
-def fans_along(wish: Wish, walk: Walk, layer: int, k: int = ALONG) -> list[Spread]:
+def fans_along(wish: Wish, walk: TokenPath, layer: int, k: int = ALONG) -> list[Spread]:
     """A fan at every drawn token of the first 120; none at one that fills the model's window, as
     there is no place behind it."""
 
@@ -261,7 +261,7 @@ def fans_along(wish: Wish, walk: Walk, layer: int, k: int = ALONG) -> list[Sprea
     return kept_or_made(_fans, _fan_key(wish, walk, layer, k), made, "look")
 
 
-def fans_known(wish: Wish, walk: Walk, layer: int) -> bool:
+def fans_known(wish: Wish, walk: TokenPath, layer: int) -> bool:
     """Whether they are there already."""
     return len(walk) <= FIRST or _fan_key(wish, walk, layer, ALONG) in _fans
 
@@ -278,5 +278,5 @@ def _reading_key(
     return ("walks", wish.identity, texts, begun, layer)
 
 
-def _fan_key(wish: Wish, walk: Walk, layer: int, k: int) -> Hashable:
+def _fan_key(wish: Wish, walk: TokenPath, layer: int, k: int) -> Hashable:
     return (wish.identity, tuple(walk.ids.tolist()), layer, k)

@@ -12,7 +12,7 @@ from core.errors import MeaningSpaceError
 from core.permalink import TrajectoriesView
 from core.pipeline.models import speaker, speaker_identity
 from core.pipeline.trajectories.corpus_picture import Backdrop, backdrop, layer_of, space_name
-from core.pipeline.trajectories.divergence import parting, same_vocabulary, surprise, token_ends
+from core.pipeline.trajectories.divergence import divergence, same_vocabulary, surprise, token_ends
 from core.pipeline.trajectories.trajectory import FIRST, far_from_corpus, mean_step
 from core.projection.base import PcaSpec, Spec, UmapSpec
 from core.ui.shared.faithfulness_line import truth_line
@@ -28,13 +28,13 @@ from core.ui.trajectories.generation import (
     Wish,
     fans_along,
     fans_known,
+    paths_in,
     preload,
     reading_of,
     run_of,
     said_of,
     shuffle_of,
     texts_of,
-    walks_in,
 )
 from core.ui.trajectories.next_tokens import fan_panel, fan_row, nearest_heat
 from core.ui.trajectories.scene import Drawn, OtherReading, scene_of, tracks_of
@@ -220,7 +220,7 @@ def _drawn(view: TrajectoriesView, run: Generation, layer: int, behind: Backdrop
         if not known:
             made.enter_context(turn("read"))
             made.enter_context(st.spinner(waiting))
-        walks = _or_said(lambda: walks_in(run, layer))
+        walks = _or_said(lambda: paths_in(run, layer))
         if walks is None:
             return None
         trunk, texts = walks[0], texts_of(walks)
@@ -274,7 +274,7 @@ def _beside(drawn: Drawn, wish: Wish) -> OtherReading | None:
             reading = reading_of(model, theirs, layer)
             means = (drawn.backdrop.space.mean, behind.space.mean)
             ends = (token_ends(first, ids), token_ends(second, theirs))
-            found = parting(walk, reading, means, ends)
+            found = divergence(walk, reading, means, ends)
             if not same and same_vocabulary(first, second) and ids == theirs:
                 found = replace(
                     found, surprise=surprise(said_of(wish.model, ids), said_of(model, theirs))

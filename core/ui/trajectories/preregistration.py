@@ -7,8 +7,8 @@ from core.pipeline.trajectories.preregistration import (
     ALIKE,
     COMPARED,
     TOGETHER,
-    Guess,
     Locked,
+    Prediction,
     Score,
     lock,
     locked,
@@ -47,7 +47,7 @@ ICONS = {
 }
 
 
-def guess_form(model: str, layer: int, open_first: bool) -> None:
+def prediction_form(model: str, layer: int, open_first: bool) -> None:
     """Where a guess is put together and locked."""
     with st.expander("Write down a guess before you look", expanded=open_first):
         st.caption(
@@ -60,7 +60,7 @@ def guess_form(model: str, layer: int, open_first: bool) -> None:
         if not st.button("Lock this guess", type="primary"):
             return
         try:
-            lock(workspace(), Guess(*said), model, layer)
+            lock(workspace(), Prediction(*said), model, layer)
             ask(model, layer, "held out")
         except MeaningSpaceError as error:
             st.error(plain(error), icon=":material/error:")
@@ -105,7 +105,7 @@ def _box(label: str, names: dict[str, str], index: int) -> str:
     return str(chosen)
 
 
-def guesses_scored(model: str, layer: int) -> None:
+def predictions_scored(model: str, layer: int) -> None:
     """What was locked for this layer, with its outcome; nothing where nobody guessed."""
     try:
         known = locked(workspace(), model, layer)

@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 
 from core.figures.scene import Items, Picture, Player, Scene, Strip
-from core.figures.trajectories.next_tokens import parting_figure
+from core.figures.trajectories.next_tokens import divergence_figure
 from core.figures.trajectories.trajectory import (
     Rays,
     Track,
@@ -19,9 +19,9 @@ from core.figures.trajectories.trajectory import (
 )
 from core.permalink import TrajectoriesView
 from core.pipeline.trajectories.corpus_picture import Backdrop
-from core.pipeline.trajectories.divergence import Parting
+from core.pipeline.trajectories.divergence import Divergence
 from core.pipeline.trajectories.next_tokens import Said, Spread, reweighed
-from core.pipeline.trajectories.trajectory import FIRST, Walk, Walks, branches
+from core.pipeline.trajectories.trajectory import FIRST, TokenPath, Walks, branches
 from core.spaces.space import Space
 from core.types import QueryScores
 from core.ui.shared.projection_form import TITLES
@@ -39,8 +39,8 @@ class OtherReading:
 
     name: str
     backdrop: Backdrop
-    walk: Walk
-    parting: Parting
+    walk: TokenPath
+    parting: Divergence
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,12 +55,12 @@ class Drawn:
     spreads: Sequence[Spread] = ()
     said: Said | None = None
     percentile: QueryScores | None = None
-    control: Walk | None = None
+    control: TokenPath | None = None
     beside: OtherReading | None = None
     tracks: Sequence[Track] = field(default=())
 
     @property
-    def trunk(self) -> Walk:
+    def trunk(self) -> TokenPath:
         """The first sample."""
         return self.walks[0]
 
@@ -95,7 +95,7 @@ def tracks_of(walks: Walks, behind: Backdrop) -> list[Track]:
     return found
 
 
-def told(walk: Walk, at: int) -> str:
+def told(walk: TokenPath, at: int) -> str:
     """A token in figures: help: 23% likely there, the model's 2nd choice."""
     share, rank = float(walk.probability[at]), int(walk.rank[at])
     if rank == 0:
@@ -241,7 +241,7 @@ def _beside(drawn: Drawn, beside: OtherReading) -> list[Picture]:
             labels_at=step_labels(track, ()),
         ),
         Picture(
-            parting_figure(apart, words, theme, f"parting {beside.name}"),
+            divergence_figure(apart, words, theme, f"parting {beside.name}"),
             title="How far the two are apart",
             tag="measured",
             alt=f"How far the two readings are apart at each word: {said}.",

@@ -14,7 +14,7 @@ from core.figures.trajectories.statistics import (
     Panel,
     laws_figure,
     panels_height,
-    wander_figure,
+    random_walk_figure,
 )
 from core.permalink import TrajectoriesView
 from core.pipeline.trajectories.samples import KINDS, TEXTS
@@ -36,7 +36,7 @@ from core.ui.shared.downloads import safe_csv
 from core.ui.shared.markdown import plain
 from core.ui.shared.state import remember, widget, workspace
 from core.ui.stage import mount, tokens
-from core.ui.trajectories.preregistration import guess_form, guesses_scored
+from core.ui.trajectories.preregistration import prediction_form, predictions_scored
 from core.ui.trajectories.statistics_job import offer
 
 SHORT = {
@@ -92,8 +92,8 @@ def laws_view(view: TrajectoriesView) -> TrajectoriesView:
         return view
     remember("trajectories", view)
     explored = has_laws(workspace(), view.model, layer)
-    guess_form(view.model, layer, open_first=not explored)
-    guesses_scored(view.model, layer)
+    prediction_form(view.model, layer, open_first=not explored)
+    predictions_scored(view.model, layer)
     if explored:
         view = _explored(view, laws(workspace(), view.model, layer))
     else:
@@ -176,11 +176,11 @@ def _paths(view: TrajectoriesView, found: Laws) -> TrajectoriesView:
         "What tells them apart stands below."
     )
     with above:
-        _wanderings(found, chosen)
+        _samples(found, chosen)
     return replace(view, step=chosen or None)
 
 
-def _wanderings(found: Laws, chosen: int) -> None:
+def _samples(found: Laws, chosen: int) -> None:
     """The pictures, and the words behind them."""
     corpus = _places(laws_key(found.model, found.layer, found.part), found)
     order = list(KINDS)
@@ -190,7 +190,7 @@ def _wanderings(found: Laws, chosen: int) -> None:
     pictures = []
     for kind, paths in kinds.items():
         ways = [way[np.isfinite(way).all(axis=1)] for way in paths]
-        figure = wander_figure(
+        figure = random_walk_figure(
             ways, corpus, chosen, window, _colors()[kind], tokens(), f"wander {kind} {found.layer}"
         )
         pictures.append(

@@ -13,7 +13,7 @@ from core.cli import main
 from core.errors import InvalidSpecification, UnknownItem, UnknownTeacher
 from core.pipeline.layers.layer_similarity import layer_likeness
 from core.pipeline.layers.probing.probes import probing
-from core.pipeline.layers.senses import Labelled, Senses, prepared_senses, senses
+from core.pipeline.layers.senses import Senses, SenseSentence, prepared_senses, senses
 from core.pipeline.models import reader
 from core.pipeline.texts.pairs import Pair, _mean_rows, more_than_tokens, prepared_pairs
 from core.signatures.hidden import hidden_states
@@ -69,10 +69,10 @@ class TestSenses:
 
     def test_bring_your_own(self):
         own = [
-            Labelled("The jaguar slept in a tree.", "cat"),
-            Labelled("A jaguar crossed the river.", "cat"),
-            Labelled("His jaguar needs new tyres.", "car"),
-            Labelled("She parked the Jaguar outside.", "car"),
+            SenseSentence("The jaguar slept in a tree.", "cat"),
+            SenseSentence("A jaguar crossed the river.", "cat"),
+            SenseSentence("His jaguar needs new tyres.", "car"),
+            SenseSentence("She parked the Jaguar outside.", "car"),
         ]
         found = senses("minilm", "jaguar", own)
         assert found.to_dict()["senses"] == {"car": 2, "cat": 2}
@@ -81,8 +81,8 @@ class TestSenses:
         ("word", "sentences", "fault", "said"),
         [
             ("xyzzy", None, UnknownItem, "found no prepared sentences with 'xyzzy'"),
-            ("dog", [Labelled("A cat.", "a")], UnknownItem, "found no 'dog' in sentence 1"),
-            ("dog", [Labelled("A dog.", "a")] * 2, InvalidSpecification, "found 1 sense"),
+            ("dog", [SenseSentence("A cat.", "a")], UnknownItem, "found no 'dog' in sentence 1"),
+            ("dog", [SenseSentence("A dog.", "a")] * 2, InvalidSpecification, "found 1 sense"),
         ],
     )
     def test_what_cannot_be_asked(self, word, sentences, fault, said):

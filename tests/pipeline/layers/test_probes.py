@@ -15,7 +15,7 @@ from core.errors import Cancelled, InvalidSpecification, UnreadableFile
 from core.figures.layers.probes import label_layer, probe_lines, probes_figure
 from core.figures.tokens import LIGHT
 from core.metrics.probes import PENALTY, _folds, probe
-from core.metrics.silhouette import parting
+from core.metrics.silhouette import sense_separation
 from core.pipeline import Workspace
 from core.pipeline.layers.labelled_texts import (
     MOST_BYTES,
@@ -435,7 +435,7 @@ class TestParting:
         generator = np.random.default_rng(seed)
         states = generator.normal(size=(24, 5)).astype(np.float32)
         labels = [f"s{it}" for it in np.arange(24) % senses]
-        found = parting(states, labels)
+        found = sense_separation(states, labels)
         theirs = silhouette_samples(states.astype(np.float64), labels, metric="cosine")
         np.testing.assert_allclose(found.by_item, theirs, atol=1e-5)
 
@@ -443,14 +443,14 @@ class TestParting:
         generator = np.random.default_rng(0)
         centres = np.repeat(np.eye(6)[:2] * 5, 15, axis=0)
         states = (centres + generator.normal(size=(30, 6))).astype(np.float32)
-        found = parting(states, ["river"] * 15 + ["money"] * 15)
+        found = sense_separation(states, ["river"] * 15 + ["money"] * 15)
         assert found.silhouette > 0.5
         assert abs(found.null_mean) < 0.05
         assert found.null_high < 0.15
 
     def test_a_sense_of_one_sentence_scores_nothing(self):
         states = np.random.default_rng(0).normal(size=(9, 4)).astype(np.float32)
-        found = parting(states, ["a"] * 4 + ["b"] * 4 + ["c"])
+        found = sense_separation(states, ["a"] * 4 + ["b"] * 4 + ["c"])
         assert found.by_item[-1] == 0
 
     @pytest.mark.parametrize(
@@ -464,4 +464,4 @@ class TestParting:
     )
     def test_what_cannot_be_asked(self, states, senses, said):
         with pytest.raises(InvalidSpecification, match=said):
-            parting(states, senses)
+            sense_separation(states, senses)

@@ -9,7 +9,7 @@ from tiny_states import tiny
 from core.errors import Cancelled, InvalidSpecification, StoreError
 from core.pipeline.layers import nearest_states as became_module
 from core.pipeline.layers import state_index as module
-from core.pipeline.layers.nearest_states import became
+from core.pipeline.layers.nearest_states import nearest_states
 from core.pipeline.layers.state_index import StateIndex, build_index, has_index, index_folder
 from core.signatures.documents import document_states
 from core.teachers.corpus import Sentence
@@ -164,7 +164,7 @@ class TestBecame:
     def test_it_is_the_nearest_of_each_kind(self, model, index):
         states = document_states(["the cat sleeps over a table"], model)
         table, layers = plain(model, index)
-        found = became(index, "tiny", states, 2, k=4, centred=False)
+        found = nearest_states(index, "tiny", states, 2, k=4, centred=False)
         assert [it.layer for it in found] == [0, 1, 2]
         weight = model.model.get_input_embeddings().weight.detach().numpy().astype(np.float64)
         tokens = model.tokenizer.convert_ids_to_tokens(list(range(len(weight))))
@@ -191,12 +191,12 @@ class TestBecame:
         states = document_states(["the moon"], model)
         became_module._table.cache_clear()
         monkeypatch.setattr(model.model, "get_input_embeddings", lambda: narrow)
-        found = became(index, "tiny", states, 1)
+        found = nearest_states(index, "tiny", states, 1)
         assert all(it.table == () and it.usual and it.states for it in found)
 
     def test_a_state_knows_its_place(self, model, index):
         states = document_states(["the moon"], model)
-        for it in became(index, "tiny", states, 1)[0].states:
+        for it in nearest_states(index, "tiny", states, 1)[0].states:
             before, token, behind = it.parts
             assert before + token + behind == it.sentence
             assert token
@@ -204,21 +204,22 @@ class TestBecame:
 
     def test_its_own_sentence_is_left_out(self, model, index):
         states = document_states([index.texts[3].upper()], model)
-        for layer in became(index, "tiny", states, 1):
+        for layer in nearest_states(index, "tiny", states, 1):
             assert index.texts[3] not in [it.sentence for it in layer.states]
             assert layer.states
 
     def test_it_is_json(self, model, index):
         states = document_states(["the moon"], model)
-        said = json.loads(json.dumps([it.to_dict() for it in became(index, "tiny", states, 0)]))
+        layers = nearest_states(index, "tiny", states, 0)
+        said = json.loads(json.dumps([layer.to_dict() for layer in layers]))
         assert set(said[0]) == {"layer", "table", "usual", "states"}
         assert set(said[0]["states"][0]) == {"sentence", "start", "end", "document", "cosine"}
 
     def test_what_cannot_be_asked(self, model, index):
         states = document_states(["the moon"], model)
         with pytest.raises(InvalidSpecification, match="found token 99; expected 0 to"):
-            became(index, "tiny", states, 99)
+            nearest_states(index, "tiny", states, 99)
         other = document_states(["the moon"], tiny("gpt2"))
         fewer = type(other)(other.layers[:2], other.tokens, other.texts, "x", True)
         with pytest.raises(InvalidSpecification, match="read with its model"):
-            became(index, "tiny", fewer, 0)
+            nearest_states(index, "tiny", fewer, 0)

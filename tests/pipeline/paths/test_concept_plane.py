@@ -15,11 +15,11 @@ from core.pipeline import Workspace
 from core.pipeline.models import speaker
 from core.pipeline.paths.concept_plane import (
     Islands,
+    concept_plane,
     islands,
     islands_key,
     kept_islands,
     levels,
-    sheet,
     stored_islands,
     stored_stride,
 )
@@ -45,13 +45,13 @@ class TestSheet:
     @given(st.integers(0, 999), st.integers(3, 64))
     def test_it_holds_the_three_points(self, seed, dim):
         states = three(seed, dim)
-        flat = sheet(states)
+        flat = concept_plane(states)
         np.testing.assert_allclose(flat.points(flat.corners), states, atol=1e-4)
 
     @given(st.integers(0, 999))
     def test_it_keeps_distances_in_units_of_the_states_length(self, seed):
         states = three(seed)
-        flat = sheet(states)
+        flat = concept_plane(states)
         assert flat.unit == pytest.approx(np.linalg.norm(states, axis=1).mean(), rel=1e-5)
         for one, other in itertools.combinations(range(3), 2):
             there = np.linalg.norm(states[one] - states[other]) / flat.unit
@@ -64,18 +64,18 @@ class TestSheet:
 
     def test_its_middle_is_the_mean_of_the_three(self):
         states = three(3)
-        middle = sheet(states).points(np.zeros((1, 2), np.float32))
+        middle = concept_plane(states).points(np.zeros((1, 2), np.float32))
         np.testing.assert_allclose(middle[0], states.mean(axis=0), atol=1e-5)
 
     def test_three_on_one_line(self):
         states = three(1)
         states[2] = (states[0] + states[1]) / 2
         with pytest.raises(InvalidSpecification, match="on one line"):
-            sheet(states)
+            concept_plane(states)
 
     def test_three_times_one_point(self):
         with pytest.raises(InvalidPath):
-            sheet(np.ones((3, 8), np.float32))
+            concept_plane(np.ones((3, 8), np.float32))
 
 
 class TestLevels:
@@ -108,7 +108,7 @@ class TestStages:
         lm = speaker(model)
         whole = stages[-1]
         states = np.stack([it.states[0] for it in concepts(lm, THREE, [2])])
-        flat, scope = sheet(states), Patchscope(lm, identity_prompt(THREE)[0])
+        flat, scope = concept_plane(states), Patchscope(lm, identity_prompt(THREE)[0])
         some = whole.cells.sample(6, random_state=0)
         places = some[["x", "y"]].to_numpy(np.float32)
         shares = scope.shares(flat.points(places), 2)

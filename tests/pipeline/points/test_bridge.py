@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from tiny_causal import DIM, tiny_model
 
-from core.decode.guided_decoding import GuidedSearch, drawn, sought
+from core.decode.guided_decoding import GuidedSearch, drawn, guided_search
 from core.decode.language_model import LanguageModel
 from core.decode.soft_prompt import WORDS, Bridge
 from core.errors import Cancelled, InvalidVectors, StoreError
@@ -223,7 +223,7 @@ def test_what_is_sought_is_nearer_than_what_is_drawn(made: Bridge, lm: LanguageM
         prompt = made.prompt(lm, point)
         free = drawn(lm, prompt, _nearness(point), count=3, steps=8)
         leaning = made.leaning(point, lm.vocabulary)
-        found = sought(
+        found = guided_search(
             lm,
             prompt,
             _nearness(point),
@@ -243,7 +243,9 @@ def test_the_mean_log_probability_is_the_models_own(made: Bridge, lm: LanguageMo
     point = _points(["the ocean"])[0]
     prompt = made.prompt(lm, point)
     leaning = np.zeros(lm.vocabulary, np.float32)
-    found = sought(lm, prompt, _nearness(point), leaning, GuidedSearch(steps=4, beams=2, wide=3))
+    found = guided_search(
+        lm, prompt, _nearness(point), leaning, GuidedSearch(steps=4, beams=2, wide=3)
+    )
     table = lm.model.get_input_embeddings().weight.detach()
     seen = 0
     for one in found:
@@ -273,7 +275,7 @@ def test_a_search_can_be_stopped(made: Bridge, lm: LanguageModel) -> None:
     point = _points(["the cat"])[0]
     leaning = made.leaning(point, lm.vocabulary)
     with pytest.raises(Cancelled):
-        sought(
+        guided_search(
             lm,
             made.prompt(lm, point),
             _nearness(point),
@@ -288,7 +290,7 @@ def test_the_search_agrees_with_trying_everything(made: Bridge, lm: LanguageMode
     prompt = made.prompt(lm, point)
     leaning = np.zeros(lm.vocabulary, np.float32)
     asked = GuidedSearch(beams=1, wide=lm.vocabulary, steps=1, fluency=0.05)
-    found = sought(lm, prompt, _nearness(point), leaning, asked)
+    found = guided_search(lm, prompt, _nearness(point), leaning, asked)
     likely = lm.logits(lm.run(embeddings=prompt[None]).final[0, -1]).log_softmax(-1)
     scores: dict[str, float] = {}
     for token in range(lm.vocabulary):

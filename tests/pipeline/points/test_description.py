@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from core.cli import main
-from core.decode.guided_decoding import GuidedSearch, Written, sought
+from core.decode.guided_decoding import GuidedSearch, Written, guided_search
 from core.decode.nearest import decode
 from core.errors import InvalidVectors, TeacherUnavailable, Unsupported
 from core.paths.notation import box_text, waypoints_of
@@ -22,7 +22,7 @@ from core.pipeline.points import description
 from core.pipeline.points.bridge import bridge, crosses
 from core.pipeline.points.description import (
     ONLY_SENTENCES,
-    Told,
+    PointDescription,
     descriptions,
     tell_point,
 )
@@ -51,9 +51,9 @@ def file(tmp_path: Path) -> str:
     return f"vectors:{place}"
 
 
-def _told(text: str, cosine: float = 0.5) -> Told:
+def _told(text: str, cosine: float = 0.5) -> PointDescription:
     made = Written(text, cosine, -2.0)
-    return Told(("dog",), made, made)
+    return PointDescription(("dog",), made, made)
 
 
 # ------------------------------------------------------------------------------ any point
@@ -113,7 +113,7 @@ def test_a_point_is_put_into_words_once_and_kept(
 ) -> None:
     asked = []
 
-    def written(*_: Any) -> Told:
+    def written(*_: Any) -> PointDescription:
         asked.append(1)
         return _told("A dog sits at a table.")
 
@@ -247,7 +247,7 @@ def test_the_shipped_bridges_text_is_nearer_to_its_own_point_than_to_anothers(
     from core.teachers.minilm import MinilmSentences
 
     narrow = GuidedSearch(beams=2, wide=3, steps=20)
-    monkeypatch.setattr(description, "sought", partial(sought, search=narrow))
+    monkeypatch.setattr(description, "guided_search", partial(guided_search, search=narrow))
     encoder = MinilmSentences().encoder()
     corpus = MinilmSentences().corpus()
     held = np.flatnonzero(split(list(corpus.metadata["document"]))[2])

@@ -280,10 +280,10 @@ class TestLibrary:
 
     def test_windows_hold_the_whole_text_in_order(self, made):
         for row, document in enumerate(made.documents):
-            way = made.way(row)
+            way = made.document_path(row)
             said = "".join("".join(made.text(item).split()) for item in way.tolist())
             assert said == "".join(document.text.split())
-        assert made.way(made.rows["One line"]).tolist() == [made.rows["One line"]]
+        assert made.document_path(made.rows["One line"]).tolist() == [made.rows["One line"]]
         tokens = made.space.metadata["tokens"]
         assert tokens[made.leaves].sum() == tokens[: len(made.documents)].sum()
 
@@ -291,12 +291,14 @@ class TestLibrary:
         row = made.rows["bank, river"]
         alone = windowed([made.documents[row].text], reader("minilm"))
         np.testing.assert_allclose(made.space.vectors[row], alone.whole[0], atol=1e-5)
-        np.testing.assert_allclose(made.space.vectors[made.way(row)], alone.windows, atol=1e-5)
+        np.testing.assert_allclose(
+            made.space.vectors[made.document_path(row)], alone.windows, atol=1e-5
+        )
 
     def test_items_by_name(self, made):
         row = made.rows["bank, river"]
         assert made.item("bank, river") == row
-        assert made.item("bank, river", 1) == made.way(row)[1]
+        assert made.item("bank, river", 1) == made.document_path(row)[1]
         assert made.item("bank, river", 99) is None
         assert made.item("no such") is None
 
@@ -365,12 +367,12 @@ class TestDropped:
         assert kept_words(workspace, key) == len(made.documents[row].text.split())
         coords = workspace.projection(made.space, PcaSpec()).coords
         places = placed(made, coords, own.read.windows)
-        np.testing.assert_allclose(places, coords[made.way(row)], atol=1e-3)
+        np.testing.assert_allclose(places, coords[made.document_path(row)], atol=1e-3)
         near, cosines = near_documents(made, own.read.whole, 3)
         assert near[0, 0] == row
         assert cosines[0, 0] == pytest.approx(1, abs=1e-5)
         windows, _ = near_windows(made, own.read.windows, 1)
-        assert windows[:, 0].tolist() == made.way(row).tolist()
+        assert windows[:, 0].tolist() == made.document_path(row).tolist()
         table = windows_table(made, own, [""] * len(own.read.windows))
         assert len(table) == len(own.read.windows)
         assert table["document 1"].iloc[0] in made.rows

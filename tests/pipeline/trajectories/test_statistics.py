@@ -15,7 +15,7 @@ from core.pipeline import Workspace
 from core.pipeline.trajectories import preregistration
 from core.pipeline.trajectories import statistics as laws_module
 from core.pipeline.trajectories.corpus_split import documents, windows
-from core.pipeline.trajectories.preregistration import Guess, lock, locked, score
+from core.pipeline.trajectories.preregistration import Prediction, lock, locked, score
 from core.pipeline.trajectories.samples import KINDS, TEXTS, follow, made_up, tellings
 from core.pipeline.trajectories.significance import Difference, differences, report, verdicts
 from core.pipeline.trajectories.statistics import (
@@ -189,7 +189,7 @@ class TestVerdicts:
         assert not one.apart
 
 
-RISES = Guess("turn", "higher", "sampled", "people")
+RISES = Prediction("turn", "higher", "sampled", "people")
 
 
 class TestGuesses:
@@ -248,10 +248,10 @@ class TestGuesses:
             (replace(RISES, claim="alike"), 0.0, "supported"),
             (replace(RISES, claim="alike"), 0.2, "supported"),
             (replace(RISES, claim="alike"), 0.5, "undecided"),
-            (Guess("step", "together", "people", "turn"), 0.0, "supported"),
-            (Guess("turn", "together", "people", "step"), 0.0, "supported"),
-            (Guess("step", "against", "people", "turn"), 0.0, "not supported"),
-            (Guess("turn", "together", "people", "entropy"), 0.0, "undecided"),
+            (Prediction("step", "together", "people", "turn"), 0.0, "supported"),
+            (Prediction("turn", "together", "people", "step"), 0.0, "supported"),
+            (Prediction("step", "against", "people", "turn"), 0.0, "not supported"),
+            (Prediction("turn", "together", "people", "entropy"), 0.0, "undecided"),
         ],
     )
     def test_scores(self, guess, difference, outcome):
@@ -306,9 +306,9 @@ class TestGuesses:
     )
     def test_what_is_no_sentence(self, said):
         with pytest.raises(InvalidSpecification, match="expected two different"):
-            Guess(*said)
+            Prediction(*said)
 
     def test_in_words(self):
         assert RISES.sentence.startswith("Turn of “by the model, drawn")
         assert RISES.sentence.endswith("is higher than that of “written by people”")
-        assert "falls" in Guess("step", "against", "people", "turn").sentence
+        assert "falls" in Prediction("step", "against", "people", "turn").sentence

@@ -16,17 +16,17 @@ from core.metrics.zipf import rank_law, spread_ranks
 from core.pipeline import Workspace
 from core.pipeline.models import speaker
 from core.pipeline.trajectories.corpus_picture import backdrop, in_space, layer_of
-from core.pipeline.trajectories.divergence import parting, same_vocabulary, surprise, token_ends
+from core.pipeline.trajectories.divergence import divergence, same_vocabulary, surprise, token_ends
 from core.pipeline.trajectories.next_tokens import fan, reweighed, said_next, spreads
 from core.pipeline.trajectories.trajectory import (
     FIRST,
     branches,
     mean_step,
-    read_walks,
+    read_paths,
     shared_start,
     shuffled,
     trajectory,
-    write_walks,
+    write_paths,
 )
 from core.projection.base import PcaSpec, UmapSpec
 from core.spaces.linalg import unit_rows
@@ -73,7 +73,7 @@ class TestWalk:
     @pytest.mark.parametrize("layer", [0, 2, DEPTH])
     def test_states_and_expectations_are_those_of_a_plain_pass(self, lm, layer):
         ids = lm.ids(PROMPT)
-        [walk] = read_walks(lm, [ids], layer)
+        [walk] = read_paths(lm, [ids], layer)
         said, states = plain_pass(lm, ids)
         near(walk.states, states[layer])
         for at in range(1, len(ids)):
@@ -88,20 +88,20 @@ class TestWalk:
         assert walk.text_to(1) == "the cat"
 
     def test_a_text_that_begins_with_the_start_sign_has_no_first_probability(self, lm):
-        [walk] = read_walks(lm, [[0, 5, 6]], DEPTH)
+        [walk] = read_paths(lm, [[0, 5, 6]], DEPTH)
         assert np.isnan(walk.probability[0])
         assert walk.rank[0] == 0
 
     def test_no_start_sign_at_all(self):
         lm = tiny_model()
         lm.tokenizer.bos_token = lm.tokenizer.eos_token = None
-        assert np.isnan(read_walks(lm, [[3, 4]], 1)[0].entropy[0])
+        assert np.isnan(read_paths(lm, [[3, 4]], 1)[0].entropy[0])
 
     def test_long_texts_are_read_in_parts(self, lm, monkeypatch):
         ids = lm.ids(PROMPT)
-        [whole] = read_walks(lm, [ids], 1)
+        [whole] = read_paths(lm, [ids], 1)
         monkeypatch.setattr("core.pipeline.trajectories.trajectory.AT_ONCE", 2)
-        [parts] = read_walks(lm, [ids], 1)
+        [parts] = read_paths(lm, [ids], 1)
         near(whole.probability, parts.probability)
         np.testing.assert_array_equal(whole.rank, parts.rank)
 
@@ -109,7 +109,7 @@ class TestWalk:
         import torch
 
         ids = lm.ids(PROMPT)
-        [walk] = write_walks(lm, ids, Sampling(steps=12), DEPTH)
+        [walk] = write_paths(lm, ids, Sampling(steps=12), DEPTH)
         out = lm.model.generate(
             torch.tensor([ids]), max_new_tokens=12, do_sample=False, pad_token_id=0
         )[0].tolist()
@@ -120,7 +120,7 @@ class TestWalk:
         seen = []
         ids = lm.ids(PROMPT)
         sampling = Sampling(temperature=1.0, seed=3, steps=8)
-        found = write_walks(lm, ids, sampling, DEPTH, 2, lambda walks: not seen.append(walks))
+        found = write_paths(lm, ids, sampling, DEPTH, 2, lambda walks: not seen.append(walks))
         for walks in seen:
             for early, late in zip(walks, found, strict=True):
                 count = len(early)
@@ -135,29 +135,29 @@ class TestWalk:
     def test_stopped_in_the_middle_it_keeps_what_was_written(self, lm):
         ids = lm.ids(PROMPT)
         sampling = Sampling(temperature=1.0, seed=1, steps=30)
-        [walk] = write_walks(lm, ids, sampling, 1, 1, lambda walks: len(walks[0]) < len(ids) + 3)
+        [walk] = write_paths(lm, ids, sampling, 1, 1, lambda walks: len(walks[0]) < len(ids) + 3)
         assert len(ids) + 3 <= len(walk) <= len(ids) + 4
         assert len(walk.states) == len(walk)
 
     def test_samples_draw_with_the_next_seed(self, lm):
         ids = lm.ids(PROMPT)
-        both = write_walks(lm, ids, Sampling(1.0, 1.0, 5, 6), 1, 2)
-        [second] = write_walks(lm, ids, Sampling(1.0, 1.0, 6, 6), 1)
+        both = write_paths(lm, ids, Sampling(1.0, 1.0, 5, 6), 1, 2)
+        [second] = write_paths(lm, ids, Sampling(1.0, 1.0, 6, 6), 1)
         assert both[1].ids.tolist() == second.ids.tolist()
 
     @pytest.mark.parametrize("temperature", [0.0, 100.0])
     def test_the_coldest_and_the_hottest(self, lm, temperature):
-        [walk] = write_walks(lm, lm.ids("the"), Sampling(temperature, steps=4), DEPTH)
+        [walk] = write_paths(lm, lm.ids("the"), Sampling(temperature, steps=4), DEPTH)
         assert np.isfinite(walk.states).all()
         assert (walk.rank[1:] == 1).all() or temperature > 0
 
     def test_two_at_once_do_not_disturb_each_other(self, lm):
         prompts = [lm.ids(PROMPT), lm.ids("I was thinking about the moon")]
-        alone = [write_walks(lm, ids, Sampling(steps=10), 2)[0] for ids in prompts]
+        alone = [write_paths(lm, ids, Sampling(steps=10), 2)[0] for ids in prompts]
         found = {}
 
         def work(number):
-            found[number] = write_walks(lm, prompts[number], Sampling(steps=10), 2)[0]
+            found[number] = write_paths(lm, prompts[number], Sampling(steps=10), 2)[0]
 
         threads = [threading.Thread(target=work, args=(it,)) for it in (0, 1)]
         for thread in threads:
@@ -169,7 +169,7 @@ class TestWalk:
             near(found[number].states, alone[number].states)
 
     def test_shuffled_it_has_the_same_tokens_read_anew(self, lm):
-        [walk] = read_walks(lm, [lm.ids(f"{PROMPT} and the moon is red")], 2)
+        [walk] = read_paths(lm, [lm.ids(f"{PROMPT} and the moon is red")], 2)
         other = shuffled(lm, walk, 2, seed=1)
         assert other.ids[0] == walk.ids[0]
         assert sorted(other.ids.tolist()) == sorted(walk.ids.tolist())
@@ -180,7 +180,7 @@ class TestWalk:
 class TestTree:
     def test_shared_stems(self, lm):
         texts = [[1, 2, 3, 4, 5], [1, 2, 9, 8], [1, 2, 9, 7, 7], [1, 2, 3, 4]]
-        found = branches(read_walks(lm, texts, 1, 2))
+        found = branches(read_paths(lm, texts, 1, 2))
         assert [(it.parent, it.at) for it in found] == [(0, 0), (0, 2), (1, 3), (0, 4)]
         assert branches(()) == []
 
@@ -198,7 +198,7 @@ class TestBackdrop:
         np.testing.assert_allclose(behind.place(behind.space.vectors), behind.coords, atol=1e-5)
         assert 0 < behind.share <= 1
         ids = lm.ids(PROMPT)
-        states = read_walks(lm, [ids], DEPTH)[0].states
+        states = read_paths(lm, [ids], DEPTH)[0].states
         from sklearn.decomposition import PCA
 
         fitted = PCA(2).fit(behind.space.unit.astype(np.float64))
@@ -212,7 +212,7 @@ class TestBackdrop:
         lm = speaker(model)
         space = backdrop(workspace, model, DEPTH, PcaSpec()).space
         text = layer_states.passages()[0][1]
-        [walk] = read_walks(lm, [lm.ids(text)[: layer_states.TOKENS]], DEPTH)
+        [walk] = read_paths(lm, [lm.ids(text)[: layer_states.TOKENS]], DEPTH)
         near(walk.states[FIRST:], space.vectors[: len(walk) - FIRST])
 
     def test_umap_places_among_the_nearest(self, workspace, model):
@@ -264,9 +264,9 @@ class TestTrajectory:
     def test_a_prompt_at_the_limit_still_fits(self, model):
         lm = speaker(model)
         ids = lm.ids("the " * 110)[: lm.window - 3]
-        [walk] = write_walks(lm, ids, Sampling(1.0, steps=3), 1)
+        [walk] = write_paths(lm, ids, Sampling(1.0, steps=3), 1)
         assert len(walk) <= lm.window
-        assert read_walks(lm, [[3] * lm.window], 1)[0].states.shape == (lm.window, DIM)
+        assert read_paths(lm, [[3] * lm.window], 1)[0].states.shape == (lm.window, DIM)
 
     def test_a_model_that_is_not_there(self, workspace):
         with pytest.raises(TeacherUnavailable):
@@ -305,7 +305,7 @@ class TestFan:
         found = fan(workspace, model, PROMPT, 5)
         behind = found.backdrop
         np.testing.assert_allclose(found.places, behind.place(found.spread.states))
-        [walk] = read_walks(speaker(model), [speaker(model).ids(PROMPT)], DEPTH)
+        [walk] = read_paths(speaker(model), [speaker(model).ids(PROMPT)], DEPTH)
         near(found.start, behind.place(walk.states[-1:])[0])
 
     def test_weighed_anew_it_is_the_softmax_of_colder_logits(self, lm):
@@ -359,25 +359,25 @@ class TestRankLaw:
 class TestParting:
     def test_a_text_against_itself_and_turned(self, lm):
         ids = lm.ids(f"{PROMPT} and the moon is red")
-        [walk] = read_walks(lm, [ids], 2)
+        [walk] = read_paths(lm, [ids], 2)
         from dataclasses import replace
 
         turn = np.linalg.qr(np.random.default_rng(0).normal(size=(DIM, DIM)))[0].astype(np.float32)
         zero, ends = np.zeros(DIM, np.float32), token_ends(lm, ids)
         turned = replace(walk, states=np.ascontiguousarray(walk.states @ turn))
-        found = parting(walk, turned, (zero, zero), (ends, ends))
+        found = divergence(walk, turned, (zero, zero), (ends, ends))
         assert found.at.tolist() == list(range(len(ids)))
         assert np.isnan(found.apart[0])
         np.testing.assert_allclose(found.apart[1:], 0, atol=1e-5)  # axes do not matter
-        [other] = read_walks(tiny_model(seed=9), [ids], 2)
-        assert np.nanmean(parting(walk, other, (zero, zero), (ends, ends)).apart) > 0.05
+        [other] = read_paths(tiny_model(seed=9), [ids], 2)
+        assert np.nanmean(divergence(walk, other, (zero, zero), (ends, ends)).apart) > 0.05
 
     def test_it_is_the_correlation_of_cosines(self, lm):
         ids = lm.ids(PROMPT)
-        one, other = (read_walks(lm, [ids], layer)[0] for layer in (1, 4))
+        one, other = (read_paths(lm, [ids], layer)[0] for layer in (1, 4))
         means = (one.states[1:].mean(0), other.states[1:].mean(0))
         ends = token_ends(lm, ids)
-        found = parting(one, other, means, (ends, ends)).apart
+        found = divergence(one, other, means, (ends, ends)).apart
         units = [
             unit_rows(it.states[1:] - mean) for it, mean in zip((one, other), means, strict=True)
         ]
@@ -388,9 +388,9 @@ class TestParting:
 
     def test_other_tokens_are_laid_by_their_ends(self, lm):
         ids = lm.ids(PROMPT)
-        one, other = read_walks(lm, [ids, ids[:4]], 1)
+        one, other = read_paths(lm, [ids, ids[:4]], 1)
         zero = np.zeros(DIM, np.float32)
-        found = parting(one, other, (zero, zero), ([3, 7, 11, 14, 18, 22], [3, 11, 18, 22]))
+        found = divergence(one, other, (zero, zero), ([3, 7, 11, 14, 18, 22], [3, 11, 18, 22]))
         assert found.at.tolist() == [0, 1, 1, 2, 2, 3]
 
     def test_surprise_is_the_divergence(self, lm):
@@ -408,7 +408,7 @@ class TestParting:
 @pytest.mark.models
 def test_wolframs_prompt_goes_on_sensibly():
     lm = speaker("smollm2")
-    [walk] = write_walks(
+    [walk] = write_paths(
         lm, lm.ids("The best thing about AI is its ability to"), Sampling(steps=6), lm.depth
     )
     assert walk.text.endswith(" make things more efficient and effective")
