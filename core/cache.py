@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Kept(Generic[T]):
+class LruCache(Generic[T]):
     """The values asked for last, as many as weigh ``most`` together, and the latest one always.
 
     Who wants what somebody else is making waits for it; nobody waits for another key. ``weigh``

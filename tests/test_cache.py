@@ -5,11 +5,11 @@ import time
 
 import pytest
 
-from core.cache import Kept
+from core.cache import LruCache
 
 
 def test_many_who_ask_at_once_get_one_value() -> None:
-    kept: Kept[object] = Kept(2)
+    kept: LruCache[object] = LruCache(2)
     made, found = [], []
 
     def make() -> object:
@@ -27,7 +27,7 @@ def test_many_who_ask_at_once_get_one_value() -> None:
 
 
 def test_nobody_waits_for_another_key() -> None:
-    kept: Kept[int] = Kept(4)
+    kept: LruCache[int] = LruCache(4)
     gate = threading.Event()
     slow = threading.Thread(target=lambda: kept.get("slow", lambda: (gate.wait(5) and 1) or 0))
     slow.start()
@@ -38,7 +38,7 @@ def test_nobody_waits_for_another_key() -> None:
 
 
 def test_the_oldest_goes_first_and_the_latest_stays() -> None:
-    kept: Kept[str] = Kept(5, len)
+    kept: LruCache[str] = LruCache(5, len)
     for key, value in (("a", "xx"), ("b", "yy"), ("c", "z")):
         kept.put(key, value)
     kept.get("a", lambda: "made again")  # now b is the oldest
@@ -49,7 +49,7 @@ def test_the_oldest_goes_first_and_the_latest_stays() -> None:
 
 
 def test_a_failure_is_not_kept() -> None:
-    kept: Kept[int] = Kept(2)
+    kept: LruCache[int] = LruCache(2)
     with pytest.raises(ZeroDivisionError):
         kept.get("a", lambda: 1 // 0)
     assert kept.get("a", lambda: 3) == 3
@@ -57,7 +57,7 @@ def test_a_failure_is_not_kept() -> None:
 
 def test_what_goes_while_it_is_asked_for_is_given_all_the_same() -> None:
     """Two keys fight for one place; whoever makes a value gets it, not an error."""
-    kept: Kept[int] = Kept(1)
+    kept: LruCache[int] = LruCache(1)
     faults: list[BaseException] = []
 
     def ask(key: int) -> None:

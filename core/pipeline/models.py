@@ -3,7 +3,7 @@
 from functools import lru_cache
 from pathlib import Path
 
-from core.cache import Kept
+from core.cache import LruCache
 from core.decode.language_model import LanguageModel
 from core.errors import UnknownTeacher, Unsupported
 from core.pipeline.student_catalogue import PREFIX
@@ -24,7 +24,7 @@ from core.teachers.packages import package_version
 from core.teachers.smollm2 import SMOLLM2, SmolSource, packaged_file
 
 MINILM = "minilm"
-_speakers: Kept[LanguageModel] = Kept(2)
+_speakers: LruCache[LanguageModel] = LruCache(2)
 
 
 def reader(reference: str) -> Reader:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from core.cache import Kept
+from core.cache import LruCache
 from core.errors import UnknownTeacher, Unsupported
 from core.teachers.base import shown
 from core.teachers.hub import source_of
@@ -60,7 +60,7 @@ def depth_of(reference: str) -> int:
     return depth
 
 
-_loaded: Kept[tuple[Any, Any]] = Kept(2)
+_loaded: LruCache[tuple[Any, Any]] = LruCache(2)
 
 
 def load_causal(folder: Path, name: str, revision: str) -> tuple[Any, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from core.cache import Kept
+from core.cache import LruCache
 from core.errors import TeacherUnavailable, Unsupported
 from core.models.passes import input_table
 from core.models.word_marks import UNUSED, pieces_of_words, readings
@@ -70,7 +70,7 @@ class ModelTokens(PureTable):
     def __init__(self, source: Source, info: TeacherInfo | None = None) -> None:
         self.source = source
         self._given = info
-        self._once: Kept[Any] = Kept(2)  # a table and a space, of one revision
+        self._once: LruCache[Any] = LruCache(2)  # a table and a space, of one revision
 
     @property
     def info(self) -> TeacherInfo:

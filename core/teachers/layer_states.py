@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from core.cache import Kept
+from core.cache import LruCache
 from core.context_length import context_length
 from core.errors import InvalidSpecification, UnknownItem, Unsupported
 from core.models.passes import is_causal, layer_states, trial
@@ -180,7 +180,7 @@ class _Layers:
         return max(1, limit - len(text.lead) - len(text.tail))
 
 
-_models: Kept[_Layers] = Kept(1)
+_models: LruCache[_Layers] = LruCache(1)
 
 
 def _load(source: Source) -> tuple[Any, Any]:

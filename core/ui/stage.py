@@ -9,7 +9,7 @@ from typing import Any
 import numpy.typing as npt
 import streamlit as st
 
-from core.cache import Kept
+from core.cache import LruCache
 from core.figures.bundle import bundle
 from core.figures.parts import packed, readable
 from core.figures.scene import Scene, to_json
@@ -19,7 +19,7 @@ from core.ui.shared import blobs
 
 INLINE_BYTES = 2_200  # an array up to this long travels inside the message itself
 MANY = 2_000  # texts of which it pays to remember where they are
-_told: Kept[tuple[dict[str, Any], Sequence[str]]] = Kept(8)
+_told: LruCache[tuple[dict[str, Any], Sequence[str]]] = LruCache(8)
 
 
 def tokens() -> Tokens:

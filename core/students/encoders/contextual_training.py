@@ -46,7 +46,7 @@ FULLER = 0.985  # of the room is rounded into where whole numbers learn, and bec
 
 
 @dataclass(frozen=True)
-class Effort:
+class ContextualEffort:
     """Texts that gradients are measured on and that layers are refitted on, texts taught, steps
     of learning before and after the rounding, tokens of a step, and rates."""
 
@@ -59,10 +59,12 @@ class Effort:
     rate: float
 
 
-USUAL = Effort(
+USUAL = ContextualEffort(
     measured=1_000, refitted=500, taught=5_000, learning=250, tuning=120, tokens=1_024, rate=2e-3
 )
-QUICK = Effort(measured=40, refitted=60, taught=120, learning=8, tuning=6, tokens=512, rate=2e-3)
+QUICK = ContextualEffort(
+    measured=40, refitted=60, taught=120, learning=8, tuning=6, tokens=512, rate=2e-3
+)
 QUICKER = 4  # times as many steps for half the width, where one takes a quarter of the time
 DENSE = 0.5  # of the rate, where whole matrices learn
 
@@ -106,7 +108,7 @@ def learn(
     return _stored(school, module, names, room), notes
 
 
-def _steps(spec: ContextualSpec, effort: Effort, changed: bool) -> tuple[int, int]:
+def _steps(spec: ContextualSpec, effort: ContextualEffort, changed: bool) -> tuple[int, int]:
     """Of learning before the rounding, where the shape is not the teacher's, and behind it."""
     if not spec.tuned:
         return 0, 0
@@ -190,7 +192,7 @@ def teach(
     module: Any,
     states: TeacherStates,
     spec: ContextualSpec,
-    effort: Effort,
+    effort: ContextualEffort,
     steps: int,
     progress: Progress,
     checkpoints: Checkpoints,

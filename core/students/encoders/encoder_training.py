@@ -32,7 +32,7 @@ SHOWING = 0.1  # of the time of a training that may go into showing it
 
 
 @dataclass(frozen=True)
-class Effort:
+class EncoderEffort:
     """Texts that gradients are measured on, texts made, steps of training, tokens of a step."""
 
     measured: int
@@ -42,11 +42,11 @@ class Effort:
     rate: float
 
 
-LAYERS = Effort(measured=600, made=500, steps=60, tokens=1_024, rate=2e-3)
-BAG = Effort(measured=1_500, made=6_000, steps=500, tokens=2_048, rate=2e-3)
+LAYERS = EncoderEffort(measured=600, made=500, steps=60, tokens=1_024, rate=2e-3)
+BAG = EncoderEffort(measured=1_500, made=6_000, steps=500, tokens=2_048, rate=2e-3)
 QUICK = {
-    "layers": Effort(measured=150, made=60, steps=8, tokens=512, rate=2e-3),
-    "bag": Effort(measured=300, made=500, steps=60, tokens=2_048, rate=3e-3),
+    "layers": EncoderEffort(measured=150, made=60, steps=8, tokens=512, rate=2e-3),
+    "bag": EncoderEffort(measured=300, made=500, steps=60, tokens=2_048, rate=3e-3),
 }
 
 
@@ -143,7 +143,7 @@ def learn_bag(
     _learn(module, ids, targets, effort, school, progress, checkpoints, "Learning")
     state = _rounded(school, module, ids, effort, room, progress)
     module = quantised_module.assemble(module, state).requires_grad_(True)
-    finish = Effort(0, 0, max(2, effort.steps // 20), effort.tokens, effort.rate / 2)
+    finish = EncoderEffort(0, 0, max(2, effort.steps // 20), effort.tokens, effort.rate / 2)
     _learn(module, ids, targets, finish, school, progress, Checkpoints(), "Tuning")
     notes = [f"Trained on {len(ids):,} texts for {effort.steps:,} steps, then rounded."]
     return _kept(school, "bag", shape, module.state_dict(), names, notes)
@@ -194,7 +194,7 @@ def _rounded(
     school: School,
     module: Any,
     ids: list[list[int]],
-    effort: Effort,
+    effort: EncoderEffort,
     room: int,
     progress: Progress,
 ) -> quantised_module.Arrays:
@@ -210,7 +210,7 @@ def _learn(
     module: Any,
     ids: list[list[int]],
     targets: Matrix,
-    effort: Effort,
+    effort: EncoderEffort,
     school: School,
     progress: Progress,
     checkpoints: Checkpoints,

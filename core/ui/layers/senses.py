@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from core.cache import Kept
+from core.cache import LruCache
 from core.errors import MeaningSpaceError
 from core.figures.layers.states import (
     MOST_NAMED,
@@ -51,7 +51,7 @@ Nobody has labelled these sentences. In each layer the occurrences are cut into 
 clouds of the same mean and spread: its mean, and the value that 95% of them stay below.
 """
 
-_readings: Kept[Senses] = Kept(12)
+_readings: LruCache[Senses] = LruCache(12)
 
 
 def senses_view(view: LayersView) -> LayersView:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from core.cache import Kept
+from core.cache import LruCache
 from core.errors import MeaningSpaceError
 from core.figures.layers.states import layer_colours, layer_name, layers_map, runs_of
 from core.figures.scene import Items, Mover, Picture, Player, Scene, Strip
@@ -74,7 +74,7 @@ DISTORTS = {
     "between two layers means nothing.",
 }
 
-_readings: Kept[States] = Kept(12)
+_readings: LruCache[States] = LruCache(12)
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from core.cache import Kept
+from core.cache import LruCache
 from core.figures.colors import (
     Layer,
     clusters,
@@ -40,7 +40,7 @@ NAMES = {
     "faithfulness": "How true here",
     "plain": "One colour",
 }
-_layers: Kept[Layer | None] = Kept(24)
+_layers: LruCache[Layer | None] = LruCache(24)
 
 
 def offered(space: Space) -> list[str]:

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import streamlit as st
 
-from core.cache import Kept
+from core.cache import LruCache
 from core.jobs.line import Place, TurnQueue, place_words
 from core.ui.shared.state import person, visitor
 
@@ -22,7 +22,7 @@ LINE = TurnQueue()
 _own = threading.local()
 
 
-def kept_or_made(kept: Kept[T], key: Hashable, make: Callable[[], T], kind: str) -> T:
+def kept_or_made(kept: LruCache[T], key: Hashable, make: Callable[[], T], kind: str) -> T:
     """What is kept, at once; else what is made when this person's turn has come."""
     if key in kept:
         return kept.get(key, make)

@@ -11,7 +11,7 @@ from collections.abc import Hashable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from core.cache import Kept
+from core.cache import LruCache
 from core.decode.sampling import Sampling
 from core.errors import JobFailed, MeaningSpaceError, reason_of
 from core.jobs.line import Place, place_words
@@ -163,9 +163,9 @@ _whole: OrderedDict[Wish, Generation] = OrderedDict()
 _preloaded: set[str] = set()
 _lock = threading.Lock()
 MOST_WHOLE = 16
-_readings: Kept[Walks] = Kept(24)
-_fans: Kept[list[Spread]] = Kept(24)
-_said: Kept[Said] = Kept(SAID_BYTES, lambda said: said.nbytes)
+_readings: LruCache[Walks] = LruCache(24)
+_fans: LruCache[list[Spread]] = LruCache(24)
+_said: LruCache[Said] = LruCache(SAID_BYTES, lambda said: said.nbytes)
 
 
 def preload(model: str) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import streamlit as st
 
-from core.cache import Kept
+from core.cache import LruCache
 from core.decode.language_model import LanguageModel
 from core.decode.lens import LensGrid
 from core.errors import MeaningSpaceError
@@ -61,8 +61,8 @@ NOT_PROVEN = """
   layers before.
 """
 
-_grids: Kept[LensGrid] = Kept(12)
-_gaps: Kept[Gaps] = Kept(48)
+_grids: LruCache[LensGrid] = LruCache(12)
+_gaps: LruCache[Gaps] = LruCache(48)
 
 
 def lens_view(view: TrajectoriesView) -> TrajectoriesView:

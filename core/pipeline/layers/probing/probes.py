@@ -10,7 +10,13 @@ from core.metrics.probes import Probed, probe
 from core.pipeline.layers.labelled_texts import Labelled, kept_labelled
 from core.pipeline.layers.probing.controls import TABLE
 from core.pipeline.layers.probing.tasks import TASKS, own_labels
-from core.pipeline.layers.probing.verdict import KIND, Items, Probing, read_probing, write_probing
+from core.pipeline.layers.probing.verdict import (
+    KIND,
+    ProbedItems,
+    Probing,
+    read_probing,
+    write_probing,
+)
 from core.pipeline.layers.senses import PREPARED
 from core.pipeline.models import identity
 from core.pipeline.workspace import Workspace
@@ -57,7 +63,7 @@ def probing(
         progress=partial(scaled, progress, 40, 98),
     )
     static = probed.pop(0) if asked.table is not None else None
-    items = Items(
+    items = ProbedItems(
         names=tuple(asked.names),
         details=tuple(asked.details),
         labels=tuple(asked.labels),

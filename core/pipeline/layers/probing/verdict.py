@@ -16,7 +16,7 @@ KIND = "probing"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Items:
+class ProbedItems:
     """What was asked about, n of each. ``aside`` (layers, n) is where an item stands along the
     direction in which items differ most besides the probe's own; only for two classes."""
 
@@ -38,7 +38,7 @@ class Probing:
     static: Probed | None
     groups: int
     apart: str
-    asked: Items
+    asked: ProbedItems
     notes: tuple[str, ...] = ()
 
     @property
@@ -135,7 +135,9 @@ def read_probing(store: Store, key: str) -> Probing:
             static=every[0] if payload["static"] else None,
             groups=payload["groups"],
             apart=payload["apart"],
-            asked=Items(names=names, details=details, labels=labels, aside=kept.arrays["aside"]),
+            asked=ProbedItems(
+                names=names, details=details, labels=labels, aside=kept.arrays["aside"]
+            ),
             notes=tuple(payload["notes"]),
         )
     except (KeyError, TypeError, ValueError) as fault:
