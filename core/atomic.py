@@ -94,10 +94,10 @@ def sweep(parent: Path, *, ours: bool = False) -> None:
 def leavings(parent: Path, *, ours: bool = False) -> list[Path]:
     """What lies half written in a folder: just now, or since a process was killed."""
     try:
-        hidden = [it for it in parent.iterdir() if it.name.startswith(".")]
+        hidden = [path for path in parent.iterdir() if path.name.startswith(".")]
     except OSError:
         return []
-    return [it for it in hidden if ours or LEFT.fullmatch(it.name)]
+    return [path for path in hidden if ours or LEFT.fullmatch(path.name)]
 
 
 def _take_its_place(half: Path, folder: Path) -> None:

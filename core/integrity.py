@@ -59,7 +59,7 @@ class FileEntry:
 
 def entries_of(folder: Path, but: str = "") -> dict[str, FileEntry]:
     """The files of a folder as they are now, without the one named ``but``."""
-    files = sorted(it for it in folder.iterdir() if it.is_file() and it.name != but)
+    files = sorted(path for path in folder.iterdir() if path.is_file() and path.name != but)
     return {path.name: FileEntry.of(path) for path in files}
 
 

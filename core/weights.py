@@ -59,13 +59,13 @@ def weight_files(folder: Path, name: str) -> list[Path]:
     if (folder / INDEX).is_file():
         shards = read_object(folder / INDEX, name).get("weight_map")
         names = set(shards.values()) if isinstance(shards, dict) else set()
-        if names and all(isinstance(it, str) and Path(it).name == it for it in names):
+        if names and all(isinstance(name, str) and Path(name).name == name for name in names):
             return _all_there(folder, sorted(names), name)
         raise TeacherUnavailable(
             f"found {INDEX} of {name} without a list of files; expected a weight_map from "
             "tensors to files in the same folder: fetch it again"
         )
-    if others := sorted(it.name for it in folder.glob("*.safetensors")):
+    if others := sorted(path.name for path in folder.glob("*.safetensors")):
         raise TeacherUnavailable(
             f"found {', '.join(others[:3])} in {name}; expected {WEIGHTS}, or shards with "
             f"{INDEX}: save with save_pretrained"
@@ -79,13 +79,13 @@ def weight_files(folder: Path, name: str) -> list[Path]:
 
 
 def _all_there(folder: Path, names: list[str], name: str) -> list[Path]:
-    gone = [it for it in names if not is_file(folder / it)]
+    gone = [name for name in names if not is_file(folder / name)]
     if gone:
         raise TeacherUnavailable(
             f"found no {', '.join(gone[:3])} in {name}, which its {INDEX} names; expected all "
             f"{len(names)} files: fetch the missing {'one' if len(gone) == 1 else 'ones'}"
         )
-    return [folder / it for it in names]
+    return [folder / name for name in names]
 
 
 def promised(file: Path, name: str) -> dict[str, Promise]:

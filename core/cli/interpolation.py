@@ -54,7 +54,7 @@ def islands_command(options: argparse.Namespace) -> None:
 
     def text() -> str:
         lines = [f"{said['cells']:,} places of layer {found.layer}"]
-        lines += [f"{it['cells']:5} {it['text']}" for it in said["concepts"]]
+        lines += [f"{entry['cells']:5} {entry['text']}" for entry in said["concepts"]]
         return "\n".join(
             [*lines, f"{said['between']:5} other words", f"{said['echoes']:5} echoes of the prompt"]
         )

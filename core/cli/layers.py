@@ -49,16 +49,16 @@ def hidden_command(options: argparse.Namespace) -> None:
             weights = received(texts, model, special=spec.special, progress=show_progress)
         layers = _layers(options.layers, states)
         if unit == "token":
-            tensors = {f"layer_{it:02d}": states.layers[it] for it in layers}
+            tensors = {f"layer_{layer:02d}": states.layers[layer] for layer in layers}
             table = states.tokens
         else:
             made = {
-                it: pool(
+                layer: pool(
                     states,
-                    Pooling(unit=unit, how=how, layers=(it,), special=spec.special),
+                    Pooling(unit=unit, how=how, layers=(layer,), special=spec.special),
                     weights,
                 )
-                for it in layers
+                for layer in layers
             }
             tensors = {f"layer_{it:02d}": found.vectors for it, found in made.items()}
             table = made[layers[0]].table
@@ -174,7 +174,7 @@ def cka_command(options: argparse.Namespace) -> None:
     found = layer_likeness(options.a, options.b, texts, show_progress)
 
     def text() -> str:
-        head = "      " + " ".join(f"{it:5}" for it in range(found.debiased.shape[1]))
+        head = "      " + " ".join(f"{at:5}" for at in range(found.debiased.shape[1]))
         rows = [
             f"{number:5} " + " ".join(f"{value:5.2f}" for value in row)
             for number, row in enumerate(found.debiased)

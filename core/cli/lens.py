@@ -68,7 +68,7 @@ def lens_command(options: argparse.Namespace) -> None:
     }
 
     def text() -> str:
-        shown = sorted({round(it * (layers - 1) / (SHOWN - 1)) for it in range(SHOWN)})
+        shown = sorted({round(at * (layers - 1) / (SHOWN - 1)) for at in range(SHOWN)})
         lines = ["token, what comes next by layer"]
         for at, token in enumerate(grid.ids.tolist()):
             said = [f"{it}: {words[int(grid.top[it, at, 0])]!r}" for it in shown]

@@ -107,7 +107,7 @@ def _read(file: Path) -> "npt.NDArray[Any]":
 
 def _line(answer: dict[str, Any]) -> str:
     where = "" if answer["t"] is None else f"{answer['t']:.2f}  "
-    near = ", ".join(f"{label(it)} {it['cosine']:.2f}" for it in answer["words"][:3])
+    near = ", ".join(f"{label(word)} {word['cosine']:.2f}" for word in answer["words"][:3])
     off = "" if answer["on_data"] else "; off the data"
     if answer["sentence"] is None:
         return f"{where}{near}{off}"

@@ -126,7 +126,7 @@ def compare_command(options: argparse.Namespace) -> None:
         lines = [found.join.sentence((options.a, options.b))]
         lines += [f"{name:24} {_share(value, 4)}" for name, value in found.summary.items()]
         lines += [f"null: {found.null_note}"]
-        lines += [f"{it['drift']:.3f}  {it['says']}" for it in found.moved[:MOVED_SHOWN]]
+        lines += [f"{word['drift']:.3f}  {word['says']}" for word in found.moved[:MOVED_SHOWN]]
         return "\n".join(lines)
 
     say(options, found.to_dict(), text)

@@ -116,7 +116,8 @@ def fan_command(options: argparse.Namespace) -> None:
     def text() -> str:
         more = f"\n... {len(words) - LISTED} more with --json" * (len(words) > LISTED)
         return (
-            "\n".join(f"{it['probability']:7.2%}  {it['text']!r}" for it in words[:LISTED]) + more
+            "\n".join(f"{word['probability']:7.2%}  {word['text']!r}" for word in words[:LISTED])
+            + more
         )
 
     say(options, answer, text)

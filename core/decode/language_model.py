@@ -97,7 +97,9 @@ class LanguageModel:
         self._cache_name = "cache" if "cache" in named else "past_key_values"  # by version
         self.blocks = _blocks(self._base, name)
         self.depth = len(self.blocks)  # the layers are 0 to depth
-        self.norm = next((getattr(self._base, it) for it in NORMS if hasattr(self._base, it)), None)
+        self.norm = next(
+            (getattr(self._base, norm) for norm in NORMS if hasattr(self._base, norm)), None
+        )
         self.head = model.get_output_embeddings()
         if self.norm is None or self.head is None:
             raise Unsupported(f"found no final norm or no language head in {name}; {USUAL}")
@@ -117,7 +119,7 @@ class LanguageModel:
         """Ids that end a text."""
         said = self.model.generation_config.eos_token_id
         ids = said if isinstance(said, list) else [said, self.tokenizer.eos_token_id]
-        return frozenset(int(it) for it in ids if it is not None)
+        return frozenset(int(number) for number in ids if number is not None)
 
     def _require_usual(self) -> None:
         """Try out, on three tokens, all that is relied on: the head reads the last state and no
@@ -201,9 +203,9 @@ class LanguageModel:
         The pieces of a text are ``Pieces(lm.text, ids)``: they join to it.
         """
         if self._keeps_spaces:
-            return [self.text([it]) for it in ids]
+            return [self.text([number]) for number in ids]
         before = self.inner_ids("a")[-1:]
-        return [self.text([*before, it])[len(self.text(before)) :] for it in ids]
+        return [self.text([*before, number])[len(self.text(before)) :] for number in ids]
 
     @cached_property
     def _keeps_spaces(self) -> bool:
@@ -427,7 +429,9 @@ def _blocks(base: Any, name: str) -> Any:
     from torch.nn import ModuleList
 
     count = int(getattr(base.config, "num_hidden_layers", 0) or 0)
-    lists = [it for it in base.children() if isinstance(it, ModuleList) and len(it) == count]
+    lists = [
+        child for child in base.children() if isinstance(child, ModuleList) and len(child) == count
+    ]
     if count < 1 or len(lists) != 1:
         raise Unsupported(f"found no row of {count} blocks in {name}; {USUAL}")
     return lists[0]

@@ -223,7 +223,7 @@ def _cells(
 
     with torch.inference_mode():
         parts = zip(*in_batches(len(states), ROWS, read), strict=True)
-        return tuple(torch.cat(list(it)).cpu().numpy() for it in parts)
+        return tuple(torch.cat(list(part)).cpu().numpy() for part in parts)
 
 
 @dataclass(frozen=True, eq=False)

@@ -97,7 +97,7 @@ def identity_prompt(avoiding: Sequence[str] = ()) -> tuple[str, tuple[str, ...]]
     """
     asked = {folded(text.strip()) for text in avoiding}
     examples = tuple([it for it in (*EXAMPLES, *SPARE) if it not in asked][: len(EXAMPLES)])
-    lines = "\n".join(f" {it}: {it}" for it in examples)
+    lines = "\n".join(f" {example}: {example}" for example in examples)
     return f"{lines}\n {PLACE}:".removeprefix(" "), examples
 
 
@@ -129,8 +129,9 @@ def is_echo(word: str, examples: Sequence[str]) -> bool:
     if said in (PLACE, ":", *examples):
         return True
     return any(
-        len(said) >= LEAST and (it.startswith(said) or (said.startswith(it) and len(it) > LEAST))
-        for it in examples
+        len(said) >= LEAST
+        and (example.startswith(said) or (said.startswith(example) and len(example) > LEAST))
+        for example in examples
     )
 
 

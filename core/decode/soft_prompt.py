@@ -65,7 +65,7 @@ class Bridge:
     def words(self, point: Vector, k: int = WORDS) -> list[int]:
         """Ids of the k words that fit best, best first."""
         best = np.argsort(-self.scores(point), kind="stable")[:k]
-        return [int(it) for it in self.tokens[best]]
+        return [int(token) for token in self.tokens[best]]
 
     def prompt(self, lm: LanguageModel, point: Vector) -> "Tensor":
         """(a + WORDS + b, e) what the model reads before it writes."""
@@ -74,7 +74,7 @@ class Bridge:
         table = lm.model.get_input_embeddings().weight.detach()
         turned = self.closing + self.turn @ (point / np.linalg.norm(point))
         parts = [torch.from_numpy(np.array(it, np.float32)) for it in (self.opening, turned)]
-        opening, closing = (it.to(table) for it in parts)
+        opening, closing = (part.to(table) for part in parts)
         return torch.cat([opening, table[self.words(point)], closing])
 
     def leaning(self, point: Vector, vocabulary: int) -> npt.NDArray[np.float32]:

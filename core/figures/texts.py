@@ -171,7 +171,8 @@ def pairs_figure(
     (name, figures by kind), amber and slate. ``own`` adds a lowest row for a pair of one's own."""
     rows = len(kinds)
     most = max(
-        [1.02, *(it.high for _, told in spaces for it in told.values()), *(own or ())], default=1.02
+        [1.02, *(value.high for _, told in spaces for value in told.values()), *(own or ())],
+        default=1.02,
     )
     low = -1.6 if own is not None else -0.6
     figure = blank(
@@ -196,9 +197,9 @@ def pairs_figure(
         values = [told[kind] for kind in kinds]
         if own is not None:
             places.append(-1 + away)
-        x = [it.value for it in values]
-        plus = [it.high - it.value for it in values]
-        minus = [it.value - it.low for it in values]
+        x = [value.value for value in values]
+        plus = [value.high - value.value for value in values]
+        minus = [value.value - value.low for value in values]
         if own is not None:
             x.append(own[0 if away == ABOVE else 1])
             plus.append(0.0)

@@ -112,7 +112,7 @@ def _analogies(name: str, space: Space, student: Matrix, seed: int) -> Benchmark
     """Asked among the first 30,000 items, which are the most frequent words of both tables."""
     known = _first_rows(space.texts[:RESTRICT], None)
     sections = _questions(_gensim_data("questions-words.txt"))
-    covered = [it for it in sections if all(word in known for word in it[1])]
+    covered = [section for section in sections if all(word in known for word in section[1])]
     if len(covered) < FEWEST:
         return None
     chosen = np.arange(len(covered))

@@ -55,7 +55,7 @@ def _fold(taught: Matrix, asked: Queries, y: Doubles, penalties: Sequence[float]
     values = np.maximum(values, 0)
     beside = y.transpose(1, 0, 2).reshape(rows, -1)  # (t, b q): all questions in one product
     along = vectors.T @ beside
-    wrong = np.stack([_left_out(values, vectors, along, beside, it) for it in penalties])
+    wrong = np.stack([_left_out(values, vectors, along, beside, penalty) for penalty in penalties])
     by_question = wrong.reshape(len(penalties), questions, wide).sum(axis=2)
     best = np.repeat(np.asarray(penalties)[by_question.argmin(axis=0)], wide)  # (b q,)
     weights = along / (values[:, None] + best[None])

@@ -166,7 +166,7 @@ def chance_in_layers(found: Sequence[Ring]) -> float:
     n = len(found[0].coords)
     counts = Counter(tuple(it.around.tolist()) for it in found if it.share)
     own = counts[tuple(range(n))]
-    return sum(it >= own for it in counts.values()) * chance_in_order(n) if own else 1.0
+    return sum(value >= own for value in counts.values()) * chance_in_order(n) if own else 1.0
 
 
 def best_by_chance(scores: Doubles) -> tuple[float, float]:

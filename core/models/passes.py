@@ -69,7 +69,7 @@ def layer_states(
             output_hidden_states=True,
         )
     states = list(getattr(out, "hidden_states", None) or ())
-    if not states or any(it.shape != (*ids.shape, states[0].shape[-1]) for it in states):
+    if not states or any(state.shape != (*ids.shape, states[0].shape[-1]) for state in states):
         raise Unsupported(
             f"found {name}, which does not give a state of one width for each token in each layer; "
             "expected an encoder or a decoder of transformers: choose another model"

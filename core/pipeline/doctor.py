@@ -125,14 +125,14 @@ def models() -> dict[str, str]:
 def kept_in(workspace: Path, progress: Progress = silent) -> WorkspaceReport:
     """Read everything that is kept and compare it with its digests."""
     began, store = time.perf_counter(), Store(workspace / "cache")
-    places = [it for kind in store.kinds() for it in _folders(store.root / kind)]
+    places = [path for kind in store.kinds() for path in _folders(store.root / kind)]
     students, trainings = _folders(workspace / "students"), _folders(workspace / "trainings")
     faults: list[str] = []
     for number, place in enumerate([*places, *students, *trainings]):
         tell(progress, number, len(places) + len(students) + len(trainings), "Reading what is kept")
         fault = _fault(place, workspace)
         faults += [fault] if fault else []
-    halves = [it for room in (*_rooms(workspace), workspace) for it in leavings(room)]
+    halves = [path for room in (*_rooms(workspace), workspace) for path in leavings(room)]
     return WorkspaceReport(
         path=shown(workspace),
         writable=_why_not_writable(workspace),
@@ -229,7 +229,7 @@ def _rooms(workspace: Path) -> list[Path]:
 
 def _folders(place: Path) -> list[Path]:
     try:
-        return sorted(it for it in place.iterdir() if it.is_dir() and it.name[0] != ".")
+        return sorted(path for path in place.iterdir() if path.is_dir() and path.name[0] != ".")
     except OSError:
         return []
 

@@ -177,8 +177,8 @@ class StudentCatalogue:
         shutil.rmtree(self._training(key), ignore_errors=True)
 
     def _keys(self) -> list[str]:
-        made = [it.name for it in _folders(self.made) if KEY.fullmatch(it.name)]
-        return [*made, *sorted(SHIPPED + it.name for it in _folders(self.shipped))]
+        made = [path.name for path in _folders(self.made) if KEY.fullmatch(path.name)]
+        return [*made, *sorted(SHIPPED + path.name for path in _folders(self.shipped))]
 
     def _training(self, key: str) -> Path:
         if not KEY.fullmatch(key):
@@ -201,7 +201,7 @@ class StudentCatalogue:
 def _folders(root: Path) -> Iterator[Path]:
     """The folders under a root, the latest first; hidden ones are being written."""
     try:
-        found = [(it.stat().st_mtime, it) for it in root.iterdir() if it.is_dir()]
+        found = [(path.stat().st_mtime, path) for path in root.iterdir() if path.is_dir()]
     except OSError:
         return
     for _, place in sorted(found, reverse=True):

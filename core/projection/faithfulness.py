@@ -67,7 +67,11 @@ class Faithfulness:
 
     def to_dict(self) -> dict[str, Any]:
         """The figures as JSON without those of each point; None and why where nothing is judged."""
-        said = {it.name: getattr(self, it.name) for it in fields(self) if it.name != "per_point"}
+        said = {
+            field.name: getattr(self, field.name)
+            for field in fields(self)
+            if field.name != "per_point"
+        }
         if self.judged:
             return said
         marks = dict.fromkeys(("trustworthiness", "continuity", "overlap", "triplets"))

@@ -88,7 +88,7 @@ def received(
     found = np.zeros(len(tokens), np.float32)
     twin = _twin(reader)
     done = 0
-    for batch in batches_of([len(it.ids) for it in passes], BUDGET):
+    for batch in batches_of([len(one_pass.ids) for one_pass in passes], BUDGET):
         tell(progress, done, len(passes), f"Reading where {reader.name} looks")
         part = [passes[row] for row in batch]
         for one, weights in zip(part, _attend(twin, reader, [it.ids for it in part]), strict=True):
@@ -138,9 +138,9 @@ def _attend(twin: Any, reader: Reader, ids: list[list[int]]) -> list[Weights]:
         )
     layers = getattr(out, "attentions", None) or ()
     square = (padded.shape[1], padded.shape[1])
-    if not layers or any(it is None or it.shape[-2:] != square for it in layers):
+    if not layers or any(layer is None or layer.shape[-2:] != square for layer in layers):
         raise _without(reader)
-    means = torch.stack([it.float().mean(dim=1) for it in layers], dim=1).cpu().numpy()
+    means = torch.stack([layer.float().mean(dim=1) for layer in layers], dim=1).cpu().numpy()
     return [
         np.ascontiguousarray(weights[:, : len(one), : len(one)])
         for weights, one in zip(means, ids, strict=True)

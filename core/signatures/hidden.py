@@ -198,7 +198,7 @@ def _fill(
     """Fill the layers; a note where a batch had to be computed again in float32."""
     message = f"Reading with {reader.name}"
     done = again = 0
-    for batch in batches_of([len(it.ids) for it in passes], reader.budget):
+    for batch in batches_of([len(one_pass.ids) for one_pass in passes], reader.budget):
         tell(progress, done, len(passes), message)
         part = [passes[row] for row in batch]
         ids = [it.ids for it in part]

@@ -74,7 +74,7 @@ class States:
             layers = tuple(np.load(it, mmap_mode="r", allow_pickle=False) for it in files)
             tokens = pd.read_parquet(folder / TOKENS)
             texts = tuple(pd.read_parquet(folder / TEXTS)["text"])
-            if {it.shape for it in layers} != {(len(tokens), layers[0].shape[1])}:
+            if {layer.shape for layer in layers} != {(len(tokens), layers[0].shape[1])}:
                 raise ValueError("layers of other lengths than the tokens")
             return cls(layers, tokens, texts, said["name"], said["causal"], tuple(said["notes"]))
         except (OSError, ValueError, KeyError, TypeError, IndexError) as fault:
@@ -119,7 +119,9 @@ class LayerWriter:
 
     def arrays(self) -> tuple[Floats, ...]:
         """The layers that were made in memory."""
-        buffers = (np.frombuffer(it.getbuffer(), self.dtype, -1, self.start) for it in self.streams)
+        buffers = (
+            np.frombuffer(stream.getbuffer(), self.dtype, -1, self.start) for stream in self.streams
+        )
         return tuple(frozen(buffer.reshape(self.shape)) for buffer in buffers)
 
     def close(self) -> None:

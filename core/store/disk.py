@@ -195,7 +195,9 @@ class Store:
 
     def kinds(self) -> list[str]:
         """The folders below the root: what kinds of artefacts there are."""
-        return sorted(it.name for it in _entries(self.root) if it.is_dir() and it.name[0] != ".")
+        return sorted(
+            path.name for path in _entries(self.root) if path.is_dir() and path.name[0] != "."
+        )
 
     def sweep(self) -> None:
         """Clear away what killed processes left behind."""

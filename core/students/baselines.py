@@ -110,7 +110,9 @@ def _methods(n: int, d: int) -> list[_Method]:
         _Method(
             "transform coder",
             "PCA, then more bits for the axes that matter more: the bar that a student must pass.",
-            tuple((f"{it} bytes", partial(transform_coder, budget=it)) for it in budgets),
+            tuple(
+                (f"{budget} bytes", partial(transform_coder, budget=budget)) for budget in budgets
+            ),
         ),
         _Method(
             "hashing trick",
@@ -125,22 +127,27 @@ def _methods(n: int, d: int) -> list[_Method]:
         _Method(
             "product quantisation",
             "Each row is cut in pieces; a piece is one of 256 from a list (Jegou and others 2011).",
-            tuple((f"{it} pieces", partial(product_quantiser, pieces=it)) for it in pieces),
+            tuple(
+                (f"{piece} pieces", partial(product_quantiser, pieces=piece)) for piece in pieces
+            ),
         ),
         _Method(
             "rotated product quantisation",
             "The same after a rotation that makes the pieces easier (OPQ, Ge and others 2013).",
             tuple(
-                (f"{it} pieces", partial(product_quantiser, pieces=it, rotated=True))
-                for it in pieces[:3:2]
+                (f"{piece} pieces", partial(product_quantiser, pieces=piece, rotated=True))
+                for piece in pieces[:3:2]
             ),
         ),
         _Method(
             "residual quantisation",
             "A row is a sum: each term mends what those before it left (Chen and others 2010).",
             tuple(
-                (f"{it} terms", partial(residual_quantiser, terms=it, bits=8 if n > LARGE else 6))
-                for it in stages
+                (
+                    f"{stage} terms",
+                    partial(residual_quantiser, terms=stage, bits=8 if n > LARGE else 6),
+                )
+                for stage in stages
             ),
         ),
     ]
@@ -314,7 +321,7 @@ def _divisors_near(d: int, wanted: tuple[float, ...]) -> list[int]:
     >>> _divisors_near(50, (4.0, 8.0, 25.0))
     [5, 10, 25]
     """
-    divisors = [it for it in range(1, d + 1) if d % it == 0]
+    divisors = [at for at in range(1, d + 1) if d % at == 0]
     return sorted(
         {min(divisors, key=lambda it: abs(math.log(it / max(want, 1)))) for want in wanted}
     )

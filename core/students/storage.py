@@ -129,4 +129,4 @@ def _absent(folder: Path, name: str, fault: OSError) -> InvalidStudent:
 
 
 def _is_ours(folder: Path) -> bool:
-    return folder.is_dir() and {it.name for it in folder.iterdir()} <= {DESCRIPTION, ARRAYS}
+    return folder.is_dir() and {path.name for path in folder.iterdir()} <= {DESCRIPTION, ARRAYS}

@@ -172,5 +172,5 @@ def _moments(
             if moment != "step" and array.shape != tuple(parameters[int(index)].shape):
                 return None
             state.setdefault(int(index), {})[moment] = torch.from_numpy(np.array(array))
-    whole = all(set(it) == {"step", "exp_avg", "exp_avg_sq"} for it in state.values())
+    whole = all(set(value) == {"step", "exp_avg", "exp_avg_sq"} for value in state.values())
     return state if whole else None

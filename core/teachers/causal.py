@@ -95,7 +95,7 @@ def require_head(config: Mapping[str, Any], name: str) -> None:
     """Raise Unsupported where a configuration is of a model that was not made to write from left
     to right."""
     said = config.get("architectures")
-    made_as = [str(it) for it in said] if isinstance(said, list | tuple) else []
+    made_as = [str(entry) for entry in said] if isinstance(said, list | tuple) else []
     writes: tuple[str, ...] = ("ForCausalLM", "LMHeadModel")
     if isinstance(config.get("text_config"), Mapping):  # pictures and texts in, texts out
         writes += ("ForConditionalGeneration",)

@@ -136,7 +136,7 @@ class TextEncoder:
     def _padding(self) -> int:
         """Any id will do where the mask hides it; decoders often have none of their own."""
         said = (self.tokenizer.pad_token_id, self.tokenizer.eos_token_id)
-        known = (int(it) for it in said if it is not None and int(it) < self._rows)
+        known = (int(entry) for entry in said if entry is not None and int(entry) < self._rows)
         return next(known, 0)
 
     def _batch(self, ids: list[list[int]]) -> Queries:

@@ -207,7 +207,7 @@ def passages() -> tuple[tuple[str, str], ...]:
 def _opening(tokenizer: Any) -> int:
     """The token that texts begin with, else the one that ends them."""
     said = (tokenizer.bos_token_id, tokenizer.eos_token_id, 0)
-    return int(next(it for it in said if it is not None))
+    return int(next(entry for entry in said if entry is not None))
 
 
 def _rows(tokenizer: Any, document: str, text: Framed, first: int) -> list[dict[str, Any]]:

@@ -125,7 +125,7 @@ def label_layer(labels: Sequence[str], first: Sequence[str], title: str, tokens:
     named = list(dict.fromkeys([*first, *common]))[: len(PALETTE)]
     places = {name: number for number, name in enumerate(named)}
     steps = [*PALETTE[: len(named)], tokens.faint]
-    values = np.array([places.get(it, len(named)) for it in labels], np.float32)
+    values = np.array([places.get(label, len(named)) for label in labels], np.float32)
     scale = [
         [edge, color]
         for number, color in enumerate(steps)
@@ -148,7 +148,7 @@ def chart_labels(lines: Sequence[ChartLine], chosen: int) -> list[Label]:
 
 def chart_legend(lines: Sequence[ChartLine]) -> dict[str, Any]:
     """The lines' names and colours."""
-    return {"title": "", "entries": [{"label": it.name, "color": it.color} for it in lines]}
+    return {"title": "", "entries": [{"label": line.name, "color": line.color} for line in lines]}
 
 
 def _layer_axis(count: int, tokens: Tokens) -> dict[str, Any]:

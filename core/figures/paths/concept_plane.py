@@ -172,7 +172,7 @@ def island_labels(
 
 def _painted(ground: CellGrid, colours: Sequence[str]) -> npt.NDArray[np.int64]:
     """(g, g, 4): red, green, blue and opacity, 0 to 255."""
-    table = np.array([[int(it[k : k + 2], 16) for k in (1, 3, 5)] for it in colours])
+    table = np.array([[int(colour[k : k + 2], 16) for k in (1, 3, 5)] for colour in colours])
     opacity = FAINTEST + (1 - FAINTEST) * ground.probability.astype(np.float64)
     alpha = (255 * np.clip(opacity, 0, 1)).round().astype(np.int64)
     painted: npt.NDArray[np.int64] = np.concatenate([table[ground.word], alpha[:, :, None]], axis=2)

@@ -114,7 +114,7 @@ def layers_figure(
     for axes, (bottom, top) in (({}, (low, high)), (_SECOND, (10**cheap, 10**dear))):
         line = np.array([[chosen, bottom], [chosen, top]], np.float32)
         figure.add_trace(marks(line, "lines", line=stroke, meta={"role": "chosen"}, **axes))
-    at = tuple(float(it) for it in layers)
+    at = tuple(float(layer) for layer in layers)
     kind = Measured("layer", at, tuple(effect), tuple((it, it, it) for it in price))
     _drawn(figure, kind, kind.effect, tokens.accent, "along", "effect", {}, "layer ")
     _drawn(figure, kind, kind.price, tokens.accent, "along", "price", _SECOND, "layer ")

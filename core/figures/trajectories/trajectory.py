@@ -81,7 +81,7 @@ def trajectory_figure(
     if control is not None:
         _draw_control(figure, control, tokens)
     if along:
-        _draw_rays(figure, [it for it in fans if it is not None], tokens, "fans", 0.38)
+        _draw_rays(figure, [fan for fan in fans if fan is not None], tokens, "fans", 0.38)
     for number, track in enumerate(tracks[1:], 1):
         _draw_branch(figure, track, number, tokens)
     if tracks:

@@ -48,7 +48,9 @@ def layer_likeness(
     Without ``texts`` 200 sentences of the packaged corpus. Raises InvalidSpecification where they
     find fewer than four words in common, and what :func:`reader` raises; Cancelled.
     """
-    chosen = [it.text for it in some_sentences(SENTENCES)] if texts is None else list(texts)
+    chosen = (
+        [sentence.text for sentence in some_sentences(SENTENCES)] if texts is None else list(texts)
+    )
     both = [
         document_states(chosen, reader(name), progress=partial(scaled, progress, low, low + 50))
         for low, name in ((0, a), (50, b))

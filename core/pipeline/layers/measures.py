@@ -72,7 +72,7 @@ def measures(workspace: "Workspace", reference: str, progress: Progress = silent
     key = measures_key(reference)
 
     def make() -> Measures:
-        texts = [it.text for it in some_sentences(READ)]
+        texts = [sentence.text for sentence in some_sentences(READ)]
         model, half = reader(reference), partial(scaled, progress, 0, 50)
         states = hidden_states(texts, model, truncate=True, progress=half)
         context = by_layer(states, progress=partial(scaled, progress, 50, 85))

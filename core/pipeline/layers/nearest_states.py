@@ -161,8 +161,8 @@ def _table(reference: str, stamp: str) -> Table | None:  # noqa: ARG001 - made a
     rows = weight.detach().float().cpu().numpy()
     tokens = model.tokenizer.convert_ids_to_tokens(list(range(len(rows))))
     hidden = {*model.tokenizer.all_special_tokens, None, ""}
-    shown = np.array([it not in hidden and not UNUSED.fullmatch(it) for it in tokens])
-    texts = tuple(text for text, _ in readings([it or "" for it in tokens], model.tokenizer))
+    shown = np.array([token not in hidden and not UNUSED.fullmatch(token) for token in tokens])
+    texts = tuple(text for text, _ in readings([token or "" for token in tokens], model.tokenizer))
     mean = rows[shown].mean(axis=0, dtype=np.float64).astype(np.float32)
     return Table(
         texts,

@@ -133,7 +133,7 @@ def ground(
 def _read_ground(reference: str, seed: int, progress: Progress) -> Ground:
     model = reader(reference)
     wanted = BACKGROUND // len(model.trial)
-    chosen = [it.text for it in some_sentences(wanted // TOKENS_A_SENTENCE, seed)]
+    chosen = [sentence.text for sentence in some_sentences(wanted // TOKENS_A_SENTENCE, seed)]
     states = hidden_states(chosen, model, truncate=True, progress=progress)
     # Position 0 of a causal model is an outlier in every layer, whatever stands there.
     rows = np.flatnonzero(states.tokens["position"] >= int(model.causal))[:wanted]

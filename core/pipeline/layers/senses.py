@@ -53,7 +53,8 @@ class Senses:
             "word": self.word,
             "sentences": len(self.sentences),
             "senses": {
-                name: self._count(name) for name in sorted({it.sense for it in self.sentences})
+                name: self._count(name)
+                for name in sorted({sentence.sense for sentence in self.sentences})
             },
             "layers": [
                 {
@@ -69,7 +70,7 @@ class Senses:
         }
 
     def _count(self, sense: str) -> int:
-        return sum(it.sense == sense for it in self.sentences)
+        return sum(sentence.sense == sense for sentence in self.sentences)
 
 
 @lru_cache(maxsize=1)
@@ -103,7 +104,7 @@ def senses(
     layers = occurrences(states, word)
     labels = [it.sense for it in chosen]
     partings = tuple(sense_separation(layer, labels) for layer in layers)
-    best = int(np.argmax([it.silhouette for it in partings]))
+    best = int(np.argmax([parting.silhouette for parting in partings]))
     return Senses(word, chosen, layers, partings, best, states.notes)
 
 
@@ -123,7 +124,7 @@ def grouped_senses(reference: str, word: str, progress: Progress = silent) -> Se
     layers = occurrences(states, word)
     groups = [grouping(layer) for layer in layers]
     partings = tuple(parted for _, parted in groups)
-    best = int(np.argmax([it.silhouette - it.null_mean for it in partings]))
+    best = int(np.argmax([parting.silhouette - parting.null_mean for parting in partings]))
     sentences = tuple(
         SenseSentence(text, f"group {label + 1}")
         for text, label in zip(found, groups[best][0], strict=True)
@@ -134,7 +135,9 @@ def grouped_senses(reference: str, word: str, progress: Progress = silent) -> Se
 def sentences_with(word: str, most: int = MOST_FOUND) -> list[str]:
     """Sentences of the packaged texts in which a word stands by itself, drawn with one seed."""
     whole = standing_alone(normal(word))
-    found = [it.text for it in corpus_sentences() if whole.search(normal(it.text))]
+    found = [
+        sentence.text for sentence in corpus_sentences() if whole.search(normal(sentence.text))
+    ]
     if len(found) <= most:
         return found
     chosen = np.sort(np.random.default_rng(0).permutation(len(found))[:most])

@@ -154,8 +154,8 @@ class Layers:
         if not all(type(it) is int and it > 0 for it in (count, states, dim)):
             raise ValueError("a shape that is none")
         self.shape = (states, dim)
-        self.maps = [np.memmap(folder / _file(it), np.int16, "r") for it in range(count)]
-        if {it.size for it in self.maps} != {states * dim}:
+        self.maps = [np.memmap(folder / _file(at), np.int16, "r") for at in range(count)]
+        if {layer_map.size for layer_map in self.maps} != {states * dim}:
             raise ValueError("layers of another size")
 
     def require(self, index: StateIndex) -> None:
@@ -261,7 +261,7 @@ def _build(place: Path, model: Reader, chosen: Sequence[Sentence], progress: Pro
     count = len(model.trial)
     tables, scales, lengths = [], [], []
     with ExitStack() as open_files:
-        files = [open_files.enter_context((place / _file(it)).open("wb")) for it in range(count)]
+        files = [open_files.enter_context((place / _file(at)).open("wb")) for at in range(count)]
         for start, table, layers in _read(model, chosen, progress):
             table["text"] += start
             tables.append(table)
@@ -269,7 +269,7 @@ def _build(place: Path, model: Reader, chosen: Sequence[Sentence], progress: Pro
             lengths.append(np.stack([np.linalg.norm(layer, axis=1) for layer in layers]))
     tokens = pd.concat(tables, ignore_index=True)
     shape = (len(tokens), model.trial[0].shape[-1])
-    mapped = [np.memmap(place / _file(it), np.int16, "r", shape=shape) for it in range(count)]
+    mapped = [np.memmap(place / _file(at), np.int16, "r", shape=shape) for at in range(count)]
     codes, types = _often(tokens["token"])
     arrays: dict[str, Any] = {
         "scales": np.concatenate(scales, axis=1),

@@ -314,7 +314,7 @@ def _read(workspace: "Workspace", key: str) -> Islands:
     found = workspace.store.load("islands", key)
     try:
         said = dict(found.payload)
-        said["pieces"] = tuple(tuple(it) for it in said["pieces"])
+        said["pieces"] = tuple(tuple(piece) for piece in said["pieces"])
         for name in ("concepts", "names", "named", "examples"):
             said[name] = tuple(said[name])
         return Islands(**said, corners=found.arrays["corners"], cells=found.tables["cells"])

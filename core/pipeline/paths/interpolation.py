@@ -262,7 +262,7 @@ def _way(lm: LanguageModel, ends: Sequence[Vector], layer: int, steps: int, kind
     shares = np.linspace(0, 1, steps)
     centre = np.zeros(lm.dim)
     if kind == "centred":
-        states = np.stack([it.states[0] for it in concepts(lm, NOUNS, [layer])])
+        states = np.stack([concept.states[0] for concept in concepts(lm, NOUNS, [layer])])
         centre = states.mean(axis=0, dtype=np.float64)
     start, end = (it.astype(np.float64) - centre for it in ends)
     line = lerp(start, end, shares) if kind == "lerp" else slerp(start, end, shares)

@@ -86,7 +86,9 @@ def nouns_named(
     tell(progress, 0, 1, "loading the model")
     lm = speaker(reference)
     chosen = (
-        list(range(lm.depth + 1)) if layers is None else [lm.require_layer(it) for it in layers]
+        list(range(lm.depth + 1))
+        if layers is None
+        else [lm.require_layer(layer) for layer in layers]
     )
     total = len(chosen) + 1
     tell(progress, 0, total, "reading the nouns")

@@ -203,7 +203,7 @@ def _shipped() -> Built:
     """The shipped bridge, read once while its files stay. Raises StoreError."""
     folder = shipped_folder()
     stamps = [(folder / name).stat() for name in (FILE, FACTS) if (folder / name).exists()]
-    return _unpacked(folder, *(it.st_mtime_ns for it in stamps))
+    return _unpacked(folder, *(stamp.st_mtime_ns for stamp in stamps))
 
 
 @lru_cache(maxsize=1)

@@ -96,13 +96,13 @@ def lessons(
     known = [tuple(at[it] for it in found if it in at) for found in per_text]
     rows = [row for row, found in enumerate(known) if found]
     alone = [(row, at[token]) for token, row in single.items() if token in at]
-    counts = np.array([count[it] + 0.5 for it in vocabulary], np.float32)
+    counts = np.array([count[word] + 0.5 for word in vocabulary], np.float32)
     weights = np.log(len(texts) / counts + 1)
     return Lessons(
         unit_rows(np.concatenate([points[rows], word_points[[row for row, _ in alone]]])),
         (*(known[row] for row in rows), *((word,) for _, word in alone)),
         np.array(vocabulary, np.int64),
-        tuple(lm.text([it]).strip() for it in vocabulary),
+        tuple(lm.text([word]).strip() for word in vocabulary),
         (weights / weights.mean()).astype(np.float32),
         counts,
     )

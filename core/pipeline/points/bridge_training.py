@@ -100,7 +100,7 @@ def _learn_words(
         module.bias.copy_(torch.from_numpy(COMMONNESS * common))
 
     def loss(_: int, draw: np.random.Generator) -> "Tensor":
-        points, shares = (torch.from_numpy(it) for it in taught.batch(spec.word_batch, draw))
+        points, shares = (torch.from_numpy(array) for array in taught.batch(spec.word_batch, draw))
         nats: Tensor = -(shares * module(points).log_softmax(-1)).sum(-1)
         return nats.mean()
 
@@ -127,7 +127,7 @@ def _learn_prompt(
     for weight in lm.model.parameters():
         weight.requires_grad_(False)
     ids = [_cut(lm, text, spec.longest) for text in texts]
-    order = np.argsort([len(it) for it in ids], kind="stable")
+    order = np.argsort([len(row) for row in ids], kind="stable")
 
     def loss(_: int, draw: np.random.Generator) -> "Tensor":
         first = int(draw.integers(0, max(1, len(order) - spec.prompt_batch + 1)))

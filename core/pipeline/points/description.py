@@ -160,7 +160,7 @@ def written(workspace: Workspace, point: Vector, progress: Progress = silent) ->
     part = partial(scaled, progress, 20, 100)
     found = guided_search(lm, prompt, nearness, over.leaning(point, lm.vocabulary), progress=part)
     return PointDescription(
-        tuple(lm.text([it]).strip() for it in over.words(point)),
+        tuple(lm.text([word]).strip() for word in over.words(point)),
         greedy,
         found[0],
     )

@@ -84,7 +84,7 @@ class ContextualReport:
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""
         said = {**vars(self), "words": list(self.words)}
-        return {**said, "layers": [asdict(it) for it in self.layers]}
+        return {**said, "layers": [asdict(layer) for layer in self.layers]}
 
 
 def contextual_report(
@@ -286,7 +286,7 @@ def _probes(student: str, teacher: str, progress: Progress) -> dict[str, Any]:
         found[task] = {
             "majority": both[0].layers[0].majority,
             **{
-                name: [round(it.accuracy.value, 4) for it in probed.layers]
+                name: [round(layer.accuracy.value, 4) for layer in probed.layers]
                 for name, probed in zip(("student", "teacher"), both, strict=True)
             },
         }
@@ -300,7 +300,10 @@ def _senses(student: str, teacher: str, progress: Progress) -> dict[str, Any]:
     for number, word in enumerate(words):
         part = partial(_part, progress, number, len(words))
         found[word] = {
-            name: [round(it.silhouette, 4) for it in senses(model, word, progress=part).partings]
+            name: [
+                round(parting.silhouette, 4)
+                for parting in senses(model, word, progress=part).partings
+            ]
             for name, model in (("student", student), ("teacher", teacher))
         }
     return found

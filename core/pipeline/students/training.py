@@ -62,7 +62,7 @@ def specification(
     ``quick`` shortens the learning to what a class can watch. Raises InvalidSpecification.
     """
     kind = registry.family(family).spec
-    whole = {it.name for it in fields(kind) if int in (it.type, *get_args(it.type))}
+    whole = {field.name for field in fields(kind) if int in (field.type, *get_args(field.type))}
     given = {
         name: int(value)
         if name in whole and isinstance(value, float) and value.is_integer()
@@ -74,14 +74,14 @@ def specification(
     except TypeError as fault:
         raise InvalidSpecification(
             f"found a setting that the {family} student cannot take ({fault}); expected numbers "
-            f"for some of {', '.join(it.name for it in fields(kind))}"
+            f"for some of {', '.join(field.name for field in fields(kind))}"
         ) from None
     return quickened(spec) if quick else spec
 
 
 def quickened(spec: StudentSpec) -> StudentSpec:
     """The same to be learnt in 13 to 30 s, where the family learns; others take seconds anyway."""
-    can = any(it.name == "quick" for it in fields(spec))
+    can = any(field.name == "quick" for field in fields(spec))
     return type(spec).from_dict({**spec.to_dict(), "quick": True}) if can else spec
 
 

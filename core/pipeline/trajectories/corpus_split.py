@@ -33,7 +33,9 @@ def documents() -> dict[str, tuple[tuple[str, str], ...]]:
     rest = [name for name, text in texts.items() if name not in own and len(text) > LONG_ENOUGH]
     dealt = [rest[row] for row in np.random.default_rng(0).permutation(len(rest))]
     half = len(dealt) // 2
-    parts = zip(PARTS, ([it for it in texts if it in own], dealt[:half], dealt[half:]), strict=True)
+    parts = zip(
+        PARTS, ([text for text in texts if text in own], dealt[:half], dealt[half:]), strict=True
+    )
     return {part: tuple((name, texts[name]) for name in names) for part, names in parts}
 
 

@@ -102,7 +102,9 @@ def _written(
 
     table = lm.model.get_input_embeddings()
     with torch.inference_mode():
-        vectors = table(torch.tensor([list(it) for it in beginnings], device=lm.device))
+        vectors = table(
+            torch.tensor([list(beginning) for beginning in beginnings], device=lm.device)
+        )
     count = 0
     for step in lm.write(vectors, sampling, layers=()):
         count += 1
@@ -135,17 +137,17 @@ def follow(
         ]
 
     batches = in_batches(len(texts), READ_AT_ONCE, read)
-    return [it for batch in batches for it in batch]
+    return [text for batch in batches for text in batch]
 
 
 def _followed(lm: LanguageModel, found: Pass, row: int, at: slice, layer: int) -> Followed:
     streams = [found.stream[it][row, at] for it in range(lm.depth)] + [found.final[row, at]]
-    layers = [it.float().cpu().numpy() for it in streams]
+    layers = [stream.float().cpu().numpy() for stream in streams]
     said = lm.logits(streams[-1]).double().log_softmax(-1)
     return Followed(
         np.ascontiguousarray(layers[layer]),
         -(said.exp() * said).sum(-1).cpu().numpy(),
-        np.array([turning_angles(it).mean() for it in layers]),
+        np.array([turning_angles(layer).mean() for layer in layers]),
     )
 
 

@@ -176,7 +176,7 @@ def shape_key(workspace: "Workspace", spec: ShapeSpec) -> str:
     Raises what :func:`speaker_identity` raises, TeacherUnavailable for a rival.
     """
     asked = CITIES_FILE.read_text(encoding="utf-8") if spec.form == MAP else spec.words
-    rivals = [workspace.teacher(it).fingerprint() for it in RIVALS]
+    rivals = [workspace.teacher(rival).fingerprint() for rival in RIVALS]
     said = (TEMPLATES[spec.task], spec.task, spec.form, asked)
     return store_key(VERSION, speaker_identity(spec.model), rivals, *said)
 
@@ -281,7 +281,7 @@ def _judged(
         tell(progress, done, len(readers), "Comparing with every other order")
         found.append(judge(vectors))
     layers = [it for name, it in zip(readers, found, strict=True) if name not in RIVALS]
-    p_best, by_chance = best_by_chance(np.stack([it.scores for it in layers]))
+    p_best, by_chance = best_by_chance(np.stack([layer.scores for layer in layers]))
     kept = ("coords", "said", "around", "scores")
     rows = [
         {"reader": name, **{key: value for key, value in vars(it).items() if key not in kept}}
@@ -289,7 +289,7 @@ def _judged(
     ]
     said = [it.said if isinstance(it, Row) else np.zeros(len(words)) for it in found]
     coords = np.stack([it.coords for it in found])
-    rings = [it for it in layers if isinstance(it, Ring)]
+    rings = [layer for layer in layers if isinstance(layer, Ring)]
     luck = chance_in_layers(rings) if rings else 1.0
     return Shaped(
         spec, words, pd.DataFrame(rows), coords, np.stack(said), np.zeros_like(coords[:0]), share,

@@ -81,7 +81,9 @@ class SteerSpec:
     def __post_init__(self) -> None:
         object.__setattr__(self, "plus", require_prompts("what to steer towards", self.plus))
         object.__setattr__(self, "minus", require_prompts("what to steer away from", self.minus))
-        strengths = tuple(sorted({0.0, *(round(float(it), 4) for it in self.strengths)}))
+        strengths = tuple(
+            sorted({0.0, *(round(float(strength), 4) for strength in self.strengths)})
+        )
         object.__setattr__(self, "strengths", strengths)
         if self.sampling.temperature == 0:
             object.__setattr__(self, "samples", min(self.samples, 1))
@@ -286,8 +288,10 @@ def _steered(workspace: "Workspace", spec: SteerSpec, progress: Progress) -> Ste
 def _planned(spec: SteerSpec) -> list[tuple[str, float, int, int]]:
     """(kind, strength, direction, sample) of every text; a random push of no length is none."""
     samples = range(spec.samples)
-    own = [("along", it, 0, sample) for it in spec.strengths for sample in samples]
-    drawn = product((it for it in spec.strengths if it), range(spec.controls), samples)
+    own = [("along", strength, 0, sample) for strength in spec.strengths for sample in samples]
+    drawn = product(
+        (strength for strength in spec.strengths if strength), range(spec.controls), samples
+    )
     return own + [("random", *it) for it in drawn]
 
 
@@ -327,7 +331,7 @@ def directions(
     """From prompts, the direction in each of several layers. Raises InvalidVectors."""
     usual = usual_lengths(model, measured_texts(model), layers, progress)
     plus, minus = (mean_states(model, texts, layers) for texts in (spec.plus, spec.minus))
-    return {it: contrast(it, plus[it], minus[it], usual[it]) for it in layers}
+    return {layer: contrast(layer, plus[layer], minus[layer], usual[layer]) for layer in layers}
 
 
 def _along_axis(

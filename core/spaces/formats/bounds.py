@@ -141,7 +141,9 @@ def damage(name: str, expected: str) -> Iterator[None]:
 
 def plain(said: str) -> str:
     """What a library or a file says, short and on one line."""
-    return " ".join("".join(it if it.isprintable() else " " for it in said[:200]).split())[:80]
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in said[:200]).split())[
+        :80
+    ]
 
 
 def _free_memory() -> int:

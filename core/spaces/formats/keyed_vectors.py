@@ -95,7 +95,7 @@ def read_text(path: Path, layout: Layout) -> tuple[Texts, npt.NDArray[np.float32
 def _header(line: bytes) -> tuple[int, int] | None:
     """(n, d) when a line is two whole numbers, else None."""
     fields = line.split()
-    if len(fields) != 2 or not all(it.isdigit() and len(it) < 16 for it in fields):
+    if len(fields) != 2 or not all(field.isdigit() and len(field) < 16 for field in fields):
         return None
     return int(fields[0]), int(fields[1])
 
@@ -292,7 +292,7 @@ def _slowly(tails: list[bytes], dim: int, first: int, path: Path) -> npt.NDArray
                 f"found no number in place {wrong[0]} after the word on line {first + row:,} of "
                 f"{path.name}; expected {dim} numbers{advice}: mend or remove that line"
             )
-        found[row] = [float(it) for it in fields]
+        found[row] = [float(field) for field in fields]
     return found
 
 

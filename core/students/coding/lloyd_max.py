@@ -27,7 +27,7 @@ class LloydMax:
     @property
     def numbers(self) -> int:
         """Levels of all axes together."""
-        return sum(len(it) for it in self.levels)
+        return sum(len(level) for level in self.levels)
 
     def encode(self, values: Matrix) -> Codes:
         """(n, axes) the place of the nearest level, of the axes that have bits."""

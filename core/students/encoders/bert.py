@@ -229,7 +229,7 @@ def in_batches(
     import torch
 
     out = np.empty((len(ids), dim), dtype=np.float32)
-    lengths = np.array([len(it) for it in ids], dtype=np.int64)
+    lengths = np.array([len(row) for row in ids], dtype=np.int64)
     order = np.argsort(-lengths, kind="stable")
     done = 0
     while done < len(order):

@@ -263,7 +263,7 @@ def room_for(school: School, module: Any) -> int:
     linear = {f"{name}.weight" for name in linear_layers(module)}
     linear |= {"table.weight", "positions.weight"}
     real = sum(it.numel() for name, it in module.state_dict().items() if name not in linear)
-    real += sum(it.out_features for it in linear_layers(module).values())
+    real += sum(layer.out_features for layer in linear_layers(module).values())
     return school.room(real + 4 * module.shape.width + len(json.dumps(asdict(module.shape))))
 
 
@@ -295,9 +295,11 @@ class _Later(Checkpoints):
 def _notes(
     shape: LayeredShape, teacher: LayeredShape, texts: int, before: int, after: int
 ) -> list[str]:
-    kept = sum(it > 0 for it in shape.inner)
+    kept = sum(width > 0 for width in shape.inner)
     said = f"{kept} of {len(teacher.inner)} layers, {shape.width} of {teacher.width} wide"
-    neurons = ", ".join(str(it) for it in dict.fromkeys(it for it in shape.inner if it > 0))
+    neurons = ", ".join(
+        str(it) for it in dict.fromkeys(width for width in shape.inner if width > 0)
+    )
     return [
         f"{said}, {neurons} neurons; taught on {texts:,} texts for {before + after:,} steps, all "
         "layers at once, with rounded, entropy-coded numbers."

@@ -107,7 +107,7 @@ def learn_layers(
     """Round the teacher's numbers first, then tune what stays real."""
     effort = QUICK["layers"] if quick else LAYERS
     names = list(linear_layers(school.teacher))
-    lines = sum(it.out_features * 2 for it in linear_layers(school.teacher).values())
+    lines = sum(layer.out_features * 2 for layer in linear_layers(school.teacher).values())
     room = school.room(lines + school.shape.width * (6 + 4 * school.shape.layers) * 2)
     ids, targets = _lessons(school, effort.made, progress)
     found = checkpoints.restore()
@@ -133,7 +133,7 @@ def learn_bag(
     blank = bag_of_pieces.build(shape, 1)
     names = list(linear_layers(blank))
     room = school.room(
-        sum(2 * it.out_features for it in linear_layers(blank).values()) + 3 * shape.width
+        sum(2 * layer.out_features for layer in linear_layers(blank).values()) + 3 * shape.width
     )
     ids, targets = _lessons(school, effort.made, progress)
     answers, single = _alone(school, quick, progress)

@@ -49,7 +49,7 @@ class LayeredShape:
 
     def operations(self, tokens: int) -> int:
         """Multiply-adds for one text of so many tokens, all layers given."""
-        kept = [it for it in self.inner if it > 0]
+        kept = [width for width in self.inner if width > 0]
         each = 4 * self.width**2 + 2 * tokens * self.width
         blocks = len(kept) * each + 2 * self.width * sum(kept)
         maps = self.inner.count(AFFINE) * self.width**2
@@ -146,4 +146,4 @@ def each_batch(
 
 def starts_of(ids: Sequence[Sequence[int]]) -> npt.NDArray[np.int64]:
     """(texts + 1,) where each text's tokens begin when all stand behind each other."""
-    return np.concatenate([[0], np.cumsum([len(it) for it in ids])]).astype(np.int64)
+    return np.concatenate([[0], np.cumsum([len(row) for row in ids])]).astype(np.int64)

@@ -139,7 +139,7 @@ def with_neurons(
     each_batch(ids, lambda batch, _: module(batch), progress, "Looking for neurons to leave out")
     for hook in hooks:
         hook.remove()
-    inner = tuple(min(it, count) for it in shape.inner)
+    inner = tuple(min(width, count) for width in shape.inner)
     made = reshaped(module, replace(shape, inner=inner))
     for number in kept:
         _thinned(module.blocks[number], made.blocks[number], found[number], count, refit)

@@ -73,7 +73,7 @@ def code(
 
 def _cut(table: CodedTable, layers: Mapping[str, CodedLayer]) -> bool:
     """Whether some numbers were too large to be told in 16 bits."""
-    grids = [table.grid, *(it.grid for it in layers.values())]
+    grids = [table.grid, *(layer.grid for layer in layers.values())]
     return any(int(np.abs(grid).max()) >= LARGEST for grid in grids)
 
 
@@ -120,13 +120,13 @@ def _table(
         parts.append(module.positions.weight)
         shares.append(0.5 / count + 0.5 * seen)
     rows = [part.detach().numpy() for part in parts]
-    return np.concatenate([it - it.mean(0) for it in rows]), np.concatenate(shares)
+    return np.concatenate([row - row.mean(0) for row in rows]), np.concatenate(shares)
 
 
 def packed(table: CodedTable, layers: Sequence[CodedLayer]) -> Arrays:
     """The whole numbers as "stream" and "tables"."""
-    small = [np.concatenate([it.columns for it in layers]), table.halvings]
-    grids = [table.grid, table.basis, *(it.grid for it in layers)]
+    small = [np.concatenate([layer.columns for layer in layers]), table.halvings]
+    grids = [table.grid, table.basis, *(layer.grid for layer in layers)]
     return pack([*grids, *(it.astype(np.int16)[None] for it in small)])
 
 
@@ -186,7 +186,7 @@ def assemble(inner: Any, state: Mapping[str, npt.NDArray[Any]]) -> Any:
 
 def _fill(inner: Any, tensors: Mapping[str, Any]) -> None:
     """Put the table's and the positions' rows in, as buffers: they are not tuned, nor kept."""
-    table = CodedTable(*(tensors[f"table_{it}"].numpy() for it in FIELDS))
+    table = CodedTable(*(tensors[f"table_{field}"].numpy() for field in FIELDS))
     import torch
 
     rows = torch.from_numpy(table.rows())
@@ -223,7 +223,7 @@ def state_of(module: Any, table: CodedTable, layers: Mapping[str, CodedLayer]) -
 
 def stored(state: Mapping[str, npt.NDArray[Any]], names: Sequence[str]) -> tuple[Arrays, Any]:
     """(arrays, shapes) to keep of a state; ``names`` are those of the layers, in order."""
-    table = CodedTable(*(state[f"table_{it}"] for it in FIELDS))
+    table = CodedTable(*(state[f"table_{field}"] for field in FIELDS))
     layers = [
         CodedLayer(*(state[f"inner.{name}.{part}"] for part in ("grid", "columns", "rows")))
         for name in names
@@ -232,18 +232,20 @@ def stored(state: Mapping[str, npt.NDArray[Any]], names: Sequence[str]) -> tuple
     arrays = {f"codes.{name}": array for name, array in packed(table, layers).items()}
     arrays["weights.units"] = table.units
     arrays["weights.real"] = np.concatenate(real).astype(np.float16)
-    shapes = [table.grid.shape, table.basis.shape, *(it.grid.shape for it in layers)]
+    shapes = [table.grid.shape, table.basis.shape, *(layer.grid.shape for layer in layers)]
     return arrays, [list(map(int, shape)) for shape in shapes]
 
 
 def _real(state: Mapping[str, npt.NDArray[Any]], names: Sequence[str]) -> list[npt.NDArray[Any]]:
     """Means, the rows with their gains, then everything else by name."""
-    rows = [state[f"inner.{it}.rows"] * state[f"inner.{it}.gain"] for it in names]
+    rows = [state[f"inner.{name}.rows"] * state[f"inner.{name}.gain"] for name in names]
     return [state["table_means"], *rows, *(state[it] for it in _others(state, names))]
 
 
 def _others(state: Mapping[str, Any], names: Sequence[str]) -> list[str]:
-    coded = {f"inner.{it}.{part}" for it in names for part in ("grid", "columns", "rows", "gain")}
+    coded = {
+        f"inner.{name}.{part}" for name in names for part in ("grid", "columns", "rows", "gain")
+    }
     return sorted(it for it in state if not it.startswith("table_") and it not in coded)
 
 
@@ -270,12 +272,14 @@ def restored(arrays: Mapping[str, npt.NDArray[Any]], shapes: Any, module: Any) -
         return part
 
     tensors = {"table_means": take(kinds, width)}
-    tensors |= {f"table_{it}": torch.from_numpy(np.array(getattr(table, it))) for it in FIELDS}
+    tensors |= {
+        f"table_{field}": torch.from_numpy(np.array(getattr(table, field))) for field in FIELDS
+    }
     own = dict(module.state_dict())
     for name, grid, wide in zip(names, grids[2 : 2 + count], columns, strict=True):
         scale = np.exp2(wide.astype(np.float32) / 8)[None] * take(len(grid)).numpy()[:, None]
         own[f"{name}.weight"] = torch.from_numpy((grid * scale).astype(np.float32))
-    skipped = {f"{it}.weight" for it in names} | {"table.weight", "positions.weight"}
+    skipped = {f"{name}.weight" for name in names} | {"table.weight", "positions.weight"}
     for name in sorted(it for it in own if it not in skipped):
         own[name] = take(*own[name].shape)
     module.load_state_dict(own)

@@ -62,7 +62,7 @@ def read_states(
         found = TeacherStates(ids, _made(teacher, ids, Path(lent.name) / "states", size, progress))
         found.__dict__["_lent"] = lent  # goes when nobody needs the states any more
         return found
-    named = blake2b(repr([list(it) for it in ids]).encode(), digest_size=8).hexdigest()
+    named = blake2b(repr([list(row) for row in ids]).encode(), digest_size=8).hexdigest()
     file = folder / f"states-{named}.f16"
     if _is_whole(file, 2 * int(np.prod(size))):
         return TeacherStates(ids, np.memmap(file, np.float16, "r", shape=size))

@@ -35,7 +35,7 @@ def held_out(space: Space, share: float, seed: int) -> Rows:
     rest = [row for row, document in enumerate(documents) if not document]
     words = held_out_rows([space.texts[row] for row in rest], share, seed).tolist() if rest else []
     rows = [row for row, document in enumerate(documents) if document in chosen]
-    return np.array(sorted([*rows, *(rest[it] for it in words)]), dtype=np.int64)
+    return np.array(sorted([*rows, *(rest[word] for word in words)]), dtype=np.int64)
 
 
 def trained_on(space: Space, share: float, seed: int) -> Rows:

@@ -34,9 +34,9 @@ class _Texts:
         variance 1 on the whole, as behind a norm."""
         import torch
 
-        rows = torch.cat([it.reshape(-1, it.shape[-1]) for it in states])
+        rows = torch.cat([state.reshape(-1, state.shape[-1]) for state in states])
         mean = rows.mean(0)
-        turned = [(it - mean) @ self.basis for it in states]
+        turned = [(state - mean) @ self.basis for state in states]
         size = torch.cat([it.reshape(-1) for it in turned]).std()
         return [it / size for it in turned]
 
@@ -116,7 +116,7 @@ def _norm(
     norm.weight.fill_(1.0)
     norm.bias.fill_(0.0)
     rows = torch.cat([norm(it).reshape(-1, it.shape[-1]) for it in summed])
-    aim = torch.cat([it.reshape(-1, it.shape[-1]) for it in aims])
+    aim = torch.cat([aim.reshape(-1, aim.shape[-1]) for aim in aims])
     mean, middle = rows.mean(0), aim.mean(0)
     gain = ((rows - mean) * (aim - middle)).sum(0) / ((rows - mean) ** 2).sum(0).clamp(min=1e-6)
     norm.weight.copy_(gain)

@@ -107,7 +107,7 @@ def fit(
 def _kind(school: School, spec: EncoderSpec) -> str:
     if spec.shape != "auto":
         return spec.shape
-    numbers = sum(it.numel() for it in school.teacher.parameters())
+    numbers = sum(parameter.numel() for parameter in school.teacher.parameters())
     return "layers" if spec.bytes_per_item * len(school.space) >= WORTH * numbers else "bag"
 
 

@@ -85,7 +85,7 @@ class HybridStudent(Student):
         """All texts with a row, those that were there from the first before those added."""
         words = (
             *self.corrections.vocabulary,
-            *(w for it in self.additions for w in it.words.texts),
+            *(w for addition in self.additions for w in addition.words.texts),
         )
         return tuple(dict.fromkeys(words))
 
@@ -162,7 +162,9 @@ class HybridStudent(Student):
         for index, it in enumerate(self.additions):
             arrays[f"vocabulary.added{index}"] = it.words.packed()
             arrays |= it.codes.arrays(f"codes.added{index}")
-        return Stored(arrays, {**payload, "added": [it.codes.payload for it in self.additions]})
+        return Stored(
+            arrays, {**payload, "added": [addition.codes.payload for addition in self.additions]}
+        )
 
     def operations(self) -> int:
         """Of a guess, which costs more than a row."""

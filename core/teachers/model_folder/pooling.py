@@ -141,7 +141,10 @@ def read_pooling(folder: Path) -> PoolingConfig:
             "with :tokens"
         )
     config = read_object(places[1] / "config.json", name)
-    text = next((_optional(folder / it, name) for it in TEXT_FILES if (folder / it).is_file()), {})
+    text = next(
+        (_optional(folder / file, name) for file in TEXT_FILES if (folder / file).is_file()),
+        {},
+    )
     whole = _optional(folder / "config_sentence_transformers.json", name)
     layers = zip(kinds[2:], places[2:], strict=True)
     return PoolingConfig(
@@ -158,8 +161,8 @@ def read_pooling(folder: Path) -> PoolingConfig:
 def _modules(folder: Path) -> tuple[list[str], list[Path]]:
     """The layers' kinds and folders, in order. Raises Unsupported for a folder elsewhere."""
     modules = read_list(folder / "modules.json", folder.name)
-    kinds = [str(it.get("type", "")).rpartition(".")[2] for it in modules]
-    places = [folder / str(it.get("path", "")) for it in modules]
+    kinds = [str(module.get("type", "")).rpartition(".")[2] for module in modules]
+    places = [folder / str(module.get("path", "")) for module in modules]
     if not all(is_within(place, folder) for place in places):
         raise Unsupported(
             f"found a layer of {folder.name} outside its folder; expected all within: {HELP}"
@@ -171,7 +174,7 @@ def _modes(config: Mapping[str, Any], name: str) -> tuple[str, ...]:
     """What is joined to one vector, in order."""
     if "pooling_mode" in config:
         said = config["pooling_mode"]
-        asked = [str(it) for it in said] if isinstance(said, list) else [str(said)]
+        asked = [str(entry) for entry in said] if isinstance(said, list) else [str(said)]
     else:
         on = [key for key, value in config.items() if key.startswith("pooling_mode_") and value]
         asked = [OLDER[key] for key in OLDER if key in on] + [key for key in on if key not in OLDER]

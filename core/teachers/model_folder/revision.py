@@ -42,12 +42,12 @@ def revision_of(folder: Path) -> str:
 
 def _read_files(folder: Path) -> list[Path]:
     """The files of a model, in a fixed order."""
-    inside = [it for it in folder.iterdir() if it.is_file()]
+    inside = [path for path in folder.iterdir() if path.is_file()]
     if (folder / "modules.json").is_file():
         for module in read_list(folder / "modules.json", folder.name):
             place = folder / str(module.get("path", ""))
             if is_within(place, folder) and place.is_dir() and not place.samefile(folder):
-                inside += [it for it in place.rglob("*") if it.is_file()]
+                inside += [path for path in place.rglob("*") if path.is_file()]
     read = {it for it in inside if it.suffix not in UNREAD and not it.name.startswith(".")}
     return sorted(read)
 

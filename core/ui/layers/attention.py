@@ -62,7 +62,7 @@ def _told(found: AttentionRollout, place: int, layer: int) -> str:
     """The picture in words: the largest shares."""
     shares = found.of(place, layer)
     order = [it for it in shares.argsort()[::-1].tolist() if it != place][:3]
-    most = ", ".join(f"{found.names[it]} {shares[it]:.0%}" for it in order)
+    most = ", ".join(f"{found.names[place]} {shares[place]:.0%}" for place in order)
     return (
         f"Shares of the sentence's tokens in {found.names[place]} after layer {layer}: itself "
         f"{shares[place]:.0%}, {most}."

@@ -26,7 +26,7 @@ def drift_panel(
     if len(layers) < 2:
         return
     theme = tokens()
-    whole, one = drift(picture, layers, second), drift(picture, [it[[row]] for it in layers])
+    whole, one = drift(picture, layers, second), drift(picture, [layer[[row]] for layer in layers])
     measured = [
         LayerCurve("all tokens", whole.measured, theme.second, first=1),
         LayerCurve("the chosen one", one.measured, theme.accent, first=1),

@@ -49,7 +49,10 @@ def measures_view(view: LayersView) -> LayersView:
 
 
 def _second_model(view: LayersView) -> LayersView:
-    options = ["", *dict.fromkeys([*(it for it in models() if it != view.model), view.second])]
+    options = [
+        "",
+        *dict.fromkeys([*(model for model in models() if model != view.model), view.second]),
+    ]
     options = list(dict.fromkeys(options))
     with st.sidebar:
         chosen = st.selectbox(

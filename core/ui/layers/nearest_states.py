@@ -115,8 +115,8 @@ def _sent(found: NearestStates) -> dict[str, Any]:
         "table": told["table"][:TOKENS],
         "usual": told["usual"][:TOKENS],
         "states": [
-            {"parts": list(it.parts), "cosine": it.cosine, "document": it.document}
-            for it in found.states[:SENTENCES]
+            {"parts": list(state.parts), "cosine": state.cosine, "document": state.document}
+            for state in found.states[:SENTENCES]
         ],
     }
 

@@ -76,7 +76,7 @@ def verdict(found: Probing) -> str:
             f"**No layer surely says it.** At best, in layer {best.layer}, the probe is right for "
             f"{_share(best)}; always naming the commonest label is right for {chance:.0%}."
         )
-    alike = all(it.accuracy.value >= best.accuracy.low for it in found.layers)
+    alike = all(layer.accuracy.value >= best.accuracy.low for layer in found.layers)
     head = "All layers say it alike:" if alike else f"Layer {best.layer} says it best:"
     where = f"in layer {best.layer} " * alike
     said = [
@@ -102,14 +102,14 @@ def figures_of(found: Probing) -> pd.DataFrame:
     rows = [*([found.static] if found.static else []), *found.layers]
     return pd.DataFrame(
         {
-            "layer": [it.layer for it in rows],
-            "right": [round(it.accuracy.value, 4) for it in rows],
-            "95% from": [round(it.accuracy.low, 4) for it in rows],
-            "to": [round(it.accuracy.high, 4) for it in rows],
-            "always the commonest": [round(it.majority, 4) for it in rows],
-            "right, words it has met": [round(it.known, 4) for it in rows],
-            "random labels": [round(it.control, 4) for it in rows],
-            "selectivity": [round(it.selectivity, 4) for it in rows],
+            "layer": [row.layer for row in rows],
+            "right": [round(row.accuracy.value, 4) for row in rows],
+            "95% from": [round(row.accuracy.low, 4) for row in rows],
+            "to": [round(row.accuracy.high, 4) for row in rows],
+            "always the commonest": [round(row.majority, 4) for row in rows],
+            "right, words it has met": [round(row.known, 4) for row in rows],
+            "random labels": [round(row.control, 4) for row in rows],
+            "selectivity": [round(row.selectivity, 4) for row in rows],
         }
     )
 

@@ -254,8 +254,8 @@ def _chart(found: Probing, layer: int) -> None:
 def _scatter(found: Probing, layer: int, axes: tuple[int, int]) -> None:
     """Items along two directions of the layer's probe, each said by one not taught its group."""
     scores = found.layers[layer].scores
-    names = [class_name(it) for it in found.names]
-    labels = [class_name(it) for it in found.asked.labels]
+    names = [class_name(name) for name in found.names]
+    labels = [class_name(label) for label in found.asked.labels]
     if len(names) == 2:
         across, up = scores[:, 1], found.asked.aside[layer]
         titles = (AxisName(names[0][:26], names[1][:26]).title(), "where they differ most besides")

@@ -137,7 +137,7 @@ def _found(model: str, stamp: str, word: str, own: tuple[SenseSentence, ...]) ->
 
 def _picture(model: str, found: Senses) -> LayerPicture:
     """The occurrences alone, a plane for each layer, turned onto that of the layer before."""
-    own = ground_of(found.layers, [it.text for it in found.sentences], model)
+    own = ground_of(found.layers, [sentence.text for sentence in found.sentences], model)
     return layer_picture(workspace(), own, PcaSpec(), "aligned")
 
 
@@ -206,7 +206,7 @@ def _share(picture: LayerPicture, layer: int) -> float:
 
 
 def _colors(found: Senses) -> tuple[list[str], dict[str, str]]:
-    names = sorted({it.sense for it in found.sentences})
+    names = sorted({sentence.sense for sentence in found.sentences})
     return names, {name: SENSES[k % len(SENSES)] for k, name in enumerate(names)}
 
 
@@ -214,7 +214,9 @@ def _player(found: Senses, picture: LayerPicture) -> Player:
     count = len(picture.coords)
     roomy = count <= MOST_NAMED
     digits = 2 if roomy else 1
-    said = [f"{round(it.silhouette, digits) + 0.0:.{digits}f}" for it in found.partings]  # no -0.0
+    said = [
+        f"{round(parting.silhouette, digits) + 0.0:.{digits}f}" for parting in found.partings
+    ]  # no -0.0
     each = [(k, k + 1, text, False) for k, text in enumerate(said)]
     lines = [
         f"{layer_name(k)}: silhouette {it.silhouette:.2f}, by chance {it.null_mean:.2f}, at most "
@@ -240,11 +242,15 @@ def _choose() -> None:
 def _curve(found: Senses, shown: int) -> None:
     """The silhouette by layer, beside chance, and what to make of it."""
     theme, best = tokens(), found.partings[found.best]
-    values = [it.silhouette for it in found.partings]
+    values = [parting.silhouette for parting in found.partings]
     curves = [
         LayerCurve("silhouette", values, theme.accent),
-        LayerCurve("by chance", [it.null_mean for it in found.partings], theme.quiet, "dot"),
-        LayerCurve("95% of chance", [it.null_high for it in found.partings], theme.quiet, "dash"),
+        LayerCurve(
+            "by chance", [parting.null_mean for parting in found.partings], theme.quiet, "dot"
+        ),
+        LayerCurve(
+            "95% of chance", [parting.null_high for parting in found.partings], theme.quiet, "dash"
+        ),
     ]
     figure = layer_curves(curves, "silhouette", theme, f"senses {found.word}", at=shown)
     name = layer_name(found.best)
@@ -274,8 +280,8 @@ def _sentences(found: Senses, shown: int) -> None:
     by_item = found.partings[shown].by_item
     table = pd.DataFrame(
         {
-            "sense": [it.sense for it in found.sentences],
-            "sentence": [it.text for it in found.sentences],
+            "sense": [sentence.sense for sentence in found.sentences],
+            "sentence": [sentence.text for sentence in found.sentences],
             "silhouette": np.round(by_item, 3),
         }
     ).sort_values("silhouette", ascending=False, kind="stable")

@@ -88,7 +88,7 @@ class SentenceReading:
     @cached_property
     def places(self) -> Track:
         """(l, t, 2)"""
-        return self.picture.place([np.asarray(it, np.float32) for it in self.states.layers])
+        return self.picture.place([np.asarray(layer, np.float32) for layer in self.states.layers])
 
     @property
     def chosen(self) -> int:
@@ -299,9 +299,9 @@ def _show(reading: SentenceReading) -> Scene:
     frame = np.concatenate(picture.coords) if not joint else coords[:0]
     colours = None
     if joint:
-        colours = layer_colours([len(it) for it in picture.coords], dark())
+        colours = layer_colours([len(coord) for coord in picture.coords], dark())
     movers = _movers(reading)
-    ways = [(it.way, it.color) for it in movers if it.chosen]
+    ways = [(mover.way, mover.color) for mover in movers if mover.chosen]
     revision = f"{own.digest} {picture.fit} {picture.spec.digest}"
     title = f"{len(states_of(reading)):,} tokens over {len(coords):,} states"
     scene = Scene(

@@ -115,7 +115,7 @@ def ground_of(found: Islands) -> CellGrid:
     word = np.zeros((found.grid, found.grid), np.int64)
     share = np.zeros((found.grid, found.grid), np.float32)
     read = np.zeros((found.grid, found.grid), np.bool_)
-    word[at] = [rows[it] for it in cells["word"]]
+    word[at] = [rows[cell] for cell in cells["word"]]
     share[at] = cells["probability"].to_numpy()
     read[at] = True
     near = np.ix_(*[filled(found.grid, found.stride)] * 2)
@@ -134,7 +134,7 @@ def islands_scene(found: Islands) -> Scene:
     )
     cells = found.cells.sort_values(["row", "column"])
     counts = found.to_dict()
-    sizes = ", ".join(f"{it['text']} {it['cells']}" for it in counts["concepts"])
+    sizes = ", ".join(f"{count['text']} {count['cells']}" for count in counts["concepts"])
     grown = "" if found.whole else f", one cell in {found.stride**2} so far"
     return Scene(
         name=f"{key} {found.stride}",
@@ -179,8 +179,8 @@ def _truth(found: Islands) -> None:
     """One quiet line: what the concepts hold, what lies between, and what is echo."""
     said = found.to_dict()
     total = said["cells"]
-    own = sum(it["cells"] for it in said["concepts"])
-    missed = [plain(it["text"], 40) for it in said["concepts"] if not it["named"]]
+    own = sum(entry["cells"] for entry in said["concepts"])
+    missed = [plain(entry["text"], 40) for entry in said["concepts"] if not entry["named"]]
     named = "All three are named right at their own places"
     if missed:
         named = f"Not named right at its own place: {', '.join(missed)}"

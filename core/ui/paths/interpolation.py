@@ -140,7 +140,7 @@ def _controls(view: PathView) -> tuple[PathView, int]:
 
 def _beside(view: PathView, layer: int) -> PathView:
     """Which other layer is asked the same, to be drawn below."""
-    layers = [it for it in range(depth_of(view.model) + 1) if it != layer]
+    layers = [at for at in range(depth_of(view.model) + 1) if at != layer]
     chosen = st.selectbox(
         "Beside it",
         [NOTHING, *layers],
@@ -280,11 +280,11 @@ def steps_table(found: Between) -> pd.DataFrame:
     """A row for each step."""
     said = [found.likeliest(k, 5) for k in range(len(found.t))]
     table = pd.DataFrame({"t": np.round(found.t, 4)})
-    table["word"] = [it[0][0] for it in said]
-    table["probability"] = [it[0][1] for it in said]
-    table["echo"] = [found.echo(it[0][0]) for it in said]
+    table["word"] = [entry[0][0] for entry in said]
+    table["probability"] = [entry[0][1] for entry in said]
+    table["echo"] = [found.echo(entry[0][0]) for entry in said]
     table["description"] = list(found.descriptions)
-    table["next words"] = [", ".join(f"{word} {p:.2f}" for word, p in it[1:]) for it in said]
+    table["next words"] = [", ".join(f"{word} {p:.2f}" for word, p in entry[1:]) for entry in said]
     table["entropy (nats)"] = found.entropy
     table["cosine to start"], table["cosine to end"] = found.cosines.T
     table["length"] = found.norms

@@ -100,7 +100,7 @@ def _own_layers(space: Space) -> list[str]:
     """The columns that its file brought and that tell items apart."""
     table = space.metadata
     columns = own_columns(table)[:MOST_OWN]
-    return [it for it in columns if own_column(table[it], "", LIGHT, False) is not None]
+    return [column for column in columns if own_column(table[column], "", LIGHT, False) is not None]
 
 
 def in_words(category: str) -> str:

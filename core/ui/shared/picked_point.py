@@ -89,7 +89,9 @@ def pickable_picture(reference: str, space: Space, shown: Spec) -> PickablePictu
 def sheet_asked(written: str, sheets: Sequence[PickablePicture]) -> PickablePicture:
     """The one that a place was clicked on; the first where it is none of them."""
     place_ = clicked(written)
-    own = (it for it in sheets if place_ is not None and place_[2].startswith(it.origin[:8]))
+    own = (
+        sheet for sheet in sheets if place_ is not None and place_[2].startswith(sheet.origin[:8])
+    )
     return next(own, sheets[0])
 
 

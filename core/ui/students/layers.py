@@ -35,8 +35,8 @@ def layer_fidelity(card: StudentCard) -> None:
         ("How like the teacher a token's state is", "cosine", "cosine"),
         ("What is lost", "unexplained", "unexplained variance"),
     ):
-        curves = [LayerCurve("the student", [float(it[key]) for it in layers], theme.accent)]
-        static = [it.get(f"static_{key}") for it in layers]
+        curves = [LayerCurve("the student", [float(layer[key]) for layer in layers], theme.accent)]
+        static = [layer.get(f"static_{key}") for layer in layers]
         values = [float(value) for value in static if value is not None]
         if len(values) == len(layers):
             curves.append(LayerCurve("a table at its best", values, theme.quiet, "dot"))

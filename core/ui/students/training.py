@@ -233,7 +233,11 @@ def unfinished(teacher: str, active: Job | None) -> None:
     """Trainings that were paused or broke off, also before the machine was switched off."""
     busy = active is not None
     running_key = active.arguments.get("key") if active else None
-    waiting = [it for it in workspace().catalogue.trainings(teacher) if it.key != running_key]
+    waiting = [
+        training
+        for training in workspace().catalogue.trainings(teacher)
+        if training.key != running_key
+    ]
     if waiting:
         st.markdown("##### Unfinished")
     for training in waiting:

@@ -82,7 +82,9 @@ def own_controls(
 ) -> None:
     """To take the figures away, and to forget the document."""
     numbers = walk.regions.tolist() if topics else [-1] * len(walk.regions)
-    table = windows_table(made, own, ["" if it < 0 else topics[it].name for it in numbers])
+    table = windows_table(
+        made, own, ["" if number < 0 else topics[number].name for number in numbers]
+    )
     save, away, _ = st.columns([1, 1, 3])
     save.download_button(
         "Save its windows",

@@ -287,7 +287,9 @@ def _apart(model: str, lm: LanguageModel, grid: LensGrid, chosen: int) -> None:
         LayerCurve("one lens from the other", found.between.tolist(), theme.third, "dot"),
     ]
     figure = layer_curves(curves, "bits apart", theme, f"apart {chosen}", None, (0.0, 1.0))
-    told = "; ".join(f"{it.name} " + ", ".join(f"{v:.2f}" for v in it.values) for it in curves)
+    told = "; ".join(
+        f"{curve.name} " + ", ".join(f"{v:.2f}" for v in curve.values) for curve in curves
+    )
     picture = Picture(
         figure,
         title="Divergence by layer",
@@ -316,7 +318,9 @@ def _how_good(model: str) -> None:
         _judged(found, "logit", tokens().second),
     ]
     figure = layer_curves(curves, "same word as the model", tokens(), "lenses", None, (0.0, 1.0))
-    told = "; ".join(f"{it.name} " + ", ".join(f"{v:.2f}" for v in it.values) for it in curves)
+    told = "; ".join(
+        f"{curve.name} " + ", ".join(f"{v:.2f}" for v in curve.values) for curve in curves
+    )
     picture = Picture(
         figure,
         title=f"{found.judged_tokens:,} tokens of {found.judged_documents} other documents",

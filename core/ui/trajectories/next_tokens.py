@@ -102,7 +102,7 @@ def fan_row(drawn: Drawn, wish: Wish) -> None:
     except InvalidSpecification:
         fitted = "At this temperature too few words have any probability to fit a line."
     order = np.argsort(-drawn.said[at], kind="stable")[:NAMED_RANKS]
-    words = [shown(it) for it in speaker(wish.model).pieces(order.tolist())]
+    words = [shown(piece) for piece in speaker(wish.model).pieces(order.tolist())]
     before = drawn.trunk.text_to(at)[-60:]
     title = f"After “…{before.strip()}”" if len(before) == 60 else f"After “{before.strip()}”"
     figure, table = st.columns([0.56, 0.44], gap="small")

@@ -133,7 +133,7 @@ def rays_of(drawn: Drawn) -> list[Rays | None]:
     if not drawn.spreads or drawn.seen.fans == "off" or drawn.growing:
         return []
     own = drawn.tracks[0].places
-    places = drawn.backdrop.place(np.concatenate([it.states for it in drawn.spreads]))
+    places = drawn.backdrop.place(np.concatenate([spread.states for spread in drawn.spreads]))
     found: list[Rays | None] = [None] * drawn.steps
     start = 0
     for spread in drawn.spreads:

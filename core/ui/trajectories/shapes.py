@@ -236,7 +236,7 @@ def _by_layer(found: Shaped, layer: int, far: bool) -> None:
         column, title = f"{prefix}r2", "held-out R²"
         chance, limits = layers[f"{prefix}r2_chance"].tolist(), (0.0, 0.8)
         band = (layers[f"{prefix}r2_low"].tolist(), layers[f"{prefix}r2_high"].tolist())
-    values = [float(it) for it in layers[column]]
+    values = [float(layer) for layer in layers[column]]
     rivals = {
         RIVALS[it.reader]: (float(getattr(it, column)), colours[it.reader])
         for it in found.table.itertuples()
@@ -252,7 +252,7 @@ def _by_layer(found: Shaped, layer: int, far: bool) -> None:
         figure,
         title="By layer",
         tag="measured",
-        alt=f"{title} by layer: {', '.join(f'{it:.2f}' for it in values)}.",
+        alt=f"{title} by layer: {', '.join(f'{value:.2f}' for value in values)}.",
         height=190,
         hint="Grey: what 95% of shuffled orders stay within in that layer alone.",
     )

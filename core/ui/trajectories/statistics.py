@@ -185,7 +185,7 @@ def _samples(found: Laws, chosen: int) -> None:
     corpus = _places(laws_key(found.model, found.layer, found.part), found)
     order = list(KINDS)
     kinds = {kind: found.paths[order.index(kind)] for kind in DRAWN}
-    whole = np.concatenate([it.reshape(-1, 2) for it in kinds.values()])
+    whole = np.concatenate([value.reshape(-1, 2) for value in kinds.values()])
     window = np.concatenate([whole[np.isfinite(whole).all(axis=1)], corpus])
     pictures = []
     for kind, paths in kinds.items():
@@ -243,7 +243,9 @@ def _dot(found: Laws, quantity: str, kind: str) -> Estimate | None:
 
 
 def _about() -> str:
-    return "\n".join(f"- **{it.name}** ({it.unit}): {it.about}" for it in QUANTITIES.values())
+    return "\n".join(
+        f"- **{value.name}** ({value.unit}): {value.about}" for value in QUANTITIES.values()
+    )
 
 
 def _verdict(found: Laws) -> None:
@@ -281,10 +283,14 @@ def _summary(found: list[Verdict]) -> list[str]:
 
     def answer(*kinds: str) -> str:
         apart = [
-            name for name in named(kinds[0], False) if all(name in named(it, False) for it in kinds)
+            name
+            for name in named(kinds[0], False)
+            if all(name in named(kind, False) for kind in kinds)
         ]
         alike = [
-            name for name in named(kinds[0], True) if all(name in named(it, True) for it in kinds)
+            name
+            for name in named(kinds[0], True)
+            if all(name in named(kind, True) for kind in kinds)
         ]
         told = f"Told apart by {', '.join(apart)}" if apart else "Nothing here tells them apart"
         return f"{told}. " + (f"Not told apart by {', '.join(alike)}." if alike else "")

@@ -197,7 +197,7 @@ def _shown(view: TrajectoriesView, found: Steered, depth: int) -> TrajectoriesVi
 
 
 def _sample(found: Steered) -> int:
-    names = {str(it): str(it + 1) for it in range(found.spec.samples)}
+    names = {str(at): str(at + 1) for at in range(found.spec.samples)}
     return int(
         segments(
             "trajectories", "steer sample", "Text", names, "0",
@@ -276,7 +276,7 @@ def _layers(spec: SteerSpec, depth: int) -> None:
             return
         found = scan(workspace(), spec)
         rows = found.layers
-        layers = [int(it) for it in rows["layer"]]
+        layers = [int(row) for row in rows["layer"]]
         effect = list(zip(rows["effect"], rows["low"], rows["high"], strict=True))
         figure = layers_figure(
             layers, effect, rows["price"].tolist(), spec.layer, tokens(), f"scan {steer_key(spec)}"

@@ -62,10 +62,10 @@ def rise(model: str, lm: LanguageModel, grid: LensGrid, chosen: int, lens: str) 
         for at in range(1, len(pieces))  # the first is an outlier in every layer
     ] or [Mover(own, np.ascontiguousarray(places[:, chosen]), theme.accent, -1, True)]
     coords = np.concatenate(picture.coords)
-    colours = layer_colours([len(it) for it in picture.coords], dark())
+    colours = layer_colours([len(coord) for coord in picture.coords], dark())
     said = [visible(word) for word in lm.pieces(grid.top[:, chosen, 0].tolist())]
     kept = sum(picture.planes[0].variances) / picture.planes[0].total
-    ways = [(it.way, it.color) for it in movers if it.chosen]
+    ways = [(mover.way, mover.color) for mover in movers if mover.chosen]
     shown = picture.ground.joint
     scene = Scene(
         name="rise",
@@ -118,7 +118,7 @@ def _layers(
     with torch.inference_mode():
         normed: Callable[..., Tensor] = lm.norm  # type: ignore[assignment]
         last = normed(torch.from_numpy(grid.states[-1]).to(lm.device)).float().cpu().numpy()
-    return [*(np.ascontiguousarray(it) for it in grid.states[:-1]), last]
+    return [*(np.ascontiguousarray(state) for state in grid.states[:-1]), last]
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)

@@ -31,10 +31,10 @@ PLACES = ((4, "1 to 4"), (9, "5 to 9"), (16, "10 to 16"), (1_000_000, "17 and on
 def _category(reference: str, _word: str, seed: int, progress: Progress) -> Question:
     """The lexical category of a word, from its state in a sentence; no word on both sides."""
     sentences = some_sentences(SENTENCES, seed)
-    read = read_texts(reference, [it.text for it in sentences], WORDS, progress)
+    read = read_texts(reference, [sentence.text for sentence in sentences], WORDS, progress)
     surfaces = read.table["surface"].map(folded).tolist()
     categories = category_of(surfaces)
-    counted = Counter(it for it in categories if it).most_common(CLASSES)
+    counted = Counter(category for category in categories if category).most_common(CLASSES)
     common = {name for name, _ in counted}
     rows = _drawn([row for row, it in enumerate(categories) if it in common], seed)
     words = [surfaces[row] for row in rows]
@@ -50,7 +50,7 @@ def _category(reference: str, _word: str, seed: int, progress: Progress) -> Ques
 def _position(reference: str, _word: str, seed: int, progress: Progress) -> Question:
     """Where in its sentence a word stands; no sentence on both sides."""
     sentences = some_sentences(SENTENCES, seed)
-    read = read_texts(reference, [it.text for it in sentences], WORDS, progress)
+    read = read_texts(reference, [sentence.text for sentence in sentences], WORDS, progress)
     places = read.table.groupby("text").cumcount().to_numpy() + 1
     rows = _drawn(list(range(len(read.table))), seed)
     labels = [next(name for end, name in PLACES if places[row] <= end) for row in rows]
@@ -65,10 +65,10 @@ def _position(reference: str, _word: str, seed: int, progress: Progress) -> Ques
 def _length(reference: str, _word: str, seed: int, progress: Progress) -> Question:
     """Whether a sentence is short, middling or long; no document on both sides."""
     sentences = some_sentences(SENTENCES, seed)
-    read = read_texts(reference, [it.text for it in sentences], TEXTS, progress)
+    read = read_texts(reference, [sentence.text for sentence in sentences], TEXTS, progress)
     sizes = read.table["tokens"].to_numpy()
     short, long = np.quantile(sizes, [1 / 3, 2 / 3])
-    labels = ["short" if it <= short else "long" if it > long else "middling" for it in sizes]
+    labels = ["short" if size <= short else "long" if size > long else "middling" for size in sizes]
     return read.question(
         None, labels=labels, groups=_documents(sentences), words=None, apart="document"
     )
@@ -96,7 +96,7 @@ def _sense(reference: str, word: str, seed: int, progress: Progress) -> Question
             f"found no prepared sentences with {word!r:.60}; expected sense:WORD with one of "
             f"{', '.join(prepared_senses())}"
         )
-    texts = tuple(it.text for it in sentences)
+    texts = tuple(sentence.text for sentence in sentences)
     wanted = [word] * len(texts)
     read = read_texts(reference, texts, WORDS, progress, wanted)
     rows, present = first_occurrences(read.table, wanted)
@@ -159,7 +159,7 @@ TASKS: dict[str, Callable[[str, str, int, Progress], Question]] = {
 
 
 def _documents(sentences: Sequence[Sentence]) -> list[str]:
-    return [it.document for it in sentences]
+    return [sentence.document for sentence in sentences]
 
 
 def _drawn(rows: list[int], seed: int) -> list[int]:

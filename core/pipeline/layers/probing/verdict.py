@@ -49,7 +49,7 @@ class Probing:
     @property
     def best(self) -> int:
         """The layer that says it best; the first of equals."""
-        return int(np.argmax([it.accuracy.value for it in self.layers]))
+        return int(np.argmax([layer.accuracy.value for layer in self.layers]))
 
     def to_dict(self) -> dict[str, Any]:
         """Figures as JSON; what could not be asked is None."""
@@ -61,7 +61,7 @@ class Probing:
             "groups": self.groups,
             "apart": self.apart,
             "static": None if self.static is None else _figures(self.static),
-            "layers": [_figures(it) for it in self.layers],
+            "layers": [_figures(layer) for layer in self.layers],
             "notes": list(self.notes),
         }
 
