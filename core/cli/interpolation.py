@@ -11,7 +11,7 @@ def between_command(options: argparse.Namespace) -> None:
     """What a model says at each step between two concepts."""
     from core.pipeline.paths.interpolation import kept_between
 
-    found = kept_between(
+    between = kept_between(
         open_workspace(),
         options.model,
         options.a,
@@ -23,19 +23,19 @@ def between_command(options: argparse.Namespace) -> None:
     )
 
     def text() -> str:
-        lines = [f"layer {found.layer}, {found.kind}"]
-        for step, t in enumerate(found.t):
-            word, share = found.likeliest(step, 1)[0]
-            said = f"{word} (echo)" if found.echo(word) else word
-            doubt = found.entropy[step]
+        lines = [f"layer {between.layer}, {between.kind}"]
+        for step, t in enumerate(between.t):
+            word, share = between.likeliest(step, 1)[0]
+            said = f"{word} (echo)" if between.echo(word) else word
+            doubt = between.entropy[step]
             lines.append(
-                f"{t:.2f}  {share:.2f}  {said:<16} {doubt:5.2f} nats  {found.descriptions[step]}"
+                f"{t:.2f}  {share:.2f}  {said:<16} {doubt:5.2f} nats  {between.descriptions[step]}"
             )
-        said = ", ".join(found.noise.words)
-        lines.append(f"random vectors: {found.noise.entropy:.2f} nats, answered with {said}")
+        said = ", ".join(between.noise.words)
+        lines.append(f"random vectors: {between.noise.entropy:.2f} nats, answered with {said}")
         return "\n".join(lines)
 
-    say(options, found.to_dict(), text)
+    say(options, between.to_dict(), text)
 
 
 def islands_command(options: argparse.Namespace) -> None:
@@ -45,15 +45,15 @@ def islands_command(options: argparse.Namespace) -> None:
     require_folder(options.out)
     three = (options.a, options.b, options.c)
     workspace = open_workspace()
-    found = kept_islands(
+    islands = kept_islands(
         workspace, options.model, three, options.layer, options.grid, show_progress
     )
     if options.out is not None:
-        found.cells.to_parquet(options.out)
-    said = found.to_dict()
+        islands.cells.to_parquet(options.out)
+    said = islands.to_dict()
 
     def text() -> str:
-        lines = [f"{said['cells']:,} places of layer {found.layer}"]
+        lines = [f"{said['cells']:,} places of layer {islands.layer}"]
         lines += [f"{entry['cells']:5} {entry['text']}" for entry in said["concepts"]]
         return "\n".join(
             [*lines, f"{said['between']:5} other words", f"{said['echoes']:5} echoes of the prompt"]

@@ -120,18 +120,18 @@ def senses_command(options: argparse.Namespace) -> None:
                 "and the sentence, with a tab between them"
             )
         sentences = [SenseSentence(sentence, sense) for sense, sentence in rows]
-    found = senses(options.model, options.word, sentences, show_progress)
+    senses_told = senses(options.model, options.word, sentences, show_progress)
 
     def text() -> str:
         lines = [f"{'layer':>5} {'silhouette':>11} {'shuffled':>9} {'its 95%':>8}"]
-        for number, it in enumerate(found.partings):
-            mark = "  <- parts them most" * (number == found.best)
+        for number, it in enumerate(senses_told.partings):
+            mark = "  <- parts them most" * (number == senses_told.best)
             lines.append(
                 f"{number:5} {it.silhouette:11.3f} {it.null_mean:9.3f} {it.null_high:8.3f}{mark}"
             )
         return "\n".join(lines)
 
-    say(options, found.to_dict(), text)
+    say(options, senses_told.to_dict(), text)
 
 
 def probe_command(options: argparse.Namespace) -> None:
@@ -139,22 +139,23 @@ def probe_command(options: argparse.Namespace) -> None:
 
     own = None if options.file is None else _own_labels(options)
     task = OWN if own else options.task
-    found = probing(options.model, task, options.seed, show_progress, own=own)
+    probed = probing(options.model, task, options.seed, show_progress, own=own)
 
     def text() -> str:
         lines = [
-            f"{found.items:,} items, {found.classes} classes; what can be read is not what is used"
+            f"{probed.items:,} items, {probed.classes} classes; what can be read is not what is "
+            "used"
         ]
         lines.append(
             f"{'layer':>5} {'accuracy':>9} {'95%':>15} {'commonest':>10} {'selectivity':>12}"
         )
-        for it in filter(None, [found.static, *found.layers]):
+        for it in filter(None, [probed.static, *probed.layers]):
             low, high = it.accuracy.report()
             sure = f"{it.accuracy.value:9.3f} {low:7.3f} - {high:.3f}"
             lines.append(f"{it.layer:>5} {sure} {it.majority:10.3f} {it.selectivity:12.3f}")
-        return "\n".join([*lines, *found.notes])
+        return "\n".join([*lines, *probed.notes])
 
-    say(options, found.to_dict(), text)
+    say(options, probed.to_dict(), text)
 
 
 def _own_labels(options: argparse.Namespace) -> "Labelled":
@@ -171,17 +172,17 @@ def cka_command(options: argparse.Namespace) -> None:
     from core.pipeline.layers.layer_similarity import layer_likeness
 
     texts = None if options.file is None else _lines(options.file)
-    found = layer_likeness(options.a, options.b, texts, show_progress)
+    likeness = layer_likeness(options.a, options.b, texts, show_progress)
 
     def text() -> str:
-        head = "      " + " ".join(f"{at:5}" for at in range(found.debiased.shape[1]))
+        head = "      " + " ".join(f"{at:5}" for at in range(likeness.debiased.shape[1]))
         rows = [
             f"{number:5} " + " ".join(f"{value:5.2f}" for value in row)
-            for number, row in enumerate(found.debiased)
+            for number, row in enumerate(likeness.debiased)
         ]
-        return "\n".join([f"{found.words:,} words", head, *rows])
+        return "\n".join([f"{likeness.words:,} words", head, *rows])
 
-    say(options, found.to_dict(), text)
+    say(options, likeness.to_dict(), text)
 
 
 def _texts(options: argparse.Namespace) -> list[str]:

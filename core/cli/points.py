@@ -43,7 +43,7 @@ def describe_command(options: argparse.Namespace) -> None:
     at_least_one(options.k)
     workspace = open_workspace()
     t, points = _points(options, workspace)
-    found = descriptions(
+    described = descriptions(
         workspace,
         options.teacher,
         points,
@@ -54,14 +54,14 @@ def describe_command(options: argparse.Namespace) -> None:
     space = workspace.space(options.teacher)
     answer = [
         {"t": None if t is None else round(float(t[at]), 4), **it.to_dict()}
-        for at, it in enumerate(found)
+        for at, it in enumerate(described)
     ]
-    for said, it in zip(answer, found, strict=True):
+    for said, it in zip(answer, described, strict=True):
         said["words"] = [
             {**word, **named(space, int(row))}
             for word, row in zip(said["words"], it.rows, strict=True)
         ]
-    why = [it.why_not for it in found[:1] if it.why_not and not options.no_sentence]
+    why = [it.why_not for it in described[:1] if it.why_not and not options.no_sentence]
     say(options, answer, lambda: "\n".join([*map(_line, answer), *why]))
 
 

@@ -121,17 +121,17 @@ def neighbors_command(options: argparse.Namespace) -> None:
 
     require_folder(options.vectors)
     workspace = open_workspace()
-    found = neighbors(workspace, options.teacher, options.text, at_least_one(options.k))
+    neighbours = neighbors(workspace, options.teacher, options.text, at_least_one(options.k))
     space = workspace.space(options.teacher)
-    near = pairs(space, found.rows, found.cosines)
+    near = pairs(space, neighbours.rows, neighbours.cosines)
     answer = {
         "teacher": options.teacher,
-        "query": found.query.text,
-        **({} if found.query.row is None else {"item": space.address(found.query.row)}),
-        "how": found.query.how,
+        "query": neighbours.query.text,
+        **({} if neighbours.query.row is None else {"item": space.address(neighbours.query.row)}),
+        "how": neighbours.query.how,
         "neighbors": near,
     }
-    write_vectors(options.vectors, found.query.vector)
+    write_vectors(options.vectors, neighbours.query.vector)
     say(options, answer, lambda: lines(near))
 
 
@@ -203,14 +203,16 @@ def solve_command(options: argparse.Namespace) -> None:
     from core.pipeline import solve
 
     workspace = open_workspace()
-    found = solve(workspace, options.teacher, options.expression, at_least_one(options.k))
+    solution = solve(workspace, options.teacher, options.expression, at_least_one(options.k))
     space = workspace.space(options.teacher)
-    answers = pairs(space, found.rows, found.cosines)
+    answers = pairs(space, solution.rows, solution.cosines)
     answer = {
         "teacher": options.teacher,
         "expression": options.expression,
         "answers": answers,
-        "answers_with_inputs": pairs(space, found.rows_with_inputs, found.cosines_with_inputs),
+        "answers_with_inputs": pairs(
+            space, solution.rows_with_inputs, solution.cosines_with_inputs
+        ),
     }
     say(options, answer, lambda: lines(answers))
 
@@ -226,8 +228,8 @@ def axis_command(options: argparse.Namespace) -> None:
             raise InvalidSpecification(f"found {text!r:.60}; expected {error}") from None
 
     workspace = open_workspace()
-    made = axis(workspace, options.teacher, words(options.low), words(options.high))
-    values = axis_scores(workspace, options.teacher, made, options.texts)
+    direction = axis(workspace, options.teacher, words(options.low), words(options.high))
+    values = axis_scores(workspace, options.teacher, direction, options.texts)
     scored = [
         {"text": text, "score": float(value)}
         for text, value in zip(options.texts, values, strict=True)

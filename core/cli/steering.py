@@ -67,19 +67,19 @@ def steer_command(options: argparse.Namespace) -> None:
         options.controls,
         AXIS if options.axis else PROMPTS,
     )
-    found = steer(open_workspace(), spec, show_progress)
-    say(options, found.to_dict(), lambda: _text(found))
+    steered = steer(open_workspace(), spec, show_progress)
+    say(options, steered.to_dict(), lambda: _text(steered))
 
 
-def _text(found: "Steered") -> str:
+def _text(steered: "Steered") -> str:
     """The figures, then the first text of each strength."""
     lines = [f"{'pushed':>7} {'strength':>8} {'score':>7} {'perplexity':>11} {'repeated':>9}"]
-    for it in found.to_dict()["strengths"]:
+    for it in steered.to_dict()["strengths"]:
         lines.append(
             f"{it['pushed']:>7} {it['strength']:8.2f} {it['score']:7.2f} {it['perplexity']:11.1f} "
             f"{it['repeated']:9.2f}"
         )
-    for strength in found.spec.strengths:
-        text = " ".join(str(found.one("along", strength, 0)["text"]).split())
+    for strength in steered.spec.strengths:
+        text = " ".join(str(steered.one("along", strength, 0)["text"]).split())
         lines.append(f"{strength:+.2f}  {text}")
-    return "\n".join([*lines, *found.notes])
+    return "\n".join([*lines, *steered.notes])

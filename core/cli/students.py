@@ -46,7 +46,7 @@ def distill_command(options: argparse.Namespace) -> None:
     workspace = open_workspace()
     with _stoppable() as progress:
         try:
-            made = distill(workspace, options.teacher, spec, progress=progress, out=options.out)
+            student = distill(workspace, options.teacher, spec, progress=progress, out=options.out)
         except Cancelled as stopped:
             raise Cancelled(
                 f"{stopped}; what was learnt is kept in {workspace.catalogue.under_way}: run the "
@@ -55,14 +55,14 @@ def distill_command(options: argparse.Namespace) -> None:
     try:
         with _stoppable() as progress:
             report = evaluate_kept(
-                workspace, _student(str(options.out)), None, progress, seconds=made.seconds
+                workspace, _student(str(options.out)), None, progress, seconds=student.seconds
             )
     except Cancelled as stopped:
         raise Cancelled(
             f"{stopped}; the student itself is whole: `meaning-space evaluate {options.out}` "
             "measures it"
         ) from None
-    report = {**report, "notes": list(made.notes)}
+    report = {**report, "notes": list(student.notes)}
     if options.report is not None:
         _write_json(report, options.report)
     say(options, report, lambda: "\n".join([*_figures(report), *report["notes"]]))
@@ -118,18 +118,18 @@ def compare_command(options: argparse.Namespace) -> None:
     from core.pipeline.compare.comparison import compare
 
     with _stoppable() as progress:
-        found = compare(
+        comparison = compare(
             open_workspace(), reference_to(options.a), reference_to(options.b), progress
         )
 
     def text() -> str:
-        lines = [found.join.sentence((options.a, options.b))]
-        lines += [f"{name:24} {_share(value, 4)}" for name, value in found.summary.items()]
-        lines += [f"null: {found.null_note}"]
-        lines += [f"{word['drift']:.3f}  {word['says']}" for word in found.moved[:MOVED_SHOWN]]
+        lines = [comparison.join.sentence((options.a, options.b))]
+        lines += [f"{name:24} {_share(value, 4)}" for name, value in comparison.summary.items()]
+        lines += [f"null: {comparison.null_note}"]
+        lines += [f"{word['drift']:.3f}  {word['says']}" for word in comparison.moved[:MOVED_SHOWN]]
         return "\n".join(lines)
 
-    say(options, found.to_dict(), text)
+    say(options, comparison.to_dict(), text)
 
 
 def pareto_command(options: argparse.Namespace) -> None:
@@ -137,8 +137,8 @@ def pareto_command(options: argparse.Namespace) -> None:
 
     require_folder(options.out)
     with _stoppable() as progress:
-        found = pareto(open_workspace(), options.teacher, progress)
-    _write_json(found.to_dict(), options.out)
+        pareto_points = pareto(open_workspace(), options.teacher, progress)
+    _write_json(pareto_points.to_dict(), options.out)
 
 
 def update_command(options: argparse.Namespace) -> None:

@@ -58,7 +58,7 @@ def trajectory_command(options: argparse.Namespace) -> None:
         raise InvalidSpecification(
             f"found --samples {options.samples}; expected 1 to {MOST_SAMPLES}"
         )
-    found = trajectory(
+    written = trajectory(
         open_workspace(),
         options.model,
         options.prompt,
@@ -69,22 +69,22 @@ def trajectory_command(options: argparse.Namespace) -> None:
         progress=show_progress,
     )
     texts = [
-        {"tokens": _tokens(found, at), "text": walk.text} for at, walk in enumerate(found.walks)
+        {"tokens": _tokens(written, at), "text": walk.text} for at, walk in enumerate(written.walks)
     ]
     answer = {
-        "model": found.model,
-        "layer": found.layer,
+        "model": written.model,
+        "layer": written.layer,
         **texts[0],
-        "variance_kept": found.backdrop.share,
+        "variance_kept": written.backdrop.share,
         "samples": texts[1:],
     }
-    say(options, answer, lambda: "\n\n".join(walk.text for walk in found.walks))
+    say(options, answer, lambda: "\n\n".join(walk.text for walk in written.walks))
 
 
 def fan_command(options: argparse.Namespace) -> None:
     from core.pipeline.trajectories.next_tokens import fan
 
-    found = fan(
+    next_tokens = fan(
         open_workspace(),
         options.model,
         options.prompt,
@@ -93,7 +93,7 @@ def fan_command(options: argparse.Namespace) -> None:
         _spec(options),
         show_progress,
     )
-    spread = found.spread
+    spread = next_tokens.spread
     words = [
         {
             "text": piece,
@@ -102,15 +102,15 @@ def fan_command(options: argparse.Namespace) -> None:
             **dict(zip(AXES, map(float, place), strict=False)),
         }
         for piece, token, share, place in zip(
-            spread.pieces, spread.ids, spread.probability, found.places, strict=True
+            spread.pieces, spread.ids, spread.probability, next_tokens.places, strict=True
         )
     ]
     answer = {
-        "model": found.model,
-        "layer": found.layer,
+        "model": next_tokens.model,
+        "layer": next_tokens.layer,
         "words": words,
-        "start": dict(zip(AXES, map(float, found.start), strict=False)),
-        "variance_kept": found.backdrop.share,
+        "start": dict(zip(AXES, map(float, next_tokens.start), strict=False)),
+        "variance_kept": next_tokens.backdrop.share,
     }
 
     def text() -> str:
@@ -130,9 +130,9 @@ def _spec(options: argparse.Namespace) -> "Spec":
     return spec_from_dict({**values, **settings(options.set, "n_neighbors=30")})
 
 
-def _tokens(found: "Trajectory", sample: int) -> list[dict[str, Any]]:
+def _tokens(trajectory: "Trajectory", sample: int) -> list[dict[str, Any]]:
     """One token a row; z is 0 on a flat picture."""
-    walk, places = found.walks[sample], found.places[sample]
+    walk, places = trajectory.walks[sample], trajectory.places[sample]
     return [
         {
             "text": piece,

@@ -83,10 +83,10 @@ class Sums:
             self.xy[layer] += _double(states.T @ last)
 
     def __add__(self, other: "Sums") -> "Sums":
-        made = Sums(*self.x.shape)
+        sums = Sums(*self.x.shape)
         for name, value in vars(self).items():
-            setattr(made, name, value + getattr(other, name))
-        return made
+            setattr(sums, name, value + getattr(other, name))
+        return sums
 
     def centred(self, layer: int) -> tuple[Floats, Floats, Floats, Floats]:
         """Means of x and of y (d,), and the sums of squares and products about them (d, d)."""
@@ -105,11 +105,11 @@ class Sums:
 def summed(lm: LanguageModel, texts: Sequence[Sequence[int]], progress: Progress = silent) -> Sums:
     """The sums over every token of the texts but the first, and but others whose state is such an
     outlier in some layer. Raises Cancelled, NotEnoughMemory."""
-    made = Sums(lm.depth, lm.dim)
+    sums = Sums(lm.depth, lm.dim)
     for done, streams in _streams(lm, texts):
         tell(progress, done, len(texts), "reading the texts that the lens is fitted on")
-        made.add(streams)
-    return made
+        sums.add(streams)
+    return sums
 
 
 def fit_lens(own: Sums, check: Sums, progress: Progress = silent) -> FittedLens:

@@ -189,7 +189,7 @@ def held_out_fidelity(
     )
 
 
-def overlap(true: GraphIndices, found: GraphIndices) -> Scores:
+def overlap(true: GraphIndices, graph_indices: GraphIndices) -> Scores:
     """(n,) share of each row's k neighbours in ``true`` (n, k) that are in ``found`` too.
 
     >>> overlap(np.array([[1, 2]], np.int32), np.array([[2, 3]], np.int32)).tolist()
@@ -197,7 +197,7 @@ def overlap(true: GraphIndices, found: GraphIndices) -> Scores:
     """
     if true.shape[1] == 0:  # one item has no neighbour to lose
         return np.ones(len(true), np.float32)
-    both = np.concatenate([np.sort(true, axis=1), found], axis=1)
+    both = np.concatenate([np.sort(true, axis=1), graph_indices], axis=1)
     both.sort(axis=1, kind="stable")
     shared = (both[:, 1:] == both[:, :-1]).sum(axis=1)
     share: Scores = (shared / true.shape[1]).astype(np.float32)

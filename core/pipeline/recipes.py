@@ -78,11 +78,11 @@ def make_student(
     """
     workspace = _worker_workspace(folder)
     spec = specification(arguments["spec"]["family"], arguments["spec"])
-    made = distill(workspace, arguments["teacher"], spec, arguments.get("key"), progress)
-    answer = {"key": made.key, "notes": list(made.notes), "evaluated": True}
+    student = distill(workspace, arguments["teacher"], spec, arguments.get("key"), progress)
+    answer = {"key": student.key, "notes": list(student.notes), "evaluated": True}
     try:
         last = partial(scaled, progress, 90, 100)
-        evaluate_kept(workspace, made.key, progress=last, seconds=made.seconds)
+        evaluate_kept(workspace, student.key, progress=last, seconds=student.seconds)
     except Cancelled:  # the student is there; it can be measured later
         answer["evaluated"] = False
     return answer
@@ -100,16 +100,16 @@ def measure_rivals(
     folder: Path, arguments: dict[str, Any], progress: Progress = silent
 ) -> dict[str, Any]:
     """Recipe "pareto": measure the rivals of a teacher's students; {"teacher"} -> {"points"}."""
-    found = pareto(_worker_workspace(folder), arguments["teacher"], progress)
-    return {"points": len(found.points)}
+    pareto_points = pareto(_worker_workspace(folder), arguments["teacher"], progress)
+    return {"points": len(pareto_points.points)}
 
 
 def lay_over(
     folder: Path, arguments: dict[str, Any], progress: Progress = silent
 ) -> dict[str, Any]:
     """Recipe "compare": compare two spaces; {"a", "b"} -> {"shared"}."""
-    found = compare(_worker_workspace(folder), arguments["a"], arguments["b"], progress)
-    return {"shared": found.shared}
+    comparison = compare(_worker_workspace(folder), arguments["a"], arguments["b"], progress)
+    return {"shared": comparison.shared}
 
 
 def draw_compared(
@@ -152,16 +152,16 @@ def read_own_text(
     folder: Path, arguments: dict[str, Any], progress: Progress = silent
 ) -> dict[str, Any]:
     """Recipe "document": read a text of the workspace; {"model", "key"} -> {"windows"}."""
-    found = dropped(_worker_workspace(folder), arguments["model"], arguments["key"], progress)
-    return {"windows": len(found.read.windows)}
+    document = dropped(_worker_workspace(folder), arguments["model"], arguments["key"], progress)
+    return {"windows": len(document.read.windows)}
 
 
 def measure_pairs(
     folder: Path, arguments: dict[str, Any], progress: Progress = silent
 ) -> dict[str, Any]:
     """Recipe "pairs": signatures of pairs against means of rows; {"model"} -> {"pairs"}."""
-    found = kept_pairs(_worker_workspace(folder), arguments["model"], progress)
-    return {"pairs": len(found.pairs)}
+    pairs = kept_pairs(_worker_workspace(folder), arguments["model"], progress)
+    return {"pairs": len(pairs.pairs)}
 
 
 def ask_probes(
@@ -169,8 +169,8 @@ def ask_probes(
 ) -> dict[str, Any]:
     """Recipe "probe": ask every layer; {"model", "task", "seed"} -> {"items"}."""
     model, task, seed = (arguments[name] for name in ("model", "task", "seed"))
-    found = kept_probing(_worker_workspace(folder), model, task, seed, progress)
-    return {"items": found.items}
+    probing = kept_probing(_worker_workspace(folder), model, task, seed, progress)
+    return {"items": probing.items}
 
 
 def measure_layers(
@@ -185,16 +185,16 @@ def liken_layers(
     folder: Path, arguments: dict[str, Any], progress: Progress = silent
 ) -> dict[str, Any]:
     """Recipe "grid": layer against layer of two models; {"a", "b"} -> {"words"}."""
-    found = grid(_worker_workspace(folder), arguments["a"], arguments["b"], progress)
-    return {"words": found.words}
+    likeness = grid(_worker_workspace(folder), arguments["a"], arguments["b"], progress)
+    return {"words": likeness.words}
 
 
 def fit_one_lens(
     folder: Path, arguments: dict[str, Any], progress: Progress = silent
 ) -> dict[str, Any]:
     """Recipe "lens": fit a model's lens and judge it; {"model"} -> {"tokens"}."""
-    found = fitted_lens(_worker_workspace(folder), arguments["model"], progress)
-    return {"tokens": found.tokens}
+    lens = fitted_lens(_worker_workspace(folder), arguments["model"], progress)
+    return {"tokens": lens.tokens}
 
 
 def measure_laws(
@@ -203,8 +203,8 @@ def measure_laws(
     """Recipe "laws": measure texts of all kinds as paths; {"model", "layer", "part"} ->
     {"documents"}."""
     model, layer, part = (arguments[name] for name in ("model", "layer", "part"))
-    found = laws(_worker_workspace(folder), model, layer, part, progress)
-    return {"documents": len(found.documents)}
+    laws_measured = laws(_worker_workspace(folder), model, layer, part, progress)
+    return {"documents": len(laws_measured.documents)}
 
 
 def read_between(
@@ -215,8 +215,8 @@ def read_between(
     names = ("model", "a", "b", "layer", "steps", "kind")
     model, a, b, layer, steps, kind = (arguments[name] for name in names)
     workspace = _worker_workspace(folder)
-    found = kept_between(workspace, model, a, b, layer, steps, kind, progress)
-    return {"steps": len(found.t)}
+    between = kept_between(workspace, model, a, b, layer, steps, kind, progress)
+    return {"steps": len(between.t)}
 
 
 def read_islands(
@@ -225,32 +225,32 @@ def read_islands(
     """Recipe "islands": the map between three concepts, kept as it grows; {"model", "three",
     "layer", "grid"} -> {"cells"}."""
     model, three, layer, grid = (arguments[it] for it in ("model", "three", "layer", "grid"))
-    found = kept_islands(_worker_workspace(folder), model, three, layer, grid, progress)
-    return {"cells": len(found.cells)}
+    islands = kept_islands(_worker_workspace(folder), model, three, layer, grid, progress)
+    return {"cells": len(islands.cells)}
 
 
 def name_nouns(
     folder: Path, arguments: dict[str, Any], progress: Progress = silent
 ) -> dict[str, Any]:
     """Recipe "nouns": in which layers a model names sixty nouns; {"model"} -> {"layer"}."""
-    found = kept_named(_worker_workspace(folder), arguments["model"], progress)
-    return {"layer": found.suggested}
+    named = kept_named(_worker_workspace(folder), arguments["model"], progress)
+    return {"layer": named.suggested}
 
 
 def steer_texts(
     folder: Path, arguments: dict[str, Any], progress: Progress = silent
 ) -> dict[str, Any]:
     """Recipe "steer": write steered and at random, and measure it; {"spec"} -> {"texts"}."""
-    found = steer(_worker_workspace(folder), SteerSpec.from_dict(arguments["spec"]), progress)
-    return {"texts": len(found.texts)}
+    steered = steer(_worker_workspace(folder), SteerSpec.from_dict(arguments["spec"]), progress)
+    return {"texts": len(steered.texts)}
 
 
 def steer_layers(
     folder: Path, arguments: dict[str, Any], progress: Progress = silent
 ) -> dict[str, Any]:
     """Recipe "steer layers": steer in every second layer; {"spec"} -> {"layer"}, the best."""
-    found = scan(_worker_workspace(folder), SteerSpec.from_dict(arguments["spec"]), progress)
-    return {"layer": found.best}
+    scanned = scan(_worker_workspace(folder), SteerSpec.from_dict(arguments["spec"]), progress)
+    return {"layer": scanned.best}
 
 
 def find_shape(
@@ -268,8 +268,8 @@ def build_bridge(
 ) -> dict[str, Any]:
     """Recipe "bridge": train the bridge from sentences to a language model; {"model"} ->
     {"words"}. Stopped, it goes on from its checkpoint."""
-    found = trained_bridge(_worker_workspace(folder), arguments["model"], progress=progress)
-    return {"words": len(found.bridge.tokens)}
+    bridge = trained_bridge(_worker_workspace(folder), arguments["model"], progress=progress)
+    return {"words": len(bridge.bridge.tokens)}
 
 
 def describe_points(

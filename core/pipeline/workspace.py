@@ -216,11 +216,11 @@ class Workspace:
         """From memory, else from the store, else made now and written there; once at a time."""
 
         def get() -> Result:
-            made = self.store.recall(kind, key, read)
-            if made is None:
-                made = make()
-                write(made)
-            return made
+            recalled = self.store.recall(kind, key, read)
+            if recalled is None:
+                recalled = make()
+                write(recalled)
+            return recalled
 
         return self._once(kind, key, get)
 
@@ -264,10 +264,10 @@ def _write_projection(store: Store, key: str, picture: Projection) -> None:
 
 
 def _read_projection(store: Store, key: str) -> Projection:
-    found = store.load("projection", key)
-    said = found.payload
+    stored = store.load("projection", key)
+    said = stored.payload
     return Projection(
-        found.arrays["coords"],
+        stored.arrays["coords"],
         spec_from_dict(said["spec"]),
         said["space"],
         said["seconds"],
@@ -282,16 +282,16 @@ def _write_faithfulness(store: Store, key: str, measured: Faithfulness) -> None:
 
 
 def _read_faithfulness(store: Store, key: str) -> Faithfulness:
-    found = store.load("faithfulness", key)
-    return Faithfulness(per_point=found.arrays["per_point"], **found.payload)
+    stored = store.load("faithfulness", key)
+    return Faithfulness(per_point=stored.arrays["per_point"], **stored.payload)
 
 
-def _write_regions(store: Store, key: str, found: Regions) -> None:
-    labels = [asdict(label) for label in found.labels]
-    store.save("regions", key, {"cluster": found.cluster}, None, {"labels": labels})
+def _write_regions(store: Store, key: str, regions: Regions) -> None:
+    labels = [asdict(label) for label in regions.labels]
+    store.save("regions", key, {"cluster": regions.cluster}, None, {"labels": labels})
 
 
 def _read_regions(store: Store, key: str) -> Regions:
-    found = store.load("regions", key)
-    labels = tuple(RegionLabel(**label) for label in found.payload["labels"])
-    return Regions(found.arrays["cluster"], labels)
+    stored = store.load("regions", key)
+    labels = tuple(RegionLabel(**label) for label in stored.payload["labels"])
+    return Regions(stored.arrays["cluster"], labels)

@@ -137,10 +137,10 @@ def _go_on(
     """Load the checkpoint where one fits this module; the step and the seconds it stands at."""
     import torch
 
-    found = checkpoints.restore()
-    if found is None:
+    restored = checkpoints.restore()
+    if restored is None:
         return 0, 0.0
-    arrays, payload = found
+    arrays, payload = restored
     own = {
         n[7:]: torch.from_numpy(np.array(a)) for n, a in arrays.items() if n.startswith("module.")
     }

@@ -285,23 +285,27 @@ def _sentence(text: str, lost: list[str], gained: list[str]) -> str:
 # --------------------------------------------------------------------------------- kept on disk
 
 
-def _write(workspace: "Workspace", key: str, made: Comparison) -> None:
-    found = {"drift": made.drift, "overlap": made.overlap, "null_drift": made.null_drift}
+def _write(workspace: "Workspace", key: str, comparison: Comparison) -> None:
+    found = {
+        "drift": comparison.drift,
+        "overlap": comparison.overlap,
+        "null_drift": comparison.null_drift,
+    }
     arrays = {name: scores for name, scores in found.items() if scores is not None}
     payload = {
-        "summary": made.summary,
-        "moved": made.moved,
-        "null_note": made.null_note,
+        "summary": comparison.summary,
+        "moved": comparison.moved,
+        "null_note": comparison.null_note,
     }
-    workspace.store.save("comparison", key, {"b": made.b.vectors, **arrays}, None, payload)
+    workspace.store.save("comparison", key, {"b": comparison.b.vectors, **arrays}, None, payload)
 
 
 def _read(
     workspace: "Workspace", key: str, names: tuple[str, str], whole_a: Space, joined: Join
 ) -> Comparison:
     a = part(whole_a, joined.a)
-    found = workspace.store.load("comparison", key)
-    said, arrays = found.payload, found.arrays
+    stored = workspace.store.load("comparison", key)
+    said, arrays = stored.payload, stored.arrays
     return Comparison(
         a=a,
         b=_laid_space(a, names[1], arrays["b"]),

@@ -163,11 +163,11 @@ def kept_labelled(store: Store, key: str) -> Labelled:
             f"found no labelled texts under {key!r:.40}; expected a table that was brought to this "
             "workspace: bring it again"
         )
-    found = store.load(KIND, key)
-    table = found.tables["items"]
+    stored = store.load(KIND, key)
+    table = stored.tables["items"]
     words, groups = (tuple(table[name]) if name in table else () for name in ("word", "group"))
     return Labelled(
-        tuple(table["text"]), tuple(table["label"]), words, groups, tuple(found.payload["notes"])
+        tuple(table["text"]), tuple(table["label"]), words, groups, tuple(stored.payload["notes"])
     )
 
 

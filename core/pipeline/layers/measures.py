@@ -80,15 +80,15 @@ def measures(workspace: "Workspace", reference: str, progress: Progress = silent
         return Measures(reference, len(texts), context, openings(states))
 
     def read() -> Measures:
-        found = workspace.store.load("measures", key)
-        tables = found.tables
+        stored = workspace.store.load("measures", key)
+        tables = stored.tables
         return Measures(
-            reference, found.payload["sentences"], tables["context"], tables["openings"]
+            reference, stored.payload["sentences"], tables["context"], tables["openings"]
         )
 
-    def write(made: Measures) -> None:
-        tables = {"context": made.context.reset_index(drop=True), "openings": made.openings}
-        workspace.store.save("measures", key, None, tables, {"sentences": made.sentences})
+    def write(measures: Measures) -> None:
+        tables = {"context": measures.context.reset_index(drop=True), "openings": measures.openings}
+        workspace.store.save("measures", key, None, tables, {"sentences": measures.sentences})
 
     return workspace.kept("measures", key, read, make, write)
 
@@ -129,12 +129,12 @@ def grid(workspace: "Workspace", a: str, b: str, progress: Progress = silent) ->
     key = grid_key(a, b)
 
     def read() -> Grid:
-        found = workspace.store.load("grid", key)
-        return Grid((a, b), found.payload["words"], np.asarray(found.arrays["debiased"]))
+        stored = workspace.store.load("grid", key)
+        return Grid((a, b), stored.payload["words"], np.asarray(stored.arrays["debiased"]))
 
-    def write(made: Grid) -> None:
-        payload = {"words": made.words, "a": a, "b": b}
-        workspace.store.save("grid", key, {"debiased": made.debiased}, None, payload)
+    def write(grid: Grid) -> None:
+        payload = {"words": grid.words, "a": a, "b": b}
+        workspace.store.save("grid", key, {"debiased": grid.debiased}, None, payload)
 
     return workspace.kept("grid", key, read, lambda: layer_likeness(a, b, progress=progress), write)
 

@@ -114,16 +114,16 @@ def ground(
     """
     key = ground_key(reference, seed)
 
-    def write(made: Ground) -> None:
-        arrays = {f"layer_{k:02d}": space.vectors for k, space in enumerate(made.layers)}
-        table = made.layers[0].metadata.drop(columns=["layer", "kind"])
-        tokens = table.assign(token=list(made.layers[0].texts))
+    def write(ground: Ground) -> None:
+        arrays = {f"layer_{k:02d}": space.vectors for k, space in enumerate(ground.layers)}
+        table = ground.layers[0].metadata.drop(columns=["layer", "kind"])
+        tokens = table.assign(token=list(ground.layers[0].texts))
         workspace.store.save("ground", key, arrays, {"tokens": tokens}, {"model": reference})
 
     def read() -> Ground:
-        found = workspace.store.load("ground", key)
-        arrays = [found.arrays[name] for name in sorted(found.arrays)]
-        return _as_ground(reference, seed, arrays, found.tables["tokens"])
+        stored = workspace.store.load("ground", key)
+        arrays = [stored.arrays[name] for name in sorted(stored.arrays)]
+        return _as_ground(reference, seed, arrays, stored.tables["tokens"])
 
     return workspace.kept(
         "ground", key, read, lambda: _read_ground(reference, seed, progress), write

@@ -158,10 +158,10 @@ def islands(
     lm = speaker(reference)
     layer = lm.require_layer(usual_layer(lm.depth) if layer is None else layer)
     reach(progress, 2, "reading the three concepts")
-    found = concepts(lm, three, [layer])
-    states = np.stack([it.states[0] for it in found])
+    named = concepts(lm, three, [layer])
+    states = np.stack([it.states[0] for it in named])
     flat = concept_plane(states)
-    names = named_apart(lm, found)
+    names = named_apart(lm, named)
     prompt, examples = identity_prompt((*three, *names))
     scope = Patchscope(lm, prompt)
     words = words_of(lm).texts
@@ -170,8 +170,8 @@ def islands(
     start = Islands(
         reference,
         layer,
-        (found[0].text, found[1].text, found[2].text),
-        tuple(it.pieces for it in found),
+        (named[0].text, named[1].text, named[2].text),
+        tuple(it.pieces for it in named),
         names,
         tuple(a == b for a, b in zip(own, names, strict=True)),
         examples,
@@ -305,18 +305,22 @@ def kept_islands(
     return found
 
 
-def _write(workspace: "Workspace", key: str, made: Islands) -> None:
-    said = {name: value for name, value in vars(made).items() if name not in ("cells", "corners")}
-    workspace.store.save("islands", key, {"corners": made.corners}, {"cells": made.cells}, said)
+def _write(workspace: "Workspace", key: str, islands: Islands) -> None:
+    said = {
+        name: value for name, value in vars(islands).items() if name not in ("cells", "corners")
+    }
+    workspace.store.save(
+        "islands", key, {"corners": islands.corners}, {"cells": islands.cells}, said
+    )
 
 
 def _read(workspace: "Workspace", key: str) -> Islands:
-    found = workspace.store.load("islands", key)
+    stored = workspace.store.load("islands", key)
     try:
-        said = dict(found.payload)
+        said = dict(stored.payload)
         said["pieces"] = tuple(tuple(piece) for piece in said["pieces"])
         for name in ("concepts", "names", "named", "examples"):
             said[name] = tuple(said[name])
-        return Islands(**said, corners=found.arrays["corners"], cells=found.tables["cells"])
+        return Islands(**said, corners=stored.arrays["corners"], cells=stored.tables["cells"])
     except (KeyError, TypeError):
         raise StoreError(f"found no whole map under {key}; expected one: make it again") from None

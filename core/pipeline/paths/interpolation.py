@@ -180,9 +180,9 @@ def between(
     lm = speaker(reference)
     layer = lm.require_layer(usual_layer(lm.depth) if layer is None else layer)
     reach(progress, 5, "reading the two concepts")
-    found = concepts(lm, (a, b), [layer])
-    points = _way(lm, [it.states[0] for it in found], layer, steps, kind)
-    own = named_apart(lm, found)
+    named = concepts(lm, (a, b), [layer])
+    points = _way(lm, [it.states[0] for it in named], layer, steps, kind)
+    own = named_apart(lm, named)
     prompt, examples = identity_prompt((a, b, *own))
     scope, describing = Patchscope(lm, prompt), Patchscope(lm, DESCRIBING)
     controls = np.concatenate([_noise(points), _shuffled(points)])
@@ -199,8 +199,8 @@ def between(
         reference,
         layer,
         kind,
-        (found[0].text, found[1].text),
-        (found[0].pieces, found[1].pieces),
+        (named[0].text, named[1].text),
+        (named[0].pieces, named[1].pieces),
         (own[0], own[1]),
         np.linspace(0, 1, steps, dtype=np.float32),
         tuple(words[row] for row in rows),
@@ -345,18 +345,18 @@ def kept_between(
 ARRAYS = ("t", "shares", "entropy", "cosines", "norms", "full")
 
 
-def _write(workspace: "Workspace", key: str, made: Between) -> None:
-    said = asdict(made)
+def _write(workspace: "Workspace", key: str, between: Between) -> None:
+    said = asdict(between)
     arrays = {name: said.pop(name) for name in ARRAYS}
     workspace.store.save("between", key, arrays, None, said)
 
 
 def _read(workspace: "Workspace", key: str) -> Between:
-    found = workspace.store.load("between", key)
+    stored = workspace.store.load("between", key)
     try:
-        said = dict(found.payload)
+        said = dict(stored.payload)
         controls = {
-            name: Control(**{**said.pop(name), "words": tuple(found.payload[name]["words"])})
+            name: Control(**{**said.pop(name), "words": tuple(stored.payload[name]["words"])})
             for name in ("noise", "shuffled")
         }
         lists = {
@@ -364,7 +364,7 @@ def _read(workspace: "Workspace", key: str) -> Between:
             for name, value in said.items()
             if isinstance(value, list)
         }
-        arrays = {name: found.arrays[name] for name in ARRAYS}
+        arrays = {name: stored.arrays[name] for name in ARRAYS}
         return Between(**{**said, **lists, **controls, **arrays})
     except (KeyError, TypeError, AttributeError):
         raise StoreError(f"found no whole way under {key}; expected one: make it again") from None

@@ -92,22 +92,22 @@ def nouns_named(
     )
     total = len(chosen) + 1
     tell(progress, 0, total, "reading the nouns")
-    found = concepts(lm, (*NOUNS, *CUT), chosen)
+    named = concepts(lm, (*NOUNS, *CUT), chosen)
     scope = Patchscope(lm, identity_prompt()[0])
     said = []
     for at, layer in enumerate(chosen):
         tell(progress, at + 1, total, f"asking layer {layer} to name them")
-        said.append(_said(scope, np.stack([it.states[at] for it in found]), layer))
-    whole = [len(it.pieces) == 1 for it in found]
-    good = [[it.first == token for it, token in zip(found, ids, strict=True)] for ids in said]
+        said.append(_said(scope, np.stack([it.states[at] for it in named]), layer))
+    whole = [len(it.pieces) == 1 for it in named]
+    good = [[it.first == token for it, token in zip(named, ids, strict=True)] for ids in said]
     return Named(
         reference,
         sum(whole),
         tuple(chosen),
         tuple(_both(row, whole) for row in good),
         tuple(_both(row, [not it for it in whole]) for row in good),
-        tuple(it.text for it in found if len(it.pieces) > 1),
-        tuple(_missed(lm, found, ids) for ids in said),
+        tuple(it.text for it in named if len(it.pieces) > 1),
+        tuple(_missed(lm, named, ids) for ids in said),
     )
 
 
@@ -153,8 +153,8 @@ def kept_named(workspace: "Workspace", reference: str, progress: Progress = sile
     def read() -> Named:
         return _named(workspace.store.load("named", key).payload)
 
-    def write(made: Named) -> None:
-        workspace.store.save("named", key, payload=made.to_dict())
+    def write(named: Named) -> None:
+        workspace.store.save("named", key, payload=named.to_dict())
 
     return workspace.kept(
         "named", key, read, lambda: nouns_named(reference, progress=progress), write

@@ -117,11 +117,11 @@ def trained_bridge(
     return _read(workspace, key)
 
 
-def write_bridge(folder: Path, made: Built) -> int:
+def write_bridge(folder: Path, built: Built) -> int:
     """Put a bridge into a folder, to be shipped; its bytes."""
     with new_file(folder / FILE) as stream:
-        write_arrays(stream, made.bridge.arrays())
-    said = json.dumps(made.facts, indent=1, ensure_ascii=False)
+        write_arrays(stream, built.bridge.arrays())
+    said = json.dumps(built.facts, indent=1, ensure_ascii=False)
     write_bytes(folder / FACTS, f"{said}\n".encode())
     return sum(file.stat().st_size for file in folder.iterdir())
 
@@ -184,9 +184,9 @@ def _spent(folder: Path) -> float:
     return 0.0 if found is None else float(found[1]["seconds"])
 
 
-def _digest(made: Bridge) -> str:
+def _digest(bridge: Bridge) -> str:
     """What tells a bridge from any other."""
-    return store_key(*(array.tobytes().hex() for array in made.arrays().values()))
+    return store_key(*(array.tobytes().hex() for array in bridge.arrays().values()))
 
 
 def _fits(reference: str) -> bool:
@@ -212,5 +212,5 @@ def _unpacked(folder: Path, *_: int) -> Built:
 
 
 def _read(workspace: "Workspace", key: str) -> Built:
-    found = workspace.store.load("bridge", key)
-    return Built(Bridge.from_arrays(found.arrays), dict(found.payload))
+    stored = workspace.store.load("bridge", key)
+    return Built(Bridge.from_arrays(stored.arrays), dict(stored.payload))

@@ -139,8 +139,8 @@ def tell_point(
         greedy, best = Written(**said["greedy"]), Written(**said["best"])
         return PointDescription(tuple(said["prompt"]), greedy, best)
 
-    def write(made: PointDescription) -> None:
-        workspace.store.save("told", key, payload=made.to_dict())
+    def write(point_description: PointDescription) -> None:
+        workspace.store.save("told", key, payload=point_description.to_dict())
 
     return workspace.kept("told", key, read, lambda: written(workspace, point, progress), write)
 

@@ -80,10 +80,10 @@ def axis(workspace: Workspace, reference: str, low: Sequence[str], high: Sequenc
 
 
 def axis_scores(
-    workspace: Workspace, reference: str, made: Axis, texts: Sequence[str]
+    workspace: Workspace, reference: str, axis: Axis, texts: Sequence[str]
 ) -> QueryScores:
     """(m,) scores of any texts: -1 where the first list lies on average, +1 the second."""
-    return made.score(_vectors(workspace, reference, texts))
+    return axis.score(_vectors(workspace, reference, texts))
 
 
 def _vectors(workspace: Workspace, reference: str, texts: Sequence[str]) -> Queries:

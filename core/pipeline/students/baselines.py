@@ -76,7 +76,7 @@ def limit_cosine(space: Space, error: float, variance: float) -> float:
     return math.sqrt(1 - error * variance / whole)
 
 
-def _measured(space: Space, found: Pareto, progress: Progress) -> Iterator[ParetoPoint]:
+def _measured(space: Space, pareto: Pareto, progress: Progress) -> Iterator[ParetoPoint]:
     """The points of those rivals that were not measured yet."""
     vocabulary = int(Vocabulary.of(space.texts)[0].packed().nbytes)
     rows = sample_rows(len(space), 0, QUERIES if len(space) < LARGE else FEWER_QUERIES)
@@ -90,7 +90,7 @@ def _measured(space: Space, found: Pareto, progress: Progress) -> Iterator[Paret
     def comparing(done: int, total: int, message: str) -> bool:  # noqa: ARG001
         return progress(*at, message)
 
-    skip = {point.name for point in found.of(RIVAL)}
+    skip = {point.name for point in pareto.of(RIVAL)}
     for rival in rivals(space, vocabulary, coding, skip):
         measured = fidelity(space.vectors, rival.vectors, rows=rows, progress=comparing)
         yield _point(rival, len(space), measured.relative_error, measured.cosine, measured.recall)
@@ -111,5 +111,5 @@ def _point(
     )
 
 
-def _keep(workspace: "Workspace", found: Pareto) -> None:
-    workspace.store.save("pareto", workspace.space_key(found.teacher), payload=found.to_dict())
+def _keep(workspace: "Workspace", pareto: Pareto) -> None:
+    workspace.store.save("pareto", workspace.space_key(pareto.teacher), payload=pareto.to_dict())

@@ -202,12 +202,12 @@ def _provenance(model: str, documents: Sequence[Document]) -> Provenance:
     )
 
 
-def _write(workspace: "Workspace", key: str, made: Library) -> None:
-    written = workspace.store.save_space(f"library-{key}", made.space)
-    documents = pd.DataFrame([vars(document) for document in made.documents])
-    said = {"seconds": made.seconds}
+def _write(workspace: "Workspace", key: str, library: Library) -> None:
+    written = workspace.store.save_space(f"library-{key}", library.space)
+    documents = pd.DataFrame([vars(document) for document in library.documents])
+    said = {"seconds": library.seconds}
     written &= workspace.store.save("library", key, None, {"documents": documents}, said)
-    for group in groups([len(document.text) for document in made.documents], AT_ONCE):
+    for group in groups([len(document.text) for document in library.documents], AT_ONCE):
         if written:
             workspace.store.remove("library-part", f"{key}-{group.start}")
 
@@ -226,21 +226,21 @@ def draw_library(
 
     Its space, neighbours, picture, regions with their keywords, and how true the picture is.
     """
-    made = library(workspace, model, partial(scaled, progress, 0, 80))
-    space = made.space
+    whole_library = library(workspace, model, partial(scaled, progress, 0, 80))
+    space = whole_library.space
     workspace.graph(space, partial(scaled, progress, 80, 85))
     workspace.projection(space, spec, partial(scaled, progress, 85, 93))
     reach(progress, 93, "Naming the regions")
-    library_topics(workspace, made, spec)
+    library_topics(workspace, whole_library, spec)
     workspace.faithfulness(space, spec, partial(scaled, progress, 96, 98))
     workspace.faithfulness(space, PcaSpec(dims=spec.dims), partial(scaled, progress, 98, 100))
     return len(space)
 
 
-def library_topics(workspace: "Workspace", made: Library, spec: Spec) -> tuple[Topic, ...]:
+def library_topics(workspace: "Workspace", library: Library, spec: Spec) -> tuple[Topic, ...]:
     """What the regions of a picture of the library are about."""
 
     def texts() -> list[str]:
-        return [made.text(item) for item in made.leaves.tolist()]
+        return [library.text(item) for item in library.leaves.tolist()]
 
-    return topics(workspace, made.space, spec, texts, made.leaves)
+    return topics(workspace, library.space, spec, texts, library.leaves)

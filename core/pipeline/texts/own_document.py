@@ -89,8 +89,8 @@ def dropped(workspace: "Workspace", model: str, key: str, progress: Progress = s
     """
     row = workspace.store.load(TEXT, key).tables["text"].iloc[0]
     text = str(row["text"])
-    made = kept_windowed(workspace.store, SIGNED, key, [text], model, progress)
-    return Dropped(key, str(row["title"]), text, made)
+    windows = kept_windowed(workspace.store, SIGNED, key, [text], model, progress)
+    return Dropped(key, str(row["title"]), text, windows)
 
 
 def forget(workspace: "Workspace", key: str) -> None:

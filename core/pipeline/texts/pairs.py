@@ -171,8 +171,8 @@ def _nearer(same: Values, other: Values) -> Interval:
     return Interval(float(wins.mean()), float(low), float(high))
 
 
-def _told(found: Interval) -> dict[str, float | list[float]]:
-    return {"mean": found.value, "95%": found.report()}
+def _told(interval: Interval) -> dict[str, float | list[float]]:
+    return {"mean": interval.value, "95%": interval.report()}
 
 
 def has_pairs(workspace: "Workspace", model: str) -> bool:
@@ -199,8 +199,8 @@ def _key(model: str) -> str:
     return store_key(identity(model), VERSION, PREPARED.read_text(encoding="utf-8"))
 
 
-def _write(workspace: "Workspace", key: str, found: Signed) -> None:
-    told = (found.contextual, found.rows)
+def _write(workspace: "Workspace", key: str, signed: Signed) -> None:
+    told = (signed.contextual, signed.rows)
     arrays = {f"distances {number}": it.distances for number, it in enumerate(told)}
     arrays |= {f"centre {number}": it.centre for number, it in enumerate(told)}
     said = [
@@ -212,7 +212,7 @@ def _write(workspace: "Workspace", key: str, found: Signed) -> None:
         }
         for it in told
     ]
-    workspace.store.save("pairs", key, arrays, None, {"told": said, "notes": list(found.notes)})
+    workspace.store.save("pairs", key, arrays, None, {"told": said, "notes": list(signed.notes)})
 
 
 def _read(kept: Artefact) -> Signed:

@@ -60,10 +60,10 @@ def topics(
         cluster = workspace.regions(space, spec).cluster
         coords = workspace.projection(space, spec).coords
         rows = np.arange(len(space)) if leaves is None else leaves
-        found = class_keywords(texts(), cluster[rows], KEYWORDS)
+        keywords = class_keywords(texts(), cluster[rows], KEYWORDS)
         answer = []
         for number in range(int(cluster.max(initial=-1)) + 1):
-            words = found[number] if number < len(found) else ()
+            words = keywords[number] if number < len(keywords) else ()
             own = np.flatnonzero(cluster == number)
             inside = rows[cluster[rows] == number]
             middle, cosine = medoid(space.unit, inside if len(inside) else own)

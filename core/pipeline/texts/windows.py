@@ -63,9 +63,9 @@ def kept_windowed(
     kept = store.recall(kind, key, lambda: load_windowed(store.load(kind, key)))
     if kept is not None:
         return kept
-    made = windowed(texts, reader(model), progress)
-    store.save(kind, key, *dump_windowed(made))
-    return made
+    windows = windowed(texts, reader(model), progress)
+    store.save(kind, key, *dump_windowed(windows))
+    return windows
 
 
 def signature(text: str, reader: Reader) -> Vector:
@@ -74,10 +74,10 @@ def signature(text: str, reader: Reader) -> Vector:
     return vector
 
 
-def dump_windowed(made: Windowed) -> tuple[dict[str, Array], dict[str, pd.DataFrame], Said]:
+def dump_windowed(windowed: Windowed) -> tuple[dict[str, Array], dict[str, pd.DataFrame], Said]:
     """Arrays, tables and figures for the store; :func:`load_windowed` reads them back."""
-    arrays = {"whole": made.whole, "windows": made.windows}
-    return arrays, {"windows": made.table}, {"unknown": made.unknown}
+    arrays = {"whole": windowed.whole, "windows": windowed.windows}
+    return arrays, {"windows": windowed.table}, {"unknown": windowed.unknown}
 
 
 def load_windowed(kept: Artefact) -> Windowed:

@@ -85,19 +85,19 @@ def fitted_lens(workspace: "Workspace", reference: str, progress: Progress = sil
     key = lens_key(reference)
 
     def read() -> Lens:
-        found = workspace.store.load("lens", key)
-        own, said = found.arrays, dict(found.payload)
+        stored = workspace.store.load("lens", key)
+        own, said = stored.arrays, dict(stored.payload)
         fitted = FittedLens(own["maps"], own["shifts"], tuple(said.pop("strengths")))
-        return Lens(reference, fitted, figures=found.tables["figures"], **said)
+        return Lens(reference, fitted, figures=stored.tables["figures"], **said)
 
-    def write(made: Lens) -> None:
-        arrays = {"maps": made.fitted.maps, "shifts": made.fitted.shifts}
+    def write(lens: Lens) -> None:
+        arrays = {"maps": lens.fitted.maps, "shifts": lens.fitted.shifts}
         said = {
-            name: getattr(made, name)
+            name: getattr(lens, name)
             for name in ("tokens", "documents", "judged_tokens", "judged_documents", "seconds")
         }
-        said["strengths"] = list(made.fitted.strengths)
-        workspace.store.save("lens", key, arrays, {"figures": made.figures}, said)
+        said["strengths"] = list(lens.fitted.strengths)
+        workspace.store.save("lens", key, arrays, {"figures": lens.figures}, said)
 
     return workspace.kept("lens", key, read, lambda: _made(speaker(reference), progress), write)
 

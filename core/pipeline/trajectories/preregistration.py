@@ -156,7 +156,7 @@ def every(workspace: "Workspace") -> list[Locked]:
     return found
 
 
-def score(one: Locked, found: Laws) -> Score:
+def score(one: Locked, laws: Laws) -> Score:
     """Judge a guess by documents that were held out.
 
     A difference, or a correlation, counts only where its interval leaves out 0. Two kinds are
@@ -165,37 +165,37 @@ def score(one: Locked, found: Laws) -> Score:
     stricter level makes every answer harder to come by. Raises InvalidSpecification for
     measurements of explored documents, or of another layer.
     """
-    if found.part != "held out" or (found.model, found.layer) != (one.model, one.layer):
+    if laws.part != "held out" or (laws.model, laws.layer) != (one.model, one.layer):
         raise InvalidSpecification(
-            f"found the {found.part} documents of {found.model}, layer {found.layer}; expected "
+            f"found the {laws.part} documents of {laws.model}, layer {laws.layer}; expected "
             f"those held out of {one.model}, layer {one.layer}: measure them first"
         )
-    values = _values(one.guess, found)
+    values = _values(one.guess, laws)
     values = values[np.isfinite(values)]
     told = seeds_interval(values.tolist(), one.level)
     margin = None
     if one.guess.claim == "alike":
-        margin = ALIKE * float(np.std(found.values(one.guess.quantity, "people"), ddof=1))
+        margin = ALIKE * float(np.std(laws.values(one.guess.quantity, "people"), ddof=1))
     return Score(_outcome(one.guess.claim, told, margin), told, len(values), margin)
 
 
-def _values(guess: Prediction, found: Laws) -> npt.NDArray[np.float64]:
+def _values(guess: Prediction, laws: Laws) -> npt.NDArray[np.float64]:
     """(n,) by document: what the guess is about."""
     if guess.claim in COMPARED:
-        return found.values(guess.quantity, guess.kind) - found.values(guess.quantity, guess.other)
+        return laws.values(guess.quantity, guess.kind) - laws.values(guess.quantity, guess.other)
     a, b = sorted((guess.quantity, guess.other), key=LOCAL.index)
-    return found.values(f"{a}~{b}", guess.kind)
+    return laws.values(f"{a}~{b}", guess.kind)
 
 
-def _outcome(claim: str, told: Interval, margin: float | None) -> str:
+def _outcome(claim: str, interval: Interval, margin: float | None) -> str:
     supported, not_supported, undecided = OUTCOMES
-    if np.isnan([told.low, told.high]).any():
+    if np.isnan([interval.low, interval.high]).any():
         return undecided
     if margin is not None:
-        if -margin < told.low and told.high < margin:
+        if -margin < interval.low and interval.high < margin:
             return supported
-        return not_supported if told.low > margin or told.high < -margin else undecided
-    if told.low <= 0 <= told.high:
+        return not_supported if interval.low > margin or interval.high < -margin else undecided
+    if interval.low <= 0 <= interval.high:
         return undecided
     above = claim in ("higher", "together")
-    return supported if (told.low > 0) == above else not_supported
+    return supported if (interval.low > 0) == above else not_supported

@@ -140,8 +140,8 @@ def follow(
     return [text for batch in batches for text in batch]
 
 
-def _followed(lm: LanguageModel, found: Pass, row: int, at: slice, layer: int) -> Followed:
-    streams = [found.stream[it][row, at] for it in range(lm.depth)] + [found.final[row, at]]
+def _followed(lm: LanguageModel, one_pass: Pass, row: int, at: slice, layer: int) -> Followed:
+    streams = [one_pass.stream[it][row, at] for it in range(lm.depth)] + [one_pass.final[row, at]]
     layers = [stream.float().cpu().numpy() for stream in streams]
     said = lm.logits(streams[-1]).double().log_softmax(-1)
     return Followed(

@@ -191,19 +191,19 @@ def shape(workspace: "Workspace", spec: ShapeSpec, progress: Progress = silent) 
     is left out, with a note. Raises Cancelled, and what :func:`shape_key` raises."""
     key = shape_key(workspace, spec)
 
-    def write(made: Shaped) -> None:
+    def write(shaped: Shaped) -> None:
         arrays: dict[str, npt.NDArray[Any]] = {
-            name: getattr(made, name) for name in ("coords", "said", "beyond")
+            name: getattr(shaped, name) for name in ("coords", "said", "beyond")
         }
-        payload = {name: getattr(made, name) for name in TOLD}
-        workspace.store.save(KIND, key, arrays, {"table": made.table}, payload)
+        payload = {name: getattr(shaped, name) for name in TOLD}
+        workspace.store.save(KIND, key, arrays, {"table": shaped.table}, payload)
 
     def read() -> Shaped:
-        found = workspace.store.load(KIND, key)
-        coords, said, beyond = (found.arrays[name] for name in ("coords", "said", "beyond"))
-        told = dict(found.payload)
+        stored = workspace.store.load(KIND, key)
+        coords, said, beyond = (stored.arrays[name] for name in ("coords", "said", "beyond"))
+        told = dict(stored.payload)
         words, notes = (tuple(told.pop(name)) for name in ("words", "notes"))
-        table = found.tables["table"]
+        table = stored.tables["table"]
         return Shaped(spec, words, table, coords, said, beyond, notes=notes, **told)
 
     return workspace.kept(KIND, key, read, lambda: _shaped(workspace, spec, progress), write)
@@ -326,15 +326,15 @@ def _charted(
     )  # fmt: skip
 
 
-def _told(found: Mapped, prefix: str) -> dict[str, float]:
+def _told(mapped: Mapped, prefix: str) -> dict[str, float]:
     said = {
-        "off": found.off.value,
-        "off_low": found.off.low,
-        "off_high": found.off.high,
-        "off_usual": found.off_usual,
-        "r2": found.r2.value,
-        "r2_low": found.r2.low,
-        "r2_high": found.r2.high,
-        "r2_chance": found.r2_chance,
+        "off": mapped.off.value,
+        "off_low": mapped.off.low,
+        "off_high": mapped.off.high,
+        "off_usual": mapped.off_usual,
+        "r2": mapped.r2.value,
+        "r2_low": mapped.r2.low,
+        "r2_high": mapped.r2.high,
+        "r2_chance": mapped.r2_chance,
     }
     return {f"{prefix}{name}": value for name, value in said.items()}

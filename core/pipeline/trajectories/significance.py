@@ -31,14 +31,14 @@ class Difference:
         return self.p_of_all < SIGNIFICANT
 
 
-def differences(found: Laws) -> list[Difference]:
+def differences(laws: Laws) -> list[Difference]:
     """Every kind against the people's texts in every quantity, but where they are equal because
     they were made so."""
     asked = []
     for quantity in QUANTITIES:
-        people = found.values(quantity, "people")
+        people = laws.values(quantity, "people")
         for kind in list(KINDS)[1:]:
-            away = found.values(quantity, kind) - people
+            away = laws.values(quantity, kind) - people
             if not np.isnan(away).any() and kind not in SAME_BY_MAKING.get(quantity, ()):
                 asked.append((quantity, kind, interval(away), sign_flip(away)))
     raised = holm([p for *_, p in asked])
@@ -67,24 +67,24 @@ def verdicts(asked: Sequence[Difference]) -> list[Verdict]:
     return [Verdict(name, kinds(name, 1), kinds(name, -1), kinds(name, 0)) for name in QUANTITIES]
 
 
-def report(found: Laws) -> dict[str, Any]:
+def report(laws: Laws) -> dict[str, Any]:
     """Everything but the paths, as JSON."""
     means = {
         quantity: {
             kind: {"mean": mean.value, "interval": mean.report()}
             for kind in KINDS
-            if (mean := found.mean(quantity, kind)) is not None
+            if (mean := laws.mean(quantity, kind)) is not None
         }
         for quantity in QUANTITIES
     }
     return {
-        "model": found.model,
-        "layer": found.layer,
-        "part": found.part,
-        "documents": len(found.documents),
-        "left_out": found.left_out,
-        "seconds": round(found.seconds, 1),
-        "variance_in_the_picture": found.kept,
+        "model": laws.model,
+        "layer": laws.layer,
+        "part": laws.part,
+        "documents": len(laws.documents),
+        "left_out": laws.left_out,
+        "seconds": round(laws.seconds, 1),
+        "variance_in_the_picture": laws.kept,
         "means": means,
         "against_people": [
             {
@@ -96,18 +96,18 @@ def report(found: Laws) -> dict[str, Any]:
                 "p_of_all": it.p_of_all,
                 "apart": it.apart,
             }
-            for it in differences(found)
+            for it in differences(laws)
         ],
         "correlations": {
             kind: {
                 f"{a}~{b}": {"mean": mean.value, "interval": mean.report()}
                 for a, b in PAIRS
-                if (mean := found.mean(f"{a}~{b}", kind)) is not None
+                if (mean := laws.mean(f"{a}~{b}", kind)) is not None
             }
             for kind in TEXTS
         },
         "turn_by_layer": {
-            kind: [round(float(it), 2) for it in found.turns[row].mean(axis=0)]
+            kind: [round(float(it), 2) for it in laws.turns[row].mean(axis=0)]
             for row, kind in enumerate(TEXTS)
         },
     }

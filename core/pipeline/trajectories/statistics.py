@@ -165,18 +165,18 @@ def laws(
     key = laws_key(reference, layer, part)
 
     def read() -> Laws:
-        found = workspace.store.load("laws", key)
-        own = found.arrays
+        stored = workspace.store.load("laws", key)
+        own = stored.arrays
         return Laws(
-            reference, layer, part, found.tables["table"], np.asarray(own["turns"]),
-            np.asarray(own["paths"]), **found.payload,
+            reference, layer, part, stored.tables["table"], np.asarray(own["turns"]),
+            np.asarray(own["paths"]), **stored.payload,
         )  # fmt: skip
 
-    def write(made: Laws) -> None:
-        arrays = {"turns": made.turns, "paths": made.paths}
+    def write(laws: Laws) -> None:
+        arrays = {"turns": laws.turns, "paths": laws.paths}
         names = ("kept", "words", "left_out", "seconds")
-        said = {name: getattr(made, name) for name in names}
-        workspace.store.save("laws", key, arrays, {"table": made.table}, said)
+        said = {name: getattr(laws, name) for name in names}
+        workspace.store.save("laws", key, arrays, {"table": laws.table}, said)
 
     def make() -> Laws:
         return _measured(workspace, reference, layer, part, progress)
@@ -267,7 +267,7 @@ def _figures(
     return found
 
 
-def corpus_places(workspace: "Workspace", found: Laws, most: int = 1_500) -> Coords:
+def corpus_places(workspace: "Workspace", laws: Laws, most: int = 1_500) -> Coords:
     """(n, 2) where some of the corpus' own states are in the plane of the paths."""
-    unit = workspace.space(f"{found.model}:layer{found.layer}").centred.unit
+    unit = workspace.space(f"{laws.model}:layer{laws.layer}").centred.unit
     return principal_plane(unit)(unit[:: max(1, len(unit) // most)])

@@ -219,8 +219,8 @@ class Steered:
         }
 
 
-def _bounds(found: Interval) -> list[float] | None:
-    return None if np.isnan(found.low) else found.report()
+def _bounds(interval: Interval) -> list[float] | None:
+    return None if np.isnan(interval.low) else interval.report()
 
 
 def default_layer(depth: int) -> int:
@@ -248,13 +248,17 @@ def steer(workspace: "Workspace", spec: SteerSpec, progress: Progress = silent) 
     """
     key = steer_key(spec)
 
-    def write(made: Steered) -> None:
-        payload = {"usual": made.usual, "apart": made.apart, "spec": asdict(spec)}
-        workspace.store.save(KIND, key, None, {"texts": made.texts.reset_index(drop=True)}, payload)
+    def write(steered: Steered) -> None:
+        payload = {"usual": steered.usual, "apart": steered.apart, "spec": asdict(spec)}
+        workspace.store.save(
+            KIND, key, None, {"texts": steered.texts.reset_index(drop=True)}, payload
+        )
 
     def read() -> Steered:
-        found = workspace.store.load(KIND, key)
-        return Steered(spec, found.tables["texts"], found.payload["usual"], found.payload["apart"])
+        stored = workspace.store.load(KIND, key)
+        return Steered(
+            spec, stored.tables["texts"], stored.payload["usual"], stored.payload["apart"]
+        )
 
     return workspace.kept(KIND, key, read, lambda: _steered(workspace, spec, progress), write)
 
@@ -306,8 +310,8 @@ def sure(values: npt.NDArray[np.float64], middle: Any) -> Interval:
     values = values[~np.isnan(values).all(axis=1)]
     if not len(values):
         return Interval(np.nan, np.nan, np.nan)
-    found = bootstrap(lambda drawn: middle(values[drawn], axis=(1, 2)), len(values))
-    return found if len(values) >= FEWEST_SEEDS else Interval(found.value, np.nan, np.nan)
+    resampled = bootstrap(lambda drawn: middle(values[drawn], axis=(1, 2)), len(values))
+    return resampled if len(values) >= FEWEST_SEEDS else Interval(resampled.value, np.nan, np.nan)
 
 
 def _pushed(along: Direction, unit: Vector, strength: float) -> Vector:
@@ -344,11 +348,11 @@ def _along_axis(
         )
     reference = f"{spec.model}:layer{spec.layer}"
     workspace.space(reference, partial(scaled, progress, 0, 60))
-    made = axis(workspace, reference, spec.minus, spec.plus)
+    direction = axis(workspace, reference, spec.minus, spec.plus)
     usual = usual_lengths(
         model, measured_texts(model), [spec.layer], partial(scaled, progress, 60, 100)
     )[spec.layer]
-    return Direction(spec.layer, made.direction, usual, 2 * made.half)
+    return Direction(spec.layer, direction.direction, usual, 2 * direction.half)
 
 
 def measured_texts(model: LanguageModel) -> list[list[int]]:

@@ -54,8 +54,8 @@ def scan(workspace: "Workspace", spec: SteerSpec, progress: Progress = silent) -
     key = steer_key(asked)
     strength = asked.strengths[-1]
 
-    def write(made: Scanned) -> None:
-        workspace.store.save(KIND, key, None, {"layers": made.layers})
+    def write(scanned: Scanned) -> None:
+        workspace.store.save(KIND, key, None, {"layers": scanned.layers})
 
     def read() -> Scanned:
         return Scanned(asked, strength, workspace.store.load(KIND, key).tables["layers"])

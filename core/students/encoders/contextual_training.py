@@ -87,8 +87,10 @@ def learn(
     asked = ids if spec.tuned else ids[: effort.refitted]
     states = read_states(teacher, asked, checkpoints.folder, progress)
     teacher.weights = tuple((1 / np.sqrt(states.variance)).tolist())
-    found = checkpoints.restore()
-    kept = {} if found is None else {n[7:]: a for n, a in found[0].items() if n[:7] == "module."}
+    restored = checkpoints.restore()
+    kept = (
+        {} if restored is None else {n[7:]: a for n, a in restored[0].items() if n[:7] == "module."}
+    )
     coded_already = "table.aimed" in kept
     module = smaller(teacher, ids[: effort.refitted], spec, progress)
     before, after = _steps(spec, effort, module.shape != teacher.shape)

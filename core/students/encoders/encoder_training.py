@@ -110,9 +110,9 @@ def learn_layers(
     lines = sum(layer.out_features * 2 for layer in linear_layers(school.teacher).values())
     room = school.room(lines + school.shape.width * (6 + 4 * school.shape.layers) * 2)
     ids, targets = _lessons(school, effort.made, progress)
-    found = checkpoints.restore()
-    if found is not None and "module.table_grid" in found[0]:
-        state = {name[7:]: it for name, it in found[0].items() if name.startswith("module.")}
+    restored = checkpoints.restore()
+    if restored is not None and "module.table_grid" in restored[0]:
+        state = {name[7:]: it for name, it in restored[0].items() if name.startswith("module.")}
     else:
         state = _rounded(school, school.teacher, ids, effort, room, progress)
     module = quantised_module.assemble(school.teacher, state).requires_grad_(True)

@@ -105,14 +105,14 @@ def without_layers(
     for number, kept in enumerate(shape.inner):
         if number not in dropped:
             inner[number] = kept
-    made = reshaped(module, replace(shape, inner=tuple(inner)))
+    shaped = reshaped(module, replace(shape, inner=tuple(inner)))
     if mapped:
         with torch.no_grad():
             for number in dropped:
                 matrix, bias = found[number].solve()
-                made.blocks[number].weight.copy_(matrix)
-                made.blocks[number].bias.copy_(bias)
-    return made
+                shaped.blocks[number].weight.copy_(matrix)
+                shaped.blocks[number].bias.copy_(bias)
+    return shaped
 
 
 def with_neurons(
@@ -140,10 +140,10 @@ def with_neurons(
     for hook in hooks:
         hook.remove()
     inner = tuple(min(width, count) for width in shape.inner)
-    made = reshaped(module, replace(shape, inner=inner))
+    shaped = reshaped(module, replace(shape, inner=inner))
     for number in kept:
-        _thinned(module.blocks[number], made.blocks[number], found[number], count, refit)
-    return made
+        _thinned(module.blocks[number], shaped.blocks[number], found[number], count, refit)
+    return shaped
 
 
 def _thinned(block: Any, made: Any, moments: Moments, count: int, refit: bool) -> None:

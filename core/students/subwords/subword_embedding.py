@@ -296,10 +296,10 @@ def _coded_within(matrix: Coords, room: int, progress: Progress) -> CodedMatrix:
     floor, said = typical * FINEST, "rounding the grams"
     near = search(attempts(sample), typical, floor, False, progress, said)
     step = typical if near is None else near.step
-    found = search(attempts(matrix), step, floor, False, progress, said)
-    if found is None:
+    best = search(attempts(matrix), step, floor, False, progress, said)
+    if best is None:
         raise InvalidSpecification(
             f"found {room:,} bytes for the vectors of {len(matrix):,} grams; expected more: give "
             "more bytes per item"
         )
-    return found.made
+    return best.made

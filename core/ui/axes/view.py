@@ -73,22 +73,22 @@ def draw_axes(view: AxesView, space: Space) -> None:
     try:
         x = axis(workspace(), view.teacher, view.x_from, view.x_to)
         y = axis(workspace(), view.teacher, view.y_from, view.y_to)
-        found = scatter(space, x, y)
+        scattered = scatter(space, x, y)
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/straighten:")
         return
     rows = _rows(space, view)
-    _scene(view, space, found, rows)
-    right = abs(90 - found.angle)
+    _scene(view, space, scattered, rows)
+    right = abs(90 - scattered.angle)
     st.caption(
-        f"These two axes show {1 - found.unshown:.1%} of how the {len(space):,} items differ; "
-        f"{found.unshown:.1%} is in the other {space.dim - 2:,} dimensions. "
-        f"The axes stand at {found.angle:.0f}° to each other"
+        f"These two axes show {1 - scattered.unshown:.1%} of how the {len(space):,} items differ; "
+        f"{scattered.unshown:.1%} is in the other {space.dim - 2:,} dimensions. "
+        f"The axes stand at {scattered.angle:.0f}° to each other"
         + (", though they are drawn at right angles." if right > 3 else ".")
         + " On each, −1 is the mean of the first list and +1 the mean of the second."
     )
     _steer_link(view)
-    _table(space, found, rows, x, y)
+    _table(space, scattered, rows, x, y)
 
 
 def _steer_link(view: AxesView) -> None:
@@ -128,7 +128,7 @@ def _rows(space: Space, view: AxesView) -> Rows:
     return np.array(sorted(set(rows)), dtype=np.int64)
 
 
-def _scene(view: AxesView, space: Space, found: Scatter, rows: Rows) -> None:
+def _scene(view: AxesView, space: Space, scatter: Scatter, rows: Rows) -> None:
     colours = layer(offered(space)[0], space, PcaSpec())
     x = AxisName(", ".join(view.x_from)[:40], ", ".join(view.x_to)[:40])
     y = AxisName(", ".join(view.y_from)[:40], ", ".join(view.y_to)[:40])
@@ -137,12 +137,12 @@ def _scene(view: AxesView, space: Space, found: Scatter, rows: Rows) -> None:
         name="axes",
         pictures=[
             Picture(
-                axes_figure(found.coords, x, y, colours, rows, tokens(), revision),
+                axes_figure(scatter.coords, x, y, colours, rows, tokens(), revision),
                 title="Scores on both axes, exact and linear",
                 tag="measured",
                 alt=f"Scatter of {len(space):,} items: across {x.title()}, up {y.title()}.",
                 height=600,
-                labels=axes_labels(space.texts, found.coords, rows),
+                labels=axes_labels(space.texts, scatter.coords, rows),
                 space=f"{space.digest} axes",
             )
         ],
@@ -169,17 +169,17 @@ def _point_out() -> None:
         )
 
 
-def _table(space: Space, found: Scatter, rows: Rows, x: Axis, y: Axis) -> None:
+def _table(space: Space, scatter: Scatter, rows: Rows, x: Axis, y: Axis) -> None:
     """Scores of the highlighted items, and the ends of both axes, to take away."""
-    ends = [np.argsort(found.coords[:, axis])[[0, 1, 2, -3, -2, -1]] for axis in (0, 1)]
+    ends = [np.argsort(scatter.coords[:, axis])[[0, 1, 2, -3, -2, -1]] for axis in (0, 1)]
     chosen = list(dict.fromkeys([*rows.tolist(), *np.concatenate(ends).tolist()]))
     table = pd.DataFrame(
         {
             **({} if space.ids == space.texts else {"id": [space.ids[row] for row in chosen]}),
             "text": [space.texts[row] for row in chosen],
-            f"{x.start[0]} to {x.end[0]}": found.coords[chosen, 0],
-            f"{y.start[0]} to {y.end[0]}": found.coords[chosen, 1],
-            "distance from this plane": found.residual[chosen],
+            f"{x.start[0]} to {x.end[0]}": scatter.coords[chosen, 0],
+            f"{y.start[0]} to {y.end[0]}": scatter.coords[chosen, 1],
+            "distance from this plane": scatter.residual[chosen],
         }
     )
     with st.expander("Scores in figures"):

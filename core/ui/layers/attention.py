@@ -58,13 +58,13 @@ def attention_lines(view: LayersView, states: States, row: int) -> None:
     )
 
 
-def _told(found: AttentionRollout, place: int, layer: int) -> str:
+def _told(rollout: AttentionRollout, place: int, layer: int) -> str:
     """The picture in words: the largest shares."""
-    shares = found.of(place, layer)
+    shares = rollout.of(place, layer)
     order = [it for it in shares.argsort()[::-1].tolist() if it != place][:3]
-    most = ", ".join(f"{found.names[place]} {shares[place]:.0%}" for place in order)
+    most = ", ".join(f"{rollout.names[place]} {shares[place]:.0%}" for place in order)
     return (
-        f"Shares of the sentence's tokens in {found.names[place]} after layer {layer}: itself "
+        f"Shares of the sentence's tokens in {rollout.names[place]} after layer {layer}: itself "
         f"{shares[place]:.0%}, {most}."
     )
 

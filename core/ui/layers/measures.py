@@ -151,11 +151,11 @@ def _likeness(view: LayersView) -> bool:
         if job_id is not None:
             watch(job_id, "Compare the layers", lambda: has_grid(workspace(), a, b))
         return True
-    found = grid(workspace(), a, b)
-    rows, columns = found.debiased.shape
+    likeness = grid(workspace(), a, b)
+    rows, columns = likeness.debiased.shape
     names = model_name(a), model_name(b)
     figure = heatmap(
-        found.debiased,
+        likeness.debiased,
         [layer_name(k) for k in range(rows)],
         [layer_name(k) for k in range(columns)],
         names,
@@ -165,7 +165,7 @@ def _likeness(view: LayersView) -> bool:
     )
     picture = Picture(
         figure,
-        title=f"Linear CKA, debiased, over {found.words:,} words",
+        title=f"Linear CKA, debiased, over {likeness.words:,} words",
         tag="measured",
         alt=f"How alike the layers of {names[0]} and {names[1]} are, on a scale to 1.",
         height=90 + 36 * rows,

@@ -107,16 +107,16 @@ def _nearest_states(
     return nearest_states(_index, asked[0], _states, asked[3], centred=asked[5])
 
 
-def _sent(found: NearestStates) -> dict[str, Any]:
+def _sent(nearest_states: NearestStates) -> dict[str, Any]:
     """What the browser gets: fewer than there are, so that seven layers fit the window."""
-    told = found.to_dict()
+    told = nearest_states.to_dict()
     return {
-        "layer": found.layer,
+        "layer": nearest_states.layer,
         "table": told["table"][:TOKENS],
         "usual": told["usual"][:TOKENS],
         "states": [
             {"parts": list(state.parts), "cosine": state.cosine, "document": state.document}
-            for state in found.states[:SENTENCES]
+            for state in nearest_states.states[:SENTENCES]
         ],
     }
 

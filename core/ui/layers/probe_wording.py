@@ -67,25 +67,25 @@ def around(text: str, word: str, words: int = 2) -> str:
     return f"{left} {there[0]}{right}{cut}".strip()
 
 
-def verdict(found: Probing) -> str:
+def verdict(probed: Probing) -> str:
     """The answer in a few plain sentences, as Markdown."""
-    best, last = found.layers[found.best], found.layers[-1]
+    best, last = probed.layers[probed.best], probed.layers[-1]
     chance = best.majority
     if best.accuracy.low <= chance:
         return (
             f"**No layer surely says it.** At best, in layer {best.layer}, the probe is right for "
             f"{_share(best)}; always naming the commonest label is right for {chance:.0%}."
         )
-    alike = all(layer.accuracy.value >= best.accuracy.low for layer in found.layers)
+    alike = all(layer.accuracy.value >= best.accuracy.low for layer in probed.layers)
     head = "All layers say it alike:" if alike else f"Layer {best.layer} says it best:"
     where = f"in layer {best.layer} " * alike
     said = [
-        f"**{head}** {where}the probe is right for {_share(best)} of {found.items:,} items, asked "
-        f"about {plain(found.apart)}s that it was not taught; always naming the commonest label "
+        f"**{head}** {where}the probe is right for {_share(best)} of {probed.items:,} items, asked "
+        f"about {plain(probed.apart)}s that it was not taught; always naming the commonest label "
         f"would be right for {chance:.0%}."
     ]
-    if found.static is not None:
-        said.append(_against_table(best, found.static))
+    if probed.static is not None:
+        said.append(_against_table(best, probed.static))
     if last is not best and last.accuracy.high < best.accuracy.low:
         said.append(f"In the last layer it is {last.accuracy.value:.0%}: some of it is lost.")
     if best.selectivity == best.selectivity:  # not NaN
@@ -97,9 +97,9 @@ def verdict(found: Probing) -> str:
     return " ".join(said)
 
 
-def figures_of(found: Probing) -> pd.DataFrame:
+def figures_of(probed: Probing) -> pd.DataFrame:
     """A row a layer, the table first; shares of 1."""
-    rows = [*([found.static] if found.static else []), *found.layers]
+    rows = [*([probed.static] if probed.static else []), *probed.layers]
     return pd.DataFrame(
         {
             "layer": [row.layer for row in rows],

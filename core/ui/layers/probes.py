@@ -63,12 +63,12 @@ def probes_view(view: LayersView) -> LayersView:
         if not has_probing(workspace(), view.model, view.task):
             _follow(view)
             return view
-        found = kept_probing(workspace(), view.model, view.task)
+        probing = kept_probing(workspace(), view.model, view.task)
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/error:")
         return view
-    st.markdown(verdict(found))
-    return _pictures(view, found)
+    st.markdown(verdict(probing))
+    return _pictures(view, probing)
 
 
 def _choose(view: LayersView) -> LayersView:
@@ -173,10 +173,10 @@ def _follow(view: LayersView) -> None:
         watch(job_id, "Ask each layer", lambda: has_probing(workspace(), view.model, view.task))
 
 
-def _pictures(view: LayersView, found: Probing) -> LayersView:
+def _pictures(view: LayersView, probing: Probing) -> LayersView:
     """The chart, the items along the probe's directions, and what can be taken away."""
-    last = len(found.layers) - 1
-    layer = found.best if view.layer is None else min(view.layer, last)
+    last = len(probing.layers) - 1
+    layer = probing.best if view.layer is None else min(view.layer, last)
     left, right = st.columns([0.54, 0.46], gap="medium")
     with right:
         slot = st.container()
@@ -188,61 +188,61 @@ def _pictures(view: LayersView, found: Probing) -> LayersView:
                 layer,
                 key=widget("layers", f"probe layer {view.model} {view.task}"),
             )
-        axes = _axes(found, x_side, y_side)
+        axes = _axes(probing, x_side, y_side)
     with left:
-        _chart(found, layer)
+        _chart(probing, layer)
     with slot:
-        _scatter(found, layer, axes)
+        _scatter(probing, layer, axes)
     st.caption(NOT_USED)
-    if np.isnan(found.layers[0].control):
+    if np.isnan(probing.layers[0].control):
         st.caption(NO_CONTROL)
-    if found.notes:
-        said = "; ".join(found.notes)
+    if probing.notes:
+        said = "; ".join(probing.notes)
         st.caption(plain(f"{said[:1].upper()}{said[1:]}."))
-    _take_away(found)
-    moved = layer != found.best or view.layer is not None
+    _take_away(probing)
+    moved = layer != probing.best or view.layer is not None
     return replace(view, layer=layer if moved else None)
 
 
-def _axes(found: Probing, x_side: object, y_side: object) -> tuple[int, int]:
+def _axes(probing: Probing, x_side: object, y_side: object) -> tuple[int, int]:
     """The two classes whose directions are drawn; with two classes there is no choice."""
-    if len(found.names) == 2:
+    if len(probing.names) == 2:
         return 1, 1
-    counted = Counter(found.asked.labels)
-    common = sorted(range(len(found.names)), key=lambda it: -counted[found.names[it]])
+    counted = Counter(probing.asked.labels)
+    common = sorted(range(len(probing.names)), key=lambda it: -counted[probing.names[it]])
     chosen = []
     for side, name, usual in ((x_side, "Across", common[0]), (y_side, "Up", common[1])):
         chosen.append(
             side.selectbox(  # type: ignore[attr-defined]
                 name,
-                list(range(len(found.names))),
+                list(range(len(probing.names))),
                 index=usual,
-                format_func=lambda it: class_name(found.names[it]),
-                key=widget("layers", f"probe {name} {found.task}"),
+                format_func=lambda it: class_name(probing.names[it]),
+                key=widget("layers", f"probe {name} {probing.task}"),
                 help="The direction along which the probe says so.",
             )
         )
     return chosen[0], chosen[1]
 
 
-def _chart(found: Probing, layer: int) -> None:
-    lines = probe_lines(found.layers, found.static, tokens())
-    revision = f"{found.model} {found.task}"
-    best = found.layers[found.best]
+def _chart(probing: Probing, layer: int) -> None:
+    lines = probe_lines(probing.layers, probing.static, tokens())
+    revision = f"{probing.model} {probing.task}"
+    best = probing.layers[probing.best]
     mount(
         Scene(
             name="layer probes",
             pictures=[
                 Picture(
-                    probes_figure(found.layers, found.static, layer, tokens(), revision),
+                    probes_figure(probing.layers, probing.static, layer, tokens(), revision),
                     title="What a linear probe reads off each layer",
                     tag="measured",
                     alt=f"Accuracy by layer, highest in layer {best.layer} with "
                     f"{best.accuracy.value:.0%}. The figures are in the table below.",
                     height=HEIGHT,
                     labels=chart_labels(lines, layer),
-                    hint=f"Five folds; no {found.apart} lies on both sides. The band is a 95% "
-                    f"interval over {found.groups:,} {found.apart}s.",
+                    hint=f"Five folds; no {probing.apart} lies on both sides. The band is a 95% "
+                    f"interval over {probing.groups:,} {probing.apart}s.",
                 )
             ],
             legend=chart_legend(lines),
@@ -251,23 +251,23 @@ def _chart(found: Probing, layer: int) -> None:
     )
 
 
-def _scatter(found: Probing, layer: int, axes: tuple[int, int]) -> None:
+def _scatter(probing: Probing, layer: int, axes: tuple[int, int]) -> None:
     """Items along two directions of the layer's probe, each said by one not taught its group."""
-    scores = found.layers[layer].scores
-    names = [class_name(name) for name in found.names]
-    labels = [class_name(label) for label in found.asked.labels]
+    scores = probing.layers[layer].scores
+    names = [class_name(name) for name in probing.names]
+    labels = [class_name(label) for label in probing.asked.labels]
     if len(names) == 2:
-        across, up = scores[:, 1], found.asked.aside[layer]
+        across, up = scores[:, 1], probing.asked.aside[layer]
         titles = (AxisName(names[0][:26], names[1][:26]).title(), "where they differ most besides")
     else:
         across, up = scores[:, axes[0]], scores[:, axes[1]]
         titles = (f"{names[axes[0]]:.40}, says the probe", f"{names[axes[1]]:.40}, says the probe")
     places = np.ascontiguousarray(np.stack([across, up], axis=1), dtype=np.float32)
     colours = label_layer(labels, [names[it] for it in dict.fromkeys(axes)], "", tokens())
-    revision = f"{found.model} {found.task} {layer} {axes}"
+    revision = f"{probing.model} {probing.task} {layer} {axes}"
     quiet = [
         f"{label} · {text}"[:160] if text else label
-        for label, text in zip(labels, found.asked.details, strict=True)
+        for label, text in zip(labels, probing.asked.details, strict=True)
     ]
     scene = Scene(
         name="layer probe items",
@@ -276,29 +276,29 @@ def _scatter(found: Probing, layer: int, axes: tuple[int, int]) -> None:
                 probe_scatter(places, colours, titles, tokens(), revision),
                 title=f"Along the probe's directions in layer {layer}",
                 tag="measured",
-                alt=f"{found.items:,} items along two directions of the probe of layer {layer}.",
+                alt=f"{probing.items:,} items along two directions of the probe of layer {layer}.",
                 height=HEIGHT - 74,
                 hint="Nothing is flattened: each place is what a probe says that was not taught "
-                f"the item's own {found.apart}. +1 is the label, −1 any other, 0 undecided.",
+                f"the item's own {probing.apart}. +1 is the label, −1 any other, 0 undecided.",
             )
         ],
-        items=Items(_item_names(found), quiet, np.empty((0, 3), np.int32)),
+        items=Items(_item_names(probing), quiet, np.empty((0, 3), np.int32)),
         legend=colours.legend,
     )
     mount(scene, "layer probe items")
 
 
-def _item_names(found: Probing) -> list[str]:
+def _item_names(probing: Probing) -> list[str]:
     """What an item is called; where all are one word, the words around it."""
-    names = found.asked.names
+    names = probing.asked.names
     if len({name.casefold() for name in names}) > 1:
         return [name[:120] for name in names]
-    return [around(text, name) for text, name in zip(found.asked.details, names, strict=True)]
+    return [around(text, name) for text, name in zip(probing.asked.details, names, strict=True)]
 
 
-def _take_away(found: Probing) -> None:
+def _take_away(probing: Probing) -> None:
     """The figures as a table, and as files."""
-    table = figures_of(found)
+    table = figures_of(probing)
     with st.expander("The figures, as a table"):
         st.dataframe(table, hide_index=True, width="stretch")
     csv, whole, _ = st.columns([1, 1, 3])
@@ -307,7 +307,7 @@ def _take_away(found: Probing) -> None:
     )
     whole.download_button(
         "Save as JSON",
-        json.dumps(found.to_dict(), ensure_ascii=False, indent=1),
+        json.dumps(probing.to_dict(), ensure_ascii=False, indent=1),
         "probes.json",
         "application/json",
         width="stretch",

@@ -135,14 +135,14 @@ def _found(model: str, stamp: str, word: str, own: tuple[SenseSentence, ...]) ->
     return kept_or_made(_readings, (model, stamp, word, own), made, "read")
 
 
-def _picture(model: str, found: Senses) -> LayerPicture:
+def _picture(model: str, senses: Senses) -> LayerPicture:
     """The occurrences alone, a plane for each layer, turned onto that of the layer before."""
-    own = ground_of(found.layers, [sentence.text for sentence in found.sentences], model)
+    own = ground_of(senses.layers, [sentence.text for sentence in senses.sentences], model)
     return layer_picture(workspace(), own, PcaSpec(), "aligned")
 
 
-def _show(found: Senses, picture: LayerPicture, token: int | None) -> None:
-    names, colors = _colors(found)
+def _show(senses: Senses, picture: LayerPicture, token: int | None) -> None:
+    names, colors = _colors(senses)
     places = np.stack(picture.coords)  # (l, m, 2)
     everything = np.concatenate(picture.coords)
     movers = [
@@ -154,27 +154,27 @@ def _show(found: Senses, picture: LayerPicture, token: int | None) -> None:
             named=False,
             detail=it.text,
         )
-        for row, it in enumerate(found.sentences)
+        for row, it in enumerate(senses.sentences)
     ]
     for name in names:
-        rows = [row for row, it in enumerate(found.sentences) if it.sense == name]
+        rows = [row for row, it in enumerate(senses.sentences) if it.sense == name]
         middle = places[:, rows].mean(axis=1)
         movers.append(
             Mover(name, middle, colors[name], -1, chosen=True, detail=f"middle of {name}")
         )
-    ways = [(mover.way, mover.color) for mover in movers[len(found.sentences) :]]
-    best = layer_name(found.best)
+    ways = [(mover.way, mover.color) for mover in movers[len(senses.sentences) :]]
+    best = layer_name(senses.best)
     scene = Scene(
-        name=f"senses {found.word}",
+        name=f"senses {senses.word}",
         pictures=[
             Picture(
                 layers_map(
-                    everything[:0], everything, None, ways, tokens(), f"senses {found.word}"
+                    everything[:0], everything, None, ways, tokens(), f"senses {senses.word}"
                 ),
-                title=f"“{found.word[:40]}” in {len(found.sentences)} sentences",
+                title=f"“{senses.word[:40]}” in {len(senses.sentences)} sentences",
                 tag="projected",
-                alt=f"{found.word} in {len(found.sentences)} sentences; the senses part most in "
-                f"{best}, silhouette {found.partings[found.best].silhouette:.2f}.",
+                alt=f"{senses.word} in {len(senses.sentences)} sentences; the senses part most in "
+                f"{best}, silhouette {senses.partings[senses.best].silhouette:.2f}.",
                 height=380,
                 fill=440,
                 hint="Each layer's own plane of most variance, turned onto that of the layer "
@@ -183,10 +183,10 @@ def _show(found: Senses, picture: LayerPicture, token: int | None) -> None:
             )
         ],
         legend={
-            "title": "Sense" if found.given else "Found group",
+            "title": "Sense" if senses.given else "Found group",
             "entries": [{"label": name, "color": colors[name]} for name in names],
         },
-        player=_player(found, picture),
+        player=_player(senses, picture),
     )
     mount(scene, "senses stage", _choose)
     kept = [_share(picture, layer) for layer in range(len(picture.coords))]
@@ -195,8 +195,8 @@ def _show(found: Senses, picture: LayerPicture, token: int | None) -> None:
         f"before; it keeps {min(kept):.0%} to {max(kept):.0%} of what there is between the "
         "occurrences. The silhouette is measured in all dimensions."
     )
-    if token is not None and token < len(found.sentences):
-        it = found.sentences[token]
+    if token is not None and token < len(senses.sentences):
+        it = senses.sentences[token]
         st.markdown(f"**{plain(it.sense, 40)}**: {plain(it.text)}")
 
 
@@ -205,23 +205,23 @@ def _share(picture: LayerPicture, layer: int) -> float:
     return sum(plane.variances) / plane.total
 
 
-def _colors(found: Senses) -> tuple[list[str], dict[str, str]]:
-    names = sorted({sentence.sense for sentence in found.sentences})
+def _colors(senses: Senses) -> tuple[list[str], dict[str, str]]:
+    names = sorted({sentence.sense for sentence in senses.sentences})
     return names, {name: SENSES[k % len(SENSES)] for k, name in enumerate(names)}
 
 
-def _player(found: Senses, picture: LayerPicture) -> Player:
+def _player(senses: Senses, picture: LayerPicture) -> Player:
     count = len(picture.coords)
     roomy = count <= MOST_NAMED
     digits = 2 if roomy else 1
     said = [
-        f"{round(parting.silhouette, digits) + 0.0:.{digits}f}" for parting in found.partings
+        f"{round(parting.silhouette, digits) + 0.0:.{digits}f}" for parting in senses.partings
     ]  # no -0.0
     each = [(k, k + 1, text, False) for k, text in enumerate(said)]
     lines = [
         f"{layer_name(k)}: silhouette {it.silhouette:.2f}, by chance {it.null_mean:.2f}, at most "
         f"{it.null_high:.2f} in 95% of the draws."
-        for k, it in enumerate(found.partings)
+        for k, it in enumerate(senses.partings)
     ]
     return Player(
         t=[float(layer) for layer in range(count)],
@@ -239,21 +239,21 @@ def _choose() -> None:
         remember("layers", replace(current, token=int(picked["mover"])))
 
 
-def _curve(found: Senses, shown: int) -> None:
+def _curve(senses: Senses, shown: int) -> None:
     """The silhouette by layer, beside chance, and what to make of it."""
-    theme, best = tokens(), found.partings[found.best]
-    values = [parting.silhouette for parting in found.partings]
+    theme, best = tokens(), senses.partings[senses.best]
+    values = [parting.silhouette for parting in senses.partings]
     curves = [
         LayerCurve("silhouette", values, theme.accent),
         LayerCurve(
-            "by chance", [parting.null_mean for parting in found.partings], theme.quiet, "dot"
+            "by chance", [parting.null_mean for parting in senses.partings], theme.quiet, "dot"
         ),
         LayerCurve(
-            "95% of chance", [parting.null_high for parting in found.partings], theme.quiet, "dash"
+            "95% of chance", [parting.null_high for parting in senses.partings], theme.quiet, "dash"
         ),
     ]
-    figure = layer_curves(curves, "silhouette", theme, f"senses {found.word}", at=shown)
-    name = layer_name(found.best)
+    figure = layer_curves(curves, "silhouette", theme, f"senses {senses.word}", at=shown)
+    name = layer_name(senses.best)
     picture = Picture(
         figure,
         title="How far the senses part",
@@ -270,18 +270,18 @@ def _curve(found: Senses, shown: int) -> None:
     else:
         verdict = f"They do not part beyond chance: {best.silhouette:.2f} at best, in {name}, "
         verdict += f"where chance reaches {best.null_high:.2f}."
-    if not found.given:
+    if not senses.given:
         verdict += " The groups were found in the states, not given: look whether they are senses."
-    st.markdown(verdict, help=HELP if found.given else HELP_FOUND)
+    st.markdown(verdict, help=HELP if senses.given else HELP_FOUND)
 
 
-def _sentences(found: Senses, shown: int) -> None:
+def _sentences(senses: Senses, shown: int) -> None:
     """Every sentence with its sense, and how well its occurrence stands with its own."""
-    by_item = found.partings[shown].by_item
+    by_item = senses.partings[shown].by_item
     table = pd.DataFrame(
         {
-            "sense": [sentence.sense for sentence in found.sentences],
-            "sentence": [sentence.text for sentence in found.sentences],
+            "sense": [sentence.sense for sentence in senses.sentences],
+            "sentence": [sentence.text for sentence in senses.sentences],
             "silhouette": np.round(by_item, 3),
         }
     ).sort_values("silhouette", ascending=False, kind="stable")
@@ -292,4 +292,4 @@ def _sentences(found: Senses, shown: int) -> None:
         height=250,
         column_config={"silhouette": st.column_config.NumberColumn(format="%.2f", width="small")},
     )
-    st.download_button("Save as CSV", safe_csv(table), f"senses-{found.word[:20]}.csv", "text/csv")
+    st.download_button("Save as CSV", safe_csv(table), f"senses-{senses.word[:20]}.csv", "text/csv")

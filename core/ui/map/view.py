@@ -92,26 +92,29 @@ def chosen_panel(view: MapView, space: Space) -> None:
         )
         return
     try:
-        found = neighbors(workspace(), view.teacher, view.selected, NEAR_IN_PANEL)
+        neighbours = neighbors(workspace(), view.teacher, view.selected, NEAR_IN_PANEL)
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/search_off:")
         return
-    st.subheader(plain(found.query.text, 60), anchor=False)
-    row = found.query.row
-    about = details(space)[row] if row is not None else found.query.how
+    st.subheader(plain(neighbours.query.text, 60), anchor=False)
+    row = neighbours.query.row
+    about = details(space)[row] if row is not None else neighbours.query.how
     st.caption(plain(about, 300) or "an item of this space")
-    if row is None and "mean of" in found.query.how:
+    if row is None and "mean of" in neighbours.query.how:
         st.caption("This space is a table: a new text is the mean of the rows of its pieces.")
     listed = [
         (space.address(int(near)), float(cosine), int(near))
-        for near, cosine in zip(found.rows, found.cosines, strict=True)
+        for near, cosine in zip(neighbours.rows, neighbours.cosines, strict=True)
     ]
     st.caption("Nearest, by cosine", help="Measured in all dimensions, not in the picture.")
     neighbor_list(
-        listed, f"Neighbours of {found.query.text}", "map list", _choose_from("map list", "map")
+        listed,
+        f"Neighbours of {neighbours.query.text}",
+        "map list",
+        _choose_from("map list", "map"),
     )
     if row is not None and len(listed):
-        target = space.address(int(found.rows[-1]))
+        target = space.address(int(neighbours.rows[-1]))
         if st.button("Path from here", help="Go to the Paths page with this item as the start"):
             st.switch_page(
                 "pages/paths.py",
@@ -126,15 +129,15 @@ def _chosen(view: MapView, space: Space, coords: Coords) -> Chosen | None:
     if view.selected is None:
         return None
     try:
-        found = neighbors(workspace(), view.teacher, view.selected, NEAR_ON_MAP)
+        neighbours = neighbors(workspace(), view.teacher, view.selected, NEAR_ON_MAP)
     except MeaningSpaceError:  # the panel says why
         return None
-    query = found.query
+    query = neighbours.query
     if query.row is not None:
         spot = coords[query.row]
     else:
         spot = place(space, coords, query.vector[None, :])[0][0]
-    return Chosen(query.text, spot, found.rows, query.row)
+    return Chosen(query.text, spot, neighbours.rows, query.row)
 
 
 def _region_labels(space: Space, shown: Spec) -> list[Label]:

@@ -44,22 +44,22 @@ def islands_view(view: PathView) -> PathView:
         three = view.corners or THREE
         require_three(three, view.grid)
         key = islands_key(view.model, three, layer, view.grid)
-        found = stored_islands(workspace(), key)
+        islands = stored_islands(workspace(), key)
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/error:")
         return view
-    if found is not None:
-        scene = islands_scene(found)
+    if islands is not None:
+        scene = islands_scene(islands)
         picture, beside = st.columns([0.72, 0.28], gap="small")
         with picture:
             mount(scene, "islands stage")
         with beside:
-            _words(found)
-        _truth(found)
-    if found is None or not found.whole:
-        _follow(view, three, layer, key, 0 if found is None else found.stride)
-    if found is not None:
-        _take_away(found, scene)
+            _words(islands)
+        _truth(islands)
+    if islands is None or not islands.whole:
+        _follow(view, three, layer, key, 0 if islands is None else islands.stride)
+    if islands is not None:
+        _take_away(islands, scene)
     return view
 
 
@@ -105,51 +105,51 @@ def _follow(view: PathView, three: Sequence[str], layer: int, key: str, stride: 
         watch(job_id, "Read the map", lambda: stored_stride(workspace(), key) != stride)
 
 
-def ground_of(found: Islands) -> CellGrid:
+def ground_of(islands: Islands) -> CellGrid:
     """The cells as grids; a cell that is not read yet takes after the nearest that is."""
-    cells = found.cells
+    cells = islands.cells
     kinds = dict(zip(cells["word"], cells["kind"], strict=True))
     words = list(kinds)
     rows = {word: row for row, word in enumerate(words)}
     at = (cells["row"].to_numpy(), cells["column"].to_numpy())
-    word = np.zeros((found.grid, found.grid), np.int64)
-    share = np.zeros((found.grid, found.grid), np.float32)
-    read = np.zeros((found.grid, found.grid), np.bool_)
+    word = np.zeros((islands.grid, islands.grid), np.int64)
+    share = np.zeros((islands.grid, islands.grid), np.float32)
+    read = np.zeros((islands.grid, islands.grid), np.bool_)
     word[at] = [rows[cell] for cell in cells["word"]]
     share[at] = cells["probability"].to_numpy()
     read[at] = True
-    near = np.ix_(*[filled(found.grid, found.stride)] * 2)
-    return CellGrid(found.half, words, list(kinds.values()), word[near], share[near], read)
+    near = np.ix_(*[filled(islands.grid, islands.stride)] * 2)
+    return CellGrid(islands.half, words, list(kinds.values()), word[near], share[near], read)
 
 
-def islands_scene(found: Islands) -> Scene:
+def islands_scene(islands: Islands) -> Scene:
     """The map, with what the pointer shows of each cell."""
-    ground = ground_of(found)
-    a, b, c = (text[:30] for text in found.concepts)
-    rings = _rings(found.half)
-    key = f"islands {' '.join(found.concepts)} {found.layer} {found.grid} {found.model}"
+    ground = ground_of(islands)
+    a, b, c = (text[:30] for text in islands.concepts)
+    rings = _rings(islands.half)
+    key = f"islands {' '.join(islands.concepts)} {islands.layer} {islands.grid} {islands.model}"
     titles = (
         f"from {a} towards {b}, in lengths of a state",
         f"towards {c}, in lengths of a state",
     )
-    cells = found.cells.sort_values(["row", "column"])
-    counts = found.to_dict()
+    cells = islands.cells.sort_values(["row", "column"])
+    counts = islands.to_dict()
     sizes = ", ".join(f"{count['text']} {count['cells']}" for count in counts["concepts"])
-    grown = "" if found.whole else f", one cell in {found.stride**2} so far"
+    grown = "" if islands.whole else f", one cell in {islands.stride**2} so far"
     return Scene(
-        name=f"{key} {found.stride}",
+        name=f"{key} {islands.stride}",
         pictures=[
             Picture(
                 islands_figure(
-                    ground, found.corners, found.names, titles, rings, tokens(), dark(), key
+                    ground, islands.corners, islands.names, titles, rings, tokens(), dark(), key
                 ),
                 title=f"What the model says on the plane of {a}, {b} and {c}{grown}",
                 tag="answered",
-                alt=f"A map of {len(found.cells)} places. Cells by word: {sizes}; other words "
+                alt=f"A map of {len(islands.cells)} places. Cells by word: {sizes}; other words "
                 f"{counts['between']}, echoes {counts['echoes']}.",
                 height=430,
                 fill=310,
-                labels=island_labels(ground, found.corners, found.concepts, rings, UNIT),
+                labels=island_labels(ground, islands.corners, islands.concepts, rings, UNIT),
             )
         ],
         items=Items(
@@ -175,16 +175,16 @@ def _told(cell: dict[str, object]) -> str:
     )
 
 
-def _truth(found: Islands) -> None:
+def _truth(islands: Islands) -> None:
     """One quiet line: what the concepts hold, what lies between, and what is echo."""
-    said = found.to_dict()
+    said = islands.to_dict()
     total = said["cells"]
     own = sum(entry["cells"] for entry in said["concepts"])
     missed = [plain(entry["text"], 40) for entry in said["concepts"] if not entry["named"]]
     named = "All three are named right at their own places"
     if missed:
         named = f"Not named right at its own place: {', '.join(missed)}"
-    cells = found.cells
+    cells = islands.cells
     sure = cells.loc[cells["kind"] == "concept", "probability"].mean()
     unsure = cells.loc[cells["kind"] != "concept", "probability"].mean()
     rest = (
@@ -197,14 +197,14 @@ def _truth(found: Islands) -> None:
         "are mixtures of them, and a word there is what the model makes of a mixture.",
         help=HELP,
     )
-    for text, pieces in zip(found.concepts, found.pieces, strict=True):
+    for text, pieces in zip(islands.concepts, islands.pieces, strict=True):
         if told := pieces_said(text, pieces):
             st.caption(told)
 
 
-def _words(found: Islands) -> None:
+def _words(islands: Islands) -> None:
     """Which words are said, on how many cells, and how surely."""
-    groups = found.cells.groupby("word", sort=False)
+    groups = islands.cells.groupby("word", sort=False)
     table = pd.DataFrame(
         {
             "places": groups.size(),
@@ -228,37 +228,38 @@ def _words(found: Islands) -> None:
     )
 
 
-def _take_away(found: Islands, scene: Scene) -> None:
-    name = file_name("islands", found.concepts, 16)
+def _take_away(islands: Islands, scene: Scene) -> None:
+    name = file_name("islands", islands.concepts, 16)
     page, parquet, csv, _ = st.columns([1, 1, 1, 2])
     with page:
         save_button(
             "Save as a page",
-            lambda: _page(found, scene),
+            lambda: _page(islands, scene),
             f"{name}.html",
             help_text="One HTML file that needs no network.",
         )
     with parquet:
         save_button(
             "Save as Parquet",
-            lambda: _parquet(found.cells),
+            lambda: _parquet(islands.cells),
             f"{name}.parquet",
             help_text="A row for each cell: place, words, probabilities, entropy",
         )
     with csv:
         save_button(
             "Save as CSV",
-            lambda: safe_csv(found.cells),
+            lambda: safe_csv(islands.cells),
             f"{name}.csv",
         )
 
 
-def _page(found: Islands, scene: Scene) -> bytes:
+def _page(islands: Islands, scene: Scene) -> bytes:
     caption = (
-        f"What {found.model} says at {len(found.cells)} places of the plane through three states "
-        f"of its layer {found.layer}. Made with Meaning Space."
+        f"What {islands.model} says at {len(islands.cells)} places of the plane through three "
+        "states "
+        f"of its layer {islands.layer}. Made with Meaning Space."
     )
-    return as_page(scene, f"Islands of {', '.join(found.concepts)}", caption)
+    return as_page(scene, f"Islands of {', '.join(islands.concepts)}", caption)
 
 
 def _parquet(table: pd.DataFrame) -> bytes:

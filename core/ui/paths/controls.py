@@ -122,16 +122,22 @@ def drawn_path(view: PathView, space: Space, shown: Spec) -> DrawnPath | None:
 def solution(view: PathView, space: Space, shown: Spec) -> None:
     """The answer to a sum, on the map and as two lists: without and with the words put in."""
     try:
-        found = solve(workspace(), view.teacher, view.waypoints[0])
+        solution = solve(workspace(), view.teacher, view.waypoints[0])
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/functions:")
         return
     picture, without, with_inputs = st.columns([0.62, 0.19, 0.19], gap="small")
     with picture:
-        _sum_on_map(view, space, shown, found)
+        _sum_on_map(view, space, shown, solution)
     for column, rows, cosines, title, key in (
-        (without, found.rows, found.cosines, "Without the inputs", "without"),
-        (with_inputs, found.rows_with_inputs, found.cosines_with_inputs, "With the inputs", "with"),
+        (without, solution.rows, solution.cosines, "Without the inputs", "without"),
+        (
+            with_inputs,
+            solution.rows_with_inputs,
+            solution.cosines_with_inputs,
+            "With the inputs",
+            "with",
+        ),
     ):
         with column:
             st.markdown(f"##### {title}")
@@ -140,23 +146,23 @@ def solution(view: PathView, space: Space, shown: Spec) -> None:
                 for row, cosine in zip(rows, cosines, strict=True)
             ]
             neighbor_list(listed, title, f"sum {key}", lambda: None)
-    best = space.texts[int(found.rows_with_inputs[0])]
-    inputs = {point.row for point in found.waypoints}
-    if int(found.rows_with_inputs[0]) in inputs:
+    best = space.texts[int(solution.rows_with_inputs[0])]
+    inputs = {point.row for point in solution.waypoints}
+    if int(solution.rows_with_inputs[0]) in inputs:
         st.caption(
             f"Measured: nearest to the sum is one of the words put in, “{plain(best, 60)}”. "
             "Analogies are usually told without them, which makes them look better than they are."
         )
 
 
-def _sum_on_map(view: PathView, space: Space, shown: Spec, found: Solution) -> None:
+def _sum_on_map(view: PathView, space: Space, shown: Spec, solution: Solution) -> None:
     coords = workspace().projection(space, shown).coords
-    spot = place(space, coords, found.point[None, :])[0][0]
-    inputs = np.array(_inputs(found), dtype=np.int64)
-    chosen = Chosen(view.waypoints[0], spot, found.rows[:6], inputs=inputs)
+    spot = place(space, coords, solution.point[None, :])[0][0]
+    inputs = np.array(_inputs(solution), dtype=np.int64)
+    chosen = Chosen(view.waypoints[0], spot, solution.rows[:6], inputs=inputs)
     labels = [label_at(view.waypoints[0], spot, "chosen", 15)]
-    labels += [label_at(space.texts[row], coords[row], "near", 13) for row in found.rows[:6]]
-    labels += [label_at(space.texts[row], coords[row], "second", 13) for row in _inputs(found)]
+    labels += [label_at(space.texts[row], coords[row], "near", 13) for row in solution.rows[:6]]
+    labels += [label_at(space.texts[row], coords[row], "second", 13) for row in _inputs(solution)]
     scene = Scene(
         name="sum",
         pictures=[
@@ -174,5 +180,5 @@ def _sum_on_map(view: PathView, space: Space, shown: Spec, found: Solution) -> N
     mount(scene, "sum stage")
 
 
-def _inputs(found: Solution) -> list[int]:
-    return [point.row for point in found.waypoints if point.row is not None]
+def _inputs(solution: Solution) -> list[int]:
+    return [point.row for point in solution.waypoints if point.row is not None]

@@ -83,22 +83,22 @@ def between_view(view: PathView) -> PathView:
         if not has_between(workspace(), *asked):
             _follow(asked)
             return view
-        found = kept_between(workspace(), *asked)
+        between = kept_between(workspace(), *asked)
         second = _second(view, asked)
         known = second is not None and has_between(workspace(), *second)
         other = None
         if second is not None and known:
             below = kept_between(workspace(), *second)
-            other = Other(below, divergence(found, below))
-        scene = between_scene(found, other)
+            other = Other(below, divergence(between, below))
+        scene = between_scene(between, other)
         mount(scene, "between stage")
         if second is not None and not known:
             _follow(second)
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/error:")
         return view
-    _truth(found, other)
-    _take_away(found, other, scene)
+    _truth(between, other)
+    _take_away(between, other, scene)
     return view
 
 
@@ -166,66 +166,68 @@ def _follow(asked: Asked) -> None:
         watch(job_id, "Ask the model", lambda: has_between(workspace(), *asked))
 
 
-def between_scene(found: Between, other: Other | None = None) -> Scene:
+def between_scene(between: Between, other: Other | None = None) -> Scene:
     """The bands and the doubt below them, with a scrubber and what is said at each step; below
     those the bands of ``other``, and how far the two are apart."""
     theme = tokens()
-    layers = _bands(found)
+    layers = _bands(between)
     beside = None
     if other is not None:
-        names = (f"layer {found.layer}", other.name)
+        names = (f"layer {between.layer}", other.name)
         beside = ComparedReading(names, _bands(other.read), other.apart)
-    flips = [flip.t for flip in found.flips]
-    a, b = found.ends
-    spoken = ", then ".join(word for word, _ in groupby(found.top))
-    revision = f"between {a} {b} {found.layer} {found.kind} {found.model}"
+    flips = [flip.t for flip in between.flips]
+    a, b = between.ends
+    spoken = ", then ".join(word for word, _ in groupby(between.top))
+    revision = f"between {a} {b} {between.layer} {between.kind} {between.model}"
     below = "" if other is None else f" {other.name}"
     apart = "" if other is None else f" {other.said()}"
     return Scene(
-        name=f"between {a} {b} {found.layer} {found.kind}{below}",
+        name=f"between {a} {b} {between.layer} {between.kind}{below}",
         pictures=[
             Picture(
                 between_figure(
-                    found.t, layers, found.entropy, flips, theme, revision + below, beside
+                    between.t, layers, between.entropy, flips, theme, revision + below, beside
                 ),
                 title="What the model says is there: the next word, and its doubt",
                 tag="answered",
                 alt=f"From {a} to {b} the likeliest word is {spoken}. Entropy "
-                f"{found.entropy[0]:.1f} nats at the start, {found.entropy.max():.1f} at most, "
-                f"{found.entropy[-1]:.1f} at the end.{apart}",
+                f"{between.entropy[0]:.1f} nats at the start, {between.entropy.max():.1f} at most, "
+                f"{between.entropy[-1]:.1f} at the end.{apart}",
                 height=340 if beside is None else 500,
                 fill=530 if beside is None else 420,
-                labels=band_labels(found.t, layers, beside),
-                labels_at=told_labels(found.descriptions),
+                labels=band_labels(between.t, layers, beside),
+                labels_at=told_labels(between.descriptions),
                 hint="Bands are probabilities of the next word and add up to 1; a dotted line is "
                 "where the likeliest word changes.",
             )
         ],
-        player=_player(found, other),
+        player=_player(between, other),
     )
 
 
-def _bands(found: Between) -> list[Band]:
-    echoes = [found.echo(word) for word in found.words]
-    return bands(found.words, found.shares, found.names, echoes)
+def _bands(between: Between) -> list[Band]:
+    echoes = [between.echo(word) for word in between.words]
+    return bands(between.words, between.shares, between.names, echoes)
 
 
-def _says(found: Between) -> list[str]:
-    return [f"{word} (echo)" if found.echo(word) else word for word in found.top]
+def _says(between: Between) -> list[str]:
+    return [f"{word} (echo)" if between.echo(word) else word for word in between.top]
 
 
-def _player(found: Between, other: Other | None) -> Player:
+def _player(between: Between, other: Other | None) -> Player:
     theme = tokens()
-    says = _says(found)
-    strips = [Strip("word" if other is None else f"layer {found.layer}", theme.accent, _runs(says))]
+    says = _says(between)
+    strips = [
+        Strip("word" if other is None else f"layer {between.layer}", theme.accent, _runs(says))
+    ]
     if other is not None:
         strips.append(Strip(other.name, theme.accent, _runs(_says(other.read))))
-    strips.append(Strip("in words", theme.second, _sentences(found.descriptions), flowing=True))
+    strips.append(Strip("in words", theme.second, _sentences(between.descriptions), flowing=True))
     lines = [
-        f"t {found.t[k]:.2f}: {says[k]}, {found.likeliest(k, 1)[0][1]:.2f}; {told}"
-        for k, told in enumerate(found.descriptions)
+        f"t {between.t[k]:.2f}: {says[k]}, {between.likeliest(k, 1)[0][1]:.2f}; {told}"
+        for k, told in enumerate(between.descriptions)
     ]
-    t = [round(float(value), 4) for value in found.t]
+    t = [round(float(value), 4) for value in between.t]
     return Player(t, strips, lines, seconds=SECONDS, start=len(t) // 2)
 
 
@@ -249,19 +251,19 @@ def _sentences(told: Sequence[str]) -> list[tuple[int, int, str, bool]]:
     ]
 
 
-def _truth(found: Between, other: Other | None) -> None:
+def _truth(between: Between, other: Other | None) -> None:
     """One quiet line: whether the ends are named, where it flips, and what nothing would say."""
-    right = sum(found.named)
+    right = sum(between.named)
     ends = ("neither end is", "one of the ends is", "both ends are")[right]
-    flips = found.flips
+    flips = between.flips
     if not flips:
         turn = "The likeliest word never changes"
     elif len(flips) == 1:
         turn = f"It flips once, near t {flips[0].t:.2f}"
     else:
         turn = f"It changes {len(flips)} times, first near t {flips[0].t:.2f}"
-    most = float(found.entropy.max())
-    noise, shuffled = found.noise, found.shuffled
+    most = float(between.entropy.max())
+    noise, shuffled = between.noise, between.shuffled
     echoes = noise.echoes + shuffled.echoes
     total = len(noise.words) + len(shuffled.words)
     apart = "" if other is None else f" {other.said()}"
@@ -271,29 +273,29 @@ def _truth(found: Between, other: Other | None) -> None:
         f"{echoes} of {total} of them answered with a word of the question itself.{apart}",
         help=HELP,
     )
-    for text, pieces in zip(found.ends, found.pieces, strict=True):
+    for text, pieces in zip(between.ends, between.pieces, strict=True):
         if said := pieces_said(text, pieces):
             st.caption(said)
 
 
-def steps_table(found: Between) -> pd.DataFrame:
+def steps_table(between: Between) -> pd.DataFrame:
     """A row for each step."""
-    said = [found.likeliest(k, 5) for k in range(len(found.t))]
-    table = pd.DataFrame({"t": np.round(found.t, 4)})
+    said = [between.likeliest(k, 5) for k in range(len(between.t))]
+    table = pd.DataFrame({"t": np.round(between.t, 4)})
     table["word"] = [entry[0][0] for entry in said]
     table["probability"] = [entry[0][1] for entry in said]
-    table["echo"] = [found.echo(entry[0][0]) for entry in said]
-    table["description"] = list(found.descriptions)
+    table["echo"] = [between.echo(entry[0][0]) for entry in said]
+    table["description"] = list(between.descriptions)
     table["next words"] = [", ".join(f"{word} {p:.2f}" for word, p in entry[1:]) for entry in said]
-    table["entropy (nats)"] = found.entropy
-    table["cosine to start"], table["cosine to end"] = found.cosines.T
-    table["length"] = found.norms
+    table["entropy (nats)"] = between.entropy
+    table["cosine to start"], table["cosine to end"] = between.cosines.T
+    table["length"] = between.norms
     return table
 
 
-def _take_away(found: Between, other: Other | None, scene: Scene) -> None:
+def _take_away(between: Between, other: Other | None, scene: Scene) -> None:
     """The steps as a table, and what can be saved."""
-    table = steps_table(found)
+    table = steps_table(between)
     if other is not None:
         table[f"word, {other.name}"] = other.read.top
         table["JSD (nats)"] = other.apart
@@ -305,17 +307,17 @@ def _take_away(found: Between, other: Other | None, scene: Scene) -> None:
         columns["description"] = st.column_config.TextColumn(width="large")
         st.dataframe(table, hide_index=True, height=320, column_config=columns)
     save_page_and_table(
-        file_name("between", found.ends),
-        lambda: _page(found, scene),
+        file_name("between", between.ends),
+        lambda: _page(between, scene),
         table,
         "step",
         "One HTML file that plays offline.",
     )
 
 
-def _page(found: Between, scene: Scene) -> bytes:
+def _page(between: Between, scene: Scene) -> bytes:
     caption = (
-        f"What {found.model} says between two states of its layer {found.layer}, at "
-        f"{len(found.t)} steps ({KINDS[found.kind].lower()}). Made with Meaning Space."
+        f"What {between.model} says between two states of its layer {between.layer}, at "
+        f"{len(between.t)} steps ({KINDS[between.kind].lower()}). Made with Meaning Space."
     )
-    return as_page(scene, f"Between {found.ends[0]} and {found.ends[1]}", caption)
+    return as_page(scene, f"Between {between.ends[0]} and {between.ends[1]}", caption)

@@ -279,7 +279,7 @@ def _chosen_from(key: str, page: str, sheet: PickablePicture) -> Callable[[], No
     return choose
 
 
-def _how_sure(spot: InvertedPoint, found: Description) -> str:
+def _how_sure(spot: InvertedPoint, description: Description) -> str:
     """Which vector was taken, and how far off the data it is."""
     if spot.how == "plane":
         made = (
@@ -294,9 +294,10 @@ def _how_sure(spot: InvertedPoint, found: Description) -> str:
             f"drawn around the place, the nearer the weightier. Their cosine to it is "
             f"{spot.agreement:.2f} on average: 1 if they meant one thing."
         )
-    where = "off the data" if found.off_data else "among the data"
+    where = "off the data" if description.off_data else "among the data"
     return (
-        f"{made} It is further from its neighbours than {found.distance_percentile:.0f}% of the "
+        f"{made} It is further from its neighbours than {description.distance_percentile:.0f}% of "
+        "the "
         f"items are: {where}."
     )
 
@@ -340,13 +341,13 @@ def _offer_bridge() -> None:
         follow_job("bridge", arguments, "Learn the bridge", lambda: has_bridge(workspace()))
 
 
-def show_told(told: PointDescription) -> None:
+def show_told(words: PointDescription) -> None:
     """A point in a new sentence, with what it was made of."""
-    st.markdown(f"**“{plain(told.best.text, 400)}”**")
+    st.markdown(f"**“{plain(words.best.text, 400)}”**")
     st.caption(
-        f"Written by SmolLM2, read again by MiniLM: cosine {told.best.cosine:.2f} to this place.",
+        f"Written by SmolLM2, read again by MiniLM: cosine {words.best.cosine:.2f} to this place.",
         help="The bridge turns the place into words and a few learnt vectors that the language "
         "model reads; while it writes, MiniLM reads along, and what comes nearest goes on. The "
-        f"model's first thought, unread: “{plain(told.greedy.text, 200)}” "
-        f"({told.greedy.cosine:.2f}). Words of the prompt: {plain(', '.join(told.prompt), 200)}.",
+        f"model's first thought, unread: “{plain(words.greedy.text, 200)}” "
+        f"({words.greedy.cosine:.2f}). Words of the prompt: {plain(', '.join(words.prompt), 200)}.",
     )

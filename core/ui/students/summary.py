@@ -63,14 +63,14 @@ def can_it_be_smaller() -> None:
         _answer(found)
 
 
-def _answer(found: Answered) -> None:
-    st.markdown(f"**{plain(found.sentence, 2000)}**")
-    for heading, text in found.points:
+def _answer(answered: Answered) -> None:
+    st.markdown(f"**{plain(answered.sentence, 2000)}**")
+    for heading, text in answered.points:
         st.markdown(f"**{plain(heading, 200)}.** {plain(text, 2000)}")
-    if found.table:
-        st.dataframe(pd.DataFrame(found.table), hide_index=True, width="stretch")
-    if found.measured:
-        st.caption(plain(found.measured, 600))
+    if answered.table:
+        st.dataframe(pd.DataFrame(answered.table), hide_index=True, width="stretch")
+    if answered.measured:
+        st.caption(plain(answered.measured, 600))
 
 
 def answered(file: Path | None = None) -> Answered | None:

@@ -29,20 +29,20 @@ def choose_model(view: TextsView) -> TextsView:
 
 
 def text_controls(
-    view: TextsView, made: Library, topics: tuple[Topic, ...]
+    view: TextsView, library: Library, topics: tuple[Topic, ...]
 ) -> tuple[TextsView, int | None]:
     """A document, a region, a colour; the view as set, and the region that is lit."""
     document, region, colour = st.columns([2.6, 2.2, 1.3], vertical_alignment="bottom")
-    titles = [each.title for each in made.documents]
+    titles = [each.title for each in library.documents]
     with document:
         chosen = st.selectbox(
             "Document",
             titles,
-            index=titles.index(view.document) if view.document in made.rows else None,
+            index=titles.index(view.document) if view.document in library.rows else None,
             placeholder="Choose one to see its way",
             key=widget("texts", f"document {view.document}"),
         )
-    if (chosen or "") != view.document and (chosen or view.document in made.rows):
+    if (chosen or "") != view.document and (chosen or view.document in library.rows):
         view = replace(view, document=chosen or "", part=None, own="", query="")
     with region:
         lit = region_box(topics, "documents")

@@ -31,9 +31,9 @@ def library_or_offer(view: TextsView) -> Library | None:
     return None
 
 
-def follow_library(view: TextsView, made: Library) -> None:
+def follow_library(view: TextsView, library: Library) -> None:
     """Have the worker draw what is missing of the picture, and show its progress."""
-    space = made.space
+    space = library.space
     if complete(space, SPEC) and has_topics(workspace(), space, SPEC):
         return
     drawn = workspace().has_projection(space, SPEC)
@@ -51,11 +51,11 @@ def shown_spec(space: Space) -> Spec:
     return SPEC if workspace().has_projection(space, SPEC) else PcaSpec()
 
 
-def known_topics(made: Library, spec: Spec) -> tuple[Topic, ...]:
+def known_topics(library: Library, spec: Spec) -> tuple[Topic, ...]:
     """What the regions of the library's picture are about; nothing before they are known."""
-    if isinstance(spec, PcaSpec) or not has_topics(workspace(), made.space, spec):
+    if isinstance(spec, PcaSpec) or not has_topics(workspace(), library.space, spec):
         return ()
-    return library_topics(workspace(), made, spec)
+    return library_topics(workspace(), library, spec)
 
 
 def sentence_topics(space: Space, spec: Spec) -> tuple[Topic, ...]:

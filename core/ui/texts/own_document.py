@@ -78,12 +78,12 @@ def drop_box(view: TextsView) -> None:
 
 
 def own_controls(
-    view: TextsView, made: Library, own: Dropped, walk: DocumentPath, topics: Sequence[Topic]
+    view: TextsView, library: Library, own: Dropped, walk: DocumentPath, topics: Sequence[Topic]
 ) -> None:
     """To take the figures away, and to forget the document."""
     numbers = walk.regions.tolist() if topics else [-1] * len(walk.regions)
     table = windows_table(
-        made, own, ["" if number < 0 else topics[number].name for number in numbers]
+        library, own, ["" if number < 0 else topics[number].name for number in numbers]
     )
     save, away, _ = st.columns([1, 1, 3])
     save.download_button(

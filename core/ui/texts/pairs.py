@@ -93,8 +93,8 @@ def carries_more(signed: Signed, kind: str) -> bool:
     than the mean of rows: by the 95% interval of the differences, pair by pair."""
     own = np.array([pair.kind == kind for pair in signed.pairs])
     gain = (signed.contextual.distances - signed.rows.distances)[own].astype(np.float64)
-    found = interval(-gain if kind == SAME else gain)
-    return found.low > 0
+    measured = interval(-gain if kind == SAME else gain)
+    return measured.low > 0
 
 
 def _own_pair(view: TextsView, signed: Signed) -> tuple[float, float] | None:

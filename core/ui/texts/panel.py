@@ -34,23 +34,23 @@ def nothing_chosen() -> None:
     )
 
 
-def asked_panel(query: Asked, made: Library) -> None:
+def asked_panel(query: Asked, library: Library) -> None:
     """What a typed text is near: documents by their signatures, then single windows."""
     st.subheader(plain(query.text, 80), anchor=False)
     leave_search()
     st.caption("Documents nearest to it, by cosine", help="Of whole documents' signatures.")
-    _documents(query.documents, made, "texts near documents")
+    _documents(query.documents, library, "texts near documents")
     st.caption("Windows nearest to it")
-    titles = made.space.metadata["document"]
+    titles = library.space.metadata["document"]
     rows = [
-        Bar(str(titles.iloc[item]), f"{cosine:.2f}", None, made.said(item, SNIPPET), key=item)
+        Bar(str(titles.iloc[item]), f"{cosine:.2f}", None, library.said(item, SNIPPET), key=item)
         for item, cosine in query.windows
     ]
     bars(
         rows,
         "Windows nearest to the text",
         "texts near windows",
-        _choose(made, "texts near windows"),
+        _choose(library, "texts near windows"),
     )
 
 
@@ -63,33 +63,33 @@ def leave_search() -> None:
 
 
 def document_panel(
-    view: TextsView, made: Library, walk: DocumentPath, topics: Sequence[Topic], region: Rows
+    view: TextsView, library: Library, walk: DocumentPath, topics: Sequence[Topic], region: Rows
 ) -> None:
     """The chosen document: what it says there, how far it wanders, which documents are near."""
-    row = made.rows[walk.name]
-    document = made.documents[row]
-    item = made.item(walk.name, view.part)
+    row = library.rows[walk.name]
+    document = library.documents[row]
+    item = library.item(walk.name, view.part)
     item = row if item is None else item
-    way = made.document_path(row)
+    way = library.document_path(row)
     kind = {"news": "news", "wikipedia": "Wikipedia"}[document.source]
     st.subheader(plain(walk.name, 80), anchor=False)
     words = len(document.text.split())
     st.caption(f"{kind} · {words:,} words · {len(way)} window{'s' * (len(way) > 1)}")
-    _wanders(made.space.unit[way])
+    _wanders(library.space.unit[way])
     _region(topics, int(region[item]))
     where = "It begins" if view.part is None else f"Window {view.part + 1} of {len(way)}"
-    st.caption(f"**{where}**  \n{plain(made.said(item, SAID), 2 * SAID)}")
+    st.caption(f"**{where}**  \n{plain(library.said(item, SAID), 2 * SAID)}")
     st.caption("Documents nearest to the whole", help="By the cosine of their signatures.")
-    found, cosines = near_documents(made, made.space.vectors[[row]], NEAR + 1)
+    found, cosines = near_documents(library, library.space.vectors[[row]], NEAR + 1)
     near = [
         (int(other), float(cosine))
         for other, cosine in zip(found[0], cosines[0], strict=True)
         if other != row
     ][:NEAR]
-    _documents(near, made, "texts near documents")
+    _documents(near, library, "texts near documents")
 
 
-def own_panel(own: Dropped, made: Library, walk: DocumentPath) -> None:
+def own_panel(own: Dropped, library: Library, walk: DocumentPath) -> None:
     """The person's own document."""
     st.subheader(plain(own.title, 80), anchor=False)
     windows = len(own.read.windows)
@@ -103,9 +103,9 @@ def own_panel(own: Dropped, made: Library, walk: DocumentPath) -> None:
         st.caption(f"The way is drawn through {len(walk.course.steps)} of the {windows:,} windows.")
     _wanders(own.read.windows)
     st.caption("Documents nearest to the whole", help="By the cosine of their signatures.")
-    found, cosines = near_documents(made, own.read.whole, NEAR)
+    found, cosines = near_documents(library, own.read.whole, NEAR)
     near = list(zip(found[0].tolist(), cosines[0].tolist(), strict=True))
-    _documents(near, made, "texts near documents")
+    _documents(near, library, "texts near documents")
 
 
 def _wanders(windows: Queries) -> None:
@@ -137,15 +137,15 @@ def _region(topics: Sequence[Topic], number: int) -> None:
         st.rerun()
 
 
-def _documents(near: Sequence[tuple[int, float]], made: Library, key: str) -> None:
-    rows = [(made.documents[row].title, cosine, row) for row, cosine in near]
-    neighbor_list(rows, "Nearest documents", key, _choose(made, key))
+def _documents(near: Sequence[tuple[int, float]], library: Library, key: str) -> None:
+    rows = [(library.documents[row].title, cosine, row) for row, cosine in near]
+    neighbor_list(rows, "Nearest documents", key, _choose(library, key))
 
 
-def _choose(made: Library, key: str) -> Callable[[], None]:
+def _choose(library: Library, key: str) -> Callable[[], None]:
     def choose() -> None:
         picked = st.session_state[key]["chosen"]
         if picked and "row" in picked:
-            choose_item(made, int(np.clip(int(picked["row"]), 0, len(made.space) - 1)))
+            choose_item(library, int(np.clip(int(picked["row"]), 0, len(library.space) - 1)))
 
     return choose

@@ -62,7 +62,7 @@ class DocumentPath:
         return WindowPath(self.name, self.places, "own" if self.own else "document")
 
 
-def asked(view: TextsView, made: Library, near: int = 8) -> Asked | None:
+def asked(view: TextsView, library: Library, near: int = 8) -> Asked | None:
     """What the typed text is near; None where there is none, or after saying what is wrong."""
     if not view.query:
         return None
@@ -72,8 +72,8 @@ def asked(view: TextsView, made: Library, near: int = 8) -> Asked | None:
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/search_off:")
         return None
-    documents, first = near_documents(made, vector[None], near)
-    windows, second = near_windows(made, vector[None], near)
+    documents, first = near_documents(library, vector[None], near)
+    windows, second = near_windows(library, vector[None], near)
     return Asked(
         view.query,
         vector,
@@ -87,9 +87,9 @@ def _signature(text: str, model: str, stamp: str) -> Vector:  # noqa: ARG001 - t
     return signature(text, reader(model))
 
 
-def library_path(view: TextsView, made: Library, spec: Spec) -> DocumentPath | None:
+def library_path(view: TextsView, library: Library, spec: Spec) -> DocumentPath | None:
     """The chosen document's way; None where none is chosen."""
-    row = made.rows.get(view.document)
+    row = library.rows.get(view.document)
     if row is None:
         if view.document:
             st.warning(
@@ -97,18 +97,18 @@ def library_path(view: TextsView, made: Library, spec: Spec) -> DocumentPath | N
                 "title, or click a point."
             )
         return None
-    items = made.document_path(row)
-    coords = workspace().projection(made.space, spec).coords
-    said = [made.space.texts[item] for item in items]
+    items = library.document_path(row)
+    coords = workspace().projection(library.space, spec).coords
+    said = [library.space.texts[item] for item in items]
     if len(items) == 1:
-        said = [made.said(row, SNIPPET)]
-    return DocumentPath(view.document, coords[items], said, cluster_of(made.space, spec)[items])
+        said = [library.said(row, SNIPPET)]
+    return DocumentPath(view.document, coords[items], said, cluster_of(library.space, spec)[items])
 
 
-def own_path(own: Dropped, made: Library, spec: Spec) -> DocumentPath:
+def own_path(own: Dropped, library: Library, spec: Spec) -> DocumentPath:
     """The way of a person's own document, its windows placed on the map."""
-    places = _placed(f"{made.space.digest} {spec.digest} {own.key}", made, spec, own)
-    return DocumentPath(own.title, places, own.parts(), _region_of(made, spec, places), own=True)
+    places = _placed(f"{library.space.digest} {spec.digest} {own.key}", library, spec, own)
+    return DocumentPath(own.title, places, own.parts(), _region_of(library, spec, places), own=True)
 
 
 @st.cache_data(max_entries=10, show_spinner="Finding the places of its windows")
@@ -124,15 +124,15 @@ def cluster_of(space: Space, spec: Spec) -> Rows:
     return workspace().regions(space, spec).cluster.astype(np.int64)
 
 
-def _region_of(made: Library, spec: Spec, places: QueryCoords) -> Rows:
+def _region_of(library: Library, spec: Spec, places: QueryCoords) -> Rows:
     """The region of the item that stands nearest to each place of the picture."""
-    coords = workspace().projection(made.space, spec).coords
-    return cluster_of(made.space, spec)[nearest_drawn(coords, places)]
+    coords = workspace().projection(library.space, spec).coords
+    return cluster_of(library.space, spec)[nearest_drawn(coords, places)]
 
 
 def texts_scene(
     view: TextsView,
-    made: Library,
+    library: Library,
     spec: Spec,
     topics: Sequence[Topic],
     walk: DocumentPath | None,
@@ -140,14 +140,14 @@ def texts_scene(
     region: int | None,
 ) -> Scene:
     """Everything on the stage, as data."""
-    space = made.space
+    space = library.space
     coords = workspace().projection(space, spec).coords
     large = (space.metadata["part"] < 0).to_numpy(np.bool_)
-    lit = None if region is None else np.flatnonzero(cluster_of(made.space, spec) == region)
-    found = None if query is None else _found(made, coords, query)
+    lit = None if region is None else np.flatnonzero(cluster_of(library.space, spec) == region)
+    found = None if query is None else _found(library, coords, query)
     course = None if walk is None else walk.course
-    looked_at = made.item(view.document, view.part) if view.part is not None else None
-    colours = _layer(view, made, spec)
+    looked_at = library.item(view.document, view.part) if view.part is not None else None
+    colours = _layer(view, library, spec)
     revision = f"{space.digest} {spec.digest} {'' if walk is None else walk.name}"
     figure = texts_figure(
         coords,
@@ -160,9 +160,9 @@ def texts_scene(
         looked_at=looked_at,
         found=found,
     )
-    near = [] if query is None else _named(made, coords, query)
+    near = [] if query is None else _named(library, coords, query)
     walks = walk is not None and len(walk.places) > 1
-    documents = len(made.documents)
+    documents = len(library.documents)
     title = f"{documents} documents, {len(space) - documents:,} windows ({TITLES[spec.kind]})"
     chosen = "" if walk is None else f" The way of {walk.name} through {len(walk.places)} windows."
     return Scene(
@@ -182,7 +182,7 @@ def texts_scene(
                 focus=_focus(coords, course, found),
             )
         ],
-        items=Items(space.texts, _details(space.digest, made), _near(made)),
+        items=Items(space.texts, _details(space.digest, library), _near(library)),
         legend=None if colours is None else colours.legend,
         search="Find a document, or type any text",
         player=_player(walk, topics) if walk is not None and walks else None,
@@ -204,16 +204,16 @@ def topic_labels(topics: Sequence[Topic]) -> list[Label]:
     ]
 
 
-def _found(made: Library, coords: Coords, query: Asked) -> Found:
-    place = placed(made, coords, query.vector[None])[0]
+def _found(library: Library, coords: Coords, query: Asked) -> Found:
+    place = placed(library, coords, query.vector[None])[0]
     near = np.array([item for item, _ in query.windows[:NEAR_ON_MAP]], np.int64)
     return Found(query.text, place, near)
 
 
-def _named(made: Library, coords: Coords, query: Asked) -> list[tuple[str, Vector]]:
+def _named(library: Library, coords: Coords, query: Asked) -> list[tuple[str, Vector]]:
     titles: dict[str, Vector] = {}
     for item, _ in query.windows[:NEAR_ON_MAP]:
-        titles.setdefault(str(made.space.metadata["document"].iloc[item]), coords[item])
+        titles.setdefault(str(library.space.metadata["document"].iloc[item]), coords[item])
     return list(titles.items())
 
 
@@ -223,10 +223,10 @@ def _focus(coords: Coords, course: WindowPath | None, found: Found | None) -> li
     return None if course is None else focus_on_texts(coords, course.places)
 
 
-def _layer(view: TextsView, made: Library, spec: Spec) -> Layer | None:
-    if view.colour == "region" and workspace().has_regions(made.space, spec):
-        return clusters(workspace().regions(made.space, spec).cluster, tokens())
-    return sources(made.space.metadata, tokens(), dark()) if view.colour == "source" else None
+def _layer(view: TextsView, library: Library, spec: Spec) -> Layer | None:
+    if view.colour == "region" and workspace().has_regions(library.space, spec):
+        return clusters(workspace().regions(library.space, spec).cluster, tokens())
+    return sources(library.space.metadata, tokens(), dark()) if view.colour == "source" else None
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
@@ -242,10 +242,10 @@ def _details(digest: str, _made: Library) -> list[str]:  # noqa: ARG001 - the di
     return said
 
 
-def _near(made: Library) -> np.ndarray | None:
-    if not workspace().has_graph(made.space):
+def _near(library: Library) -> np.ndarray | None:
+    if not workspace().has_graph(library.space):
         return None
-    graph = workspace().graph(made.space)
+    graph = workspace().graph(library.space)
     return graph.indices[:, :3] if graph.k >= 3 else None
 
 
@@ -298,18 +298,20 @@ def _choose() -> None:
     if "row" in picked:
         from core.pipeline.texts.library import library
 
-        made = library(workspace(), current.model)
-        choose_item(made, int(np.clip(int(picked["row"]), 0, len(made.space) - 1)))
+        whole_library = library(workspace(), current.model)
+        choose_item(
+            whole_library, int(np.clip(int(picked["row"]), 0, len(whole_library.space) - 1))
+        )
     elif "text" in picked:
         remember("texts", replace(current, query=str(picked["text"])[:2000]))
 
 
-def choose_item(made: Library, item: int) -> None:
+def choose_item(library: Library, item: int) -> None:
     """Look at this item from now on, and at nothing else."""
     current = st.session_state.get("texts view")
     if not isinstance(current, TextsView):
         return
-    said = made.space.metadata.iloc[item]
+    said = library.space.metadata.iloc[item]
     part = int(said["part"])
     st.session_state["texts region documents"] = None
     title, number = str(said["document"]), None if part < 0 else part

@@ -169,8 +169,8 @@ def _layer(view: TextsView, space: Space, shown: Spec) -> Layer | None:
     return sources(space.metadata, tokens(), dark()) if view.colour == "source" else None
 
 
-def _panel(view: TextsView, space: Space, found: Neighbors | None) -> None:
-    if found is None:
+def _panel(view: TextsView, space: Space, neighbors: Neighbors | None) -> None:
+    if neighbors is None:
         if not view.query:
             st.markdown("##### Nothing chosen yet")
             st.caption(
@@ -179,15 +179,15 @@ def _panel(view: TextsView, space: Space, found: Neighbors | None) -> None:
                 "point is, or anywhere with Alt held, to read what lies there."
             )
         return
-    row = found.query.row
+    row = neighbors.query.row
     documents = space.metadata["document"]
-    st.markdown(f"**{plain(found.query.text, 300)}**")
-    st.caption(plain(documents.iloc[row] if row is not None else found.query.how, 200))
+    st.markdown(f"**{plain(neighbors.query.text, 300)}**")
+    st.caption(plain(documents.iloc[row] if row is not None else neighbors.query.how, 200))
     leave_search()
     st.caption("Nearest, by cosine", help="Measured in all dimensions, not in the picture.")
     rows = [
         Bar(space.texts[near], f"{cosine:.2f}", None, str(documents.iloc[near]), key=int(near))
-        for near, cosine in zip(found.rows.tolist(), found.cosines.tolist(), strict=True)
+        for near, cosine in zip(neighbors.rows.tolist(), neighbors.cosines.tolist(), strict=True)
     ]
     bars(rows, "Nearest sentences", LIST, lambda: _go(LIST))
 

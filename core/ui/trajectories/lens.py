@@ -312,10 +312,10 @@ def _how_good(model: str) -> None:
     if not has_lens(workspace(), model):
         st.caption("This is measured when the fitted lens is made: choose it above.")
         return
-    found = fitted_lens(workspace(), model)
+    lens = fitted_lens(workspace(), model)
     curves = [
-        _judged(found, "fitted", tokens().accent),
-        _judged(found, "logit", tokens().second),
+        _judged(lens, "fitted", tokens().accent),
+        _judged(lens, "logit", tokens().second),
     ]
     figure = layer_curves(curves, "same word as the model", tokens(), "lenses", None, (0.0, 1.0))
     told = "; ".join(
@@ -323,7 +323,7 @@ def _how_good(model: str) -> None:
     )
     picture = Picture(
         figure,
-        title=f"{found.judged_tokens:,} tokens of {found.judged_documents} other documents",
+        title=f"{lens.judged_tokens:,} tokens of {lens.judged_documents} other documents",
         tag="measured",
         alt=f"Share of tokens, by layer. {told}.",
         height=200,
@@ -333,13 +333,13 @@ def _how_good(model: str) -> None:
     st.caption(
         f"In layer {half} the fitted lens names the model's own word for "
         f"{curves[0].values[half]:.0%} of the tokens, the logit lens for "
-        f"{curves[1].values[half]:.0%}. Fitted on {found.tokens:,} tokens of {found.documents} "
+        f"{curves[1].values[half]:.0%}. Fitted on {lens.tokens:,} tokens of {lens.documents} "
         "documents; the bands hold the true share 19 times out of 20."
     )
 
 
-def _judged(found: Lens, kind: str, color: str) -> LayerCurve:
-    own = found.figures[found.figures.kind == kind].sort_values("layer")
+def _judged(lens: Lens, kind: str, color: str) -> LayerCurve:
+    own = lens.figures[lens.figures.kind == kind].sort_values("layer")
     values, low, high = (
         own[name].tolist() for name in ("agreement", "agreement_low", "agreement_high")
     )

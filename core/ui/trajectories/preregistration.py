@@ -135,18 +135,19 @@ def _lines(found: list[tuple[Locked, Score | None]]) -> None:
                 _line(*one)
 
 
-def _line(one: Locked, told: Score | None) -> None:
+def _line(one: Locked, score: Score | None) -> None:
     written = one.written.replace("T", " ").removesuffix("+00:00")
     about = f"Locked {written} UTC, {one.digest}."
-    if told is None:
+    if score is None:
         st.info(f"{one.guess.sentence}. {about}", icon=":material/lock:")
         return
     what = "Difference" if one.guess.claim in COMPARED else "Mean rank correlation"
-    within = "" if told.margin is None else f" Alike means within ±{told.margin:.3g}."
-    show = {"supported": st.success, "not supported": st.error, "undecided": st.info}[told.outcome]
+    within = "" if score.margin is None else f" Alike means within ±{score.margin:.3g}."
+    show = {"supported": st.success, "not supported": st.error, "undecided": st.info}[score.outcome]
     show(
-        f"**{told.outcome.capitalize()}**: {one.guess.sentence}. {what} {told.interval.value:.3g}, "
-        f"{one.level:.1%} interval {told.interval.low:.3g} to {told.interval.high:.3g}, "
-        f"{told.documents} held-out documents.{within} {about}",
-        icon=ICONS[told.outcome],
+        f"**{score.outcome.capitalize()}**: {one.guess.sentence}. {what} "
+        f"{score.interval.value:.3g}, "
+        f"{one.level:.1%} interval {score.interval.low:.3g} to {score.interval.high:.3g}, "
+        f"{score.documents} held-out documents.{within} {about}",
+        icon=ICONS[score.outcome],
     )

@@ -70,11 +70,11 @@ def shapes_view(view: TrajectoriesView) -> TrajectoriesView:
         if not has_shape(workspace(), spec):
             _follow(spec)
             return view
-        found = shape(workspace(), spec)
+        shaped = shape(workspace(), spec)
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/error:")
         return view
-    return _shown(view, found)
+    return _shown(view, shaped)
 
 
 def spec_of(view: TrajectoriesView) -> ShapeSpec:
@@ -123,63 +123,63 @@ def _follow(spec: ShapeSpec) -> None:
         watch(job_id, "Look for the shape", lambda: has_shape(workspace(), spec))
 
 
-def _shown(view: TrajectoriesView, found: Shaped) -> TrajectoriesView:
+def _shown(view: TrajectoriesView, shaped: Shaped) -> TrajectoriesView:
     far = view.unseen == "continents"
     left, right = st.columns([0.65, 0.35], gap="medium")
     with right:
-        if found.spec.form == MAP:
+        if shaped.spec.form == MAP:
             unseen = segments(
                 "trajectories", "unseen", "The reader has never met", UNSEEN, view.unseen
             )
             view = replace(view, unseen=unseen)
             far = unseen == "continents"
-        st.markdown(verdict(found, far))
+        st.markdown(verdict(shaped, far))
         slot = st.container()
         layer = st.slider(
             "Layer",
             0,
-            found.depth,
-            found.best if view.layer is None else min(view.layer, found.depth),
-            key=widget("trajectories", f"shape layer {found.spec}"),
+            shaped.depth,
+            shaped.best if view.layer is None else min(view.layer, shaped.depth),
+            key=widget("trajectories", f"shape layer {shaped.spec}"),
             help="0 are the model's own input rows, before any attention.",
         )
     with slot:
-        _by_layer(found, layer, far)
+        _by_layer(shaped, layer, far)
     with left:
-        if found.spec.form == MAP:
-            _map(found, layer, far)
+        if shaped.spec.form == MAP:
+            _map(shaped, layer, far)
         else:
-            _polygon(found, layer)
-            if found.spec.form == LINE:
-                _read(found, layer)
-    _take_away(found)
-    return replace(view, layer=None if layer == found.best and view.layer is None else layer)
+            _polygon(shaped, layer)
+            if shaped.spec.form == LINE:
+                _read(shaped, layer)
+    _take_away(shaped)
+    return replace(view, layer=None if layer == shaped.best and view.layer is None else layer)
 
 
-def _polygon(found: Shaped, layer: int) -> None:
-    spec, coords = found.spec, np.asarray(found.coords[layer], np.float32)
-    share = float(found.table["share"].iloc[layer])
+def _polygon(shaped: Shaped, layer: int) -> None:
+    spec, coords = shaped.spec, np.asarray(shaped.coords[layer], np.float32)
+    share = float(shaped.table["share"].iloc[layer])
     revision = f"{spec} {layer}"
     figure = polygon_figure(coords, spec.form == CIRCLE, 0, tokens(), revision)
     picture = Picture(
         figure,
         title=f"{SHAPES[spec.task]}, {layer_name(layer)}",
         tag="projected",
-        alt=f"{len(found.words)} words on the two directions in which they differ most, joined in "
-        f"their true order: {', '.join(found.words)}.",
+        alt=f"{len(shaped.words)} words on the two directions in which they differ most, joined in "
+        f"their true order: {', '.join(shaped.words)}.",
         height=HEIGHT if spec.form == CIRCLE else HEIGHT - 130,
-        labels=polygon_labels(found.words, coords),
+        labels=polygon_labels(shaped.words, coords),
     )
     mount(Scene("shape", [picture]), "shape stage")
     st.caption(
         f"The line joins them in the order asked about. These two directions keep {share:.0%} of "
-        f"how they differ; as many points thrown at random would keep {found.share_chance:.0%}."
+        f"how they differ; as many points thrown at random would keep {shaped.share_chance:.0%}."
     )
 
 
-def _read(found: Shaped, layer: int) -> None:
+def _read(shaped: Shaped, layer: int) -> None:
     figure = read_figure(
-        found.words, np.asarray(found.said[layer]), tokens(), f"{found.spec} read {layer}"
+        shaped.words, np.asarray(shaped.said[layer]), tokens(), f"{shaped.spec} read {layer}"
     )
     picture = Picture(
         figure,
@@ -191,14 +191,14 @@ def _read(found: Shaped, layer: int) -> None:
     mount(Scene("shape read", [picture]), "shape read stage")
 
 
-def _map(found: Shaped, layer: int, far: bool) -> None:
+def _map(shaped: Shaped, layer: int, far: bool) -> None:
     table = cities()
     true = table[["latitude", "longitude"]].to_numpy(np.float32)
-    said = np.asarray((found.beyond if far else found.coords)[layer], np.float32)
+    said = np.asarray((shaped.beyond if far else shaped.coords)[layer], np.float32)
     km = kilometres(on_globe(true), on_globe(said)).astype(np.float32)
     names, continents = table["city"].tolist(), table["continent"].tolist()
     figure = cities_figure(
-        true, said, names, continents, km, tokens(), f"{found.spec} {layer} {far}"
+        true, said, names, continents, km, tokens(), f"{shaped.spec} {layer} {far}"
     )
     shown = [row for row, name in enumerate(names) if name in NAMED]
     picture = Picture(
@@ -219,15 +219,15 @@ def _map(found: Shaped, layer: int, far: bool) -> None:
     )
 
 
-def _by_layer(found: Shaped, layer: int, far: bool) -> None:
+def _by_layer(shaped: Shaped, layer: int, far: bool) -> None:
     """The score of every layer over chance, and of the rivals."""
-    theme, form, layers = tokens(), found.spec.form, found.layers
+    theme, form, layers = tokens(), shaped.spec.form, shaped.layers
     colours = dict(zip(RIVALS, (theme.third, theme.second), strict=True))
     band = None
     if form == CIRCLE:
         column, title = "kept", "neighbours kept"
-        chance = [float(kept_by_chance(len(found.words)))] * len(layers)
-        limits = (0.0, float(len(found.words)))
+        chance = [float(kept_by_chance(len(shaped.words)))] * len(layers)
+        limits = (0.0, float(len(shaped.words)))
     elif form == LINE:
         column, title = "read", "held-out R²"
         chance, limits = layers["read_chance"].tolist(), (0.0, 1.0)
@@ -239,13 +239,13 @@ def _by_layer(found: Shaped, layer: int, far: bool) -> None:
     values = [float(layer) for layer in layers[column]]
     rivals = {
         RIVALS[it.reader]: (float(getattr(it, column)), colours[it.reader])
-        for it in found.table.itertuples()
+        for it in shaped.table.itertuples()
         if it.reader in RIVALS
     }
     lowest = min([*values, *(value for value, _ in rivals.values()), *(band[0] if band else ())])
     limits = (min(limits[0], lowest), limits[1])
     figure = by_layer_figure(
-        values, chance, rivals, layer, title, limits, theme, f"{found.spec} layers {far}", band
+        values, chance, rivals, layer, title, limits, theme, f"{shaped.spec} layers {far}", band
     )
     names = {"this model": theme.accent, **{name: color for name, (_, color) in rivals.items()}}
     picture = Picture(
@@ -260,15 +260,15 @@ def _by_layer(found: Shaped, layer: int, far: bool) -> None:
     mount(scene, "shape layers stage")
 
 
-def _take_away(found: Shaped) -> None:
-    for note in found.notes:
+def _take_away(shaped: Shaped) -> None:
+    for note in shaped.notes:
         st.caption(plain(note))
     with st.expander("The figures, as a table"):
-        table = _named(found.table)
+        table = _named(shaped.table)
         st.dataframe(table, hide_index=True, width="stretch")
         save_button("Save as CSV", lambda: safe_csv(table), "shapes.csv", width="content")
     with st.expander("What this does not prove"):
-        st.markdown(not_proven(found))
+        st.markdown(not_proven(shaped))
         st.markdown(RIVAL_HELP)
 
 

@@ -121,18 +121,18 @@ def _layer(view: TrajectoriesView) -> tuple[TrajectoriesView, int]:
     return replace(view, layer=None if layer == usual else layer), int(layer)
 
 
-def _explored(view: TrajectoriesView, found: Laws) -> TrajectoriesView:
+def _explored(view: TrajectoriesView, laws: Laws) -> TrajectoriesView:
     st.markdown(
-        f"##### Explored: {len(found.documents)} documents",
+        f"##### Explored: {len(laws.documents)} documents",
         help="Everything on this page but the scores of guesses is about these documents. Guesses "
         "are scored on others.",
     )
-    view = _paths(view, found)
-    _quantities(found)
-    _verdict(found)
-    _by_layer(found)
+    view = _paths(view, laws)
+    _quantities(laws)
+    _verdict(laws)
+    _by_layer(laws)
     st.download_button(
-        "Save all measurements as CSV", lambda: safe_csv(found.table), "laws.csv", "text/csv"
+        "Save all measurements as CSV", lambda: safe_csv(laws.table), "laws.csv", "text/csv"
     )
     return view
 
@@ -155,9 +155,9 @@ def _places(key: str, _found: Laws) -> Coords:  # noqa: ARG001 - the key
     return corpus_places(workspace(), _found)
 
 
-def _paths(view: TrajectoriesView, found: Laws) -> TrajectoriesView:
+def _paths(view: TrajectoriesView, laws: Laws) -> TrajectoriesView:
     """Four paths of one document, all through the same window."""
-    count = found.paths.shape[1]
+    count = laws.paths.shape[1]
     above = st.container()  # the box stands below the pictures, and is read before they are drawn
     box, beside = st.columns([1, 4], vertical_alignment="center")
     with box:
@@ -165,33 +165,33 @@ def _paths(view: TrajectoriesView, found: Laws) -> TrajectoriesView:
             "Document",
             list(range(count)),
             index=min(view.step or 0, count - 1),
-            format_func=lambda it: found.documents[it][:60],
-            key=widget("trajectories", f"laws document {found.layer}"),
+            format_func=lambda it: laws.documents[it][:60],
+            key=widget("trajectories", f"laws document {laws.layer}"),
             label_visibility="collapsed",
         )
     beside.caption(
-        f"Directions of states in layer {found.layer}, on the plane of most variance of the "
-        f"corpus' own (dots): it keeps {found.kept:.0%}. The ring is the start; thin lines are "
+        f"Directions of states in layer {laws.layer}, on the plane of most variance of the "
+        f"corpus' own (dots): it keeps {laws.kept:.0%}. The ring is the start; thin lines are "
         "other documents. The first three are a mess that no eye tells apart: that is the point. "
         "What tells them apart stands below."
     )
     with above:
-        _samples(found, chosen)
+        _samples(laws, chosen)
     return replace(view, step=chosen or None)
 
 
-def _samples(found: Laws, chosen: int) -> None:
+def _samples(laws: Laws, chosen: int) -> None:
     """The pictures, and the words behind them."""
-    corpus = _places(laws_key(found.model, found.layer, found.part), found)
+    corpus = _places(laws_key(laws.model, laws.layer, laws.part), laws)
     order = list(KINDS)
-    kinds = {kind: found.paths[order.index(kind)] for kind in DRAWN}
+    kinds = {kind: laws.paths[order.index(kind)] for kind in DRAWN}
     whole = np.concatenate([value.reshape(-1, 2) for value in kinds.values()])
     window = np.concatenate([whole[np.isfinite(whole).all(axis=1)], corpus])
     pictures = []
     for kind, paths in kinds.items():
         ways = [way[np.isfinite(way).all(axis=1)] for way in paths]
         figure = random_walk_figure(
-            ways, corpus, chosen, window, _colors()[kind], tokens(), f"wander {kind} {found.layer}"
+            ways, corpus, chosen, window, _colors()[kind], tokens(), f"wander {kind} {laws.layer}"
         )
         pictures.append(
             Picture(
@@ -204,15 +204,15 @@ def _samples(found: Laws, chosen: int) -> None:
         )
     mount(Scene("wanderings", pictures), "laws stage")
     for column, kind in zip(st.columns(4), DRAWN, strict=True):
-        said = "".join(found.words[kind][chosen]) if kind in found.words else ""
+        said = "".join(laws.words[kind][chosen]) if kind in laws.words else ""
         about = plain(said.strip(), 170) if said else "No words: states made up step by step."
         column.caption(about)
 
 
-def _quantities(found: Laws) -> None:
+def _quantities(laws: Laws) -> None:
     st.markdown("##### What can be measured of a path", help=_about())
     panels = [
-        Panel(it.name, it.unit, [_dot(found, name, kind) for kind in KINDS], it.walk)
+        Panel(it.name, it.unit, [_dot(laws, name, kind) for kind in KINDS], it.walk)
         for name, it in QUANTITIES.items()
     ]
     colors = [_colors()[kind] for kind in KINDS]
@@ -228,7 +228,7 @@ def _quantities(found: Laws) -> None:
     ]
     picture = Picture(
         figure,
-        title=f"Means over {len(found.documents)} documents in layer {found.layer}, with 95% "
+        title=f"Means over {len(laws.documents)} documents in layer {laws.layer}, with 95% "
         "intervals; dotted, what a random walk has",
         tag="measured",
         alt=". ".join(told),
@@ -237,8 +237,8 @@ def _quantities(found: Laws) -> None:
     mount(Scene("quantities", [picture]), "laws quantities")
 
 
-def _dot(found: Laws, quantity: str, kind: str) -> Estimate | None:
-    mean = found.mean(quantity, kind)
+def _dot(laws: Laws, quantity: str, kind: str) -> Estimate | None:
+    mean = laws.mean(quantity, kind)
     return None if mean is None else Estimate(mean.value, mean.low, mean.high)
 
 
@@ -248,9 +248,9 @@ def _about() -> str:
     )
 
 
-def _verdict(found: Laws) -> None:
+def _verdict(laws: Laws) -> None:
     """Who can be told from the people's texts, by what."""
-    asked = differences(found)
+    asked = differences(laws)
     st.markdown(
         "##### Verdict",
         help=f"Each kind against the people's texts, document by document: {len(asked)} "
@@ -303,7 +303,7 @@ def _summary(found: list[Verdict]) -> list[str]:
     ]
 
 
-def _by_layer(found: Laws) -> None:
+def _by_layer(laws: Laws) -> None:
     """How the turns grow or shrink over the layers, for what the model reads."""
     st.markdown(
         "##### Does the model straighten sentences?",
@@ -313,18 +313,18 @@ def _by_layer(found: Laws) -> None:
     dashes = {"greedy": "dash"}
     curves = [
         LayerCurve(
-            SHORT[kind], found.turns[row].mean(axis=0).tolist(), _colors()[kind],
+            SHORT[kind], laws.turns[row].mean(axis=0).tolist(), _colors()[kind],
             dashes.get(kind, "solid"),
         )
         for row, kind in enumerate(TEXTS)
     ]  # fmt: skip
     every = np.array([curve.values for curve in curves])
     limits = float(np.floor(every.min())) - 1, float(np.ceil(every.max())) + 1
-    figure = layer_curves(curves, "degrees", tokens(), "turns", found.layer, limits)
+    figure = layer_curves(curves, "degrees", tokens(), "turns", laws.layer, limits)
     first, least = every[0, 0], every[0].min()
     picture = Picture(
         figure,
-        title=f"Mean turn by layer, {len(found.documents)} documents",
+        title=f"Mean turn by layer, {len(laws.documents)} documents",
         tag="measured",
         alt=f"People's texts turn by {first:.0f} degrees in layer 0 and {least:.0f} at the least.",
         height=250,

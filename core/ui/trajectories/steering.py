@@ -65,11 +65,11 @@ def steer_view(view: TrajectoriesView) -> TrajectoriesView:
         if not has_steered(workspace(), spec):
             _offer(spec, pressed)
             return view
-        found = steer(workspace(), spec)
+        steered = steer(workspace(), spec)
     except MeaningSpaceError as error:
         st.error(plain(error), icon=":material/error:")
         return view
-    return _shown(view, found, depth)
+    return _shown(view, steered, depth)
 
 
 def spec_of(view: TrajectoriesView, depth: int) -> SteerSpec:
@@ -171,10 +171,10 @@ def _offer(spec: SteerSpec, pressed: bool) -> None:
         watch(job_id, "Steer the model", lambda: has_steered(workspace(), spec))
 
 
-def _shown(view: TrajectoriesView, found: Steered, depth: int) -> TrajectoriesView:
+def _shown(view: TrajectoriesView, steered: Steered, depth: int) -> TrajectoriesView:
     left, right = st.columns([0.6, 0.4], gap="medium")
     with right:
-        strengths = list(found.spec.strengths)
+        strengths = list(steered.spec.strengths)
         at = min(strengths, key=lambda it: (abs(it - view.strength), -it))
         chosen = st.select_slider(
             "Strength of the push",
@@ -185,19 +185,19 @@ def _shown(view: TrajectoriesView, found: Steered, depth: int) -> TrajectoriesVi
             help="In lengths of a state: at +0.30 what is added is 0.3 times as long as what "
             "usually leaves this layer.",
         )
-        st.markdown(verdict(found, chosen))
+        st.markdown(verdict(steered, chosen))
         st.caption(READING)
-        number = _sample(found)
+        number = _sample(steered)
     with left:
-        _figure(found, chosen)
-    _texts(found, chosen, number)
-    _layers(found.spec, depth)
-    _take_away(found)
+        _figure(steered, chosen)
+    _texts(steered, chosen, number)
+    _layers(steered.spec, depth)
+    _take_away(steered)
     return replace(view, strength=float(chosen))
 
 
-def _sample(found: Steered) -> int:
-    names = {str(at): str(at + 1) for at in range(found.spec.samples)}
+def _sample(steered: Steered) -> int:
+    names = {str(at): str(at + 1) for at in range(steered.spec.samples)}
     return int(
         segments(
             "trajectories", "steer sample", "Text", names, "0",
@@ -207,14 +207,14 @@ def _sample(found: Steered) -> int:
     )  # fmt: skip
 
 
-def _figure(found: Steered, chosen: float) -> None:
-    spec = found.spec
+def _figure(steered: Steered, chosen: float) -> None:
+    spec = steered.spec
     strengths = spec.strengths
 
     def measured(pushed: str, name: str) -> Measured:
         bands = [
             tuple((it.value, it.low, it.high) for it in (of(pushed, by) for by in strengths))
-            for of in (found.effect, found.price)
+            for of in (steered.effect, steered.price)
         ]
         return Measured(name, strengths, *bands)
 
@@ -236,20 +236,20 @@ def _figure(found: Steered, chosen: float) -> None:
     mount(Scene("steer", [picture], legend=steering_legend(bool(random), tokens())), "steer stage")
 
 
-def _texts(found: Steered, chosen: float, number: int) -> None:
+def _texts(steered: Steered, chosen: float, number: int) -> None:
     """Three texts of the same draws side by side."""
     columns = st.columns(3, gap="medium")
-    before = found.one("along", 0.0, number)["text"]
+    before = steered.one("along", 0.0, number)["text"]
     shown = [("Without a push", "along", 0.0)]
     if chosen:
         shown.append((f"Pushed by {chosen:+.2f}", "along", chosen))
-        if found.spec.controls:
+        if steered.spec.controls:
             shown.append((f"A random push by {chosen:+.2f}", "random", chosen))
     for column, (title, pushed, strength) in zip(columns, shown, strict=False):
-        own = found.one(pushed, strength, number, number % max(found.spec.controls, 1))
+        own = steered.one(pushed, strength, number, number % max(steered.spec.controls, 1))
         with column.container(border=True):
             st.caption(title)
-            st.markdown(f":gray[{plain(found.spec.prompt, 200)}] " + marked(before, own["text"]))
+            st.markdown(f":gray[{plain(steered.spec.prompt, 200)}] " + marked(before, own["text"]))
             st.caption(f"score {own['score']:+.2f} · perplexity {own['perplexity']:.1f}")
 
 
@@ -274,8 +274,8 @@ def _layers(spec: SteerSpec, depth: int) -> None:
                 if job_id is not None:
                     watch(job_id, "Try the layers", lambda: has_layers(spec))
             return
-        found = scan(workspace(), spec)
-        rows = found.layers
+        scanned = scan(workspace(), spec)
+        rows = scanned.layers
         layers = [int(row) for row in rows["layer"]]
         effect = list(zip(rows["effect"], rows["low"], rows["high"], strict=True))
         figure = layers_figure(
@@ -287,16 +287,17 @@ def _layers(spec: SteerSpec, depth: int) -> None:
         )
         picture = Picture(
             figure,
-            title=f"Effect of ±{found.strength:.2f} by layer, and its price",
+            title=f"Effect of ±{scanned.strength:.2f} by layer, and its price",
             tag="measured",
             alt=told,
             height=330,
             hint="Effect: the score pushed one way less the score pushed the other.",
         )
         mount(Scene("steer layers", [picture]), "steer layers stage")
-        best = rows[rows["layer"] == found.best].iloc[0]
+        best = rows[rows["layer"] == scanned.best].iloc[0]
         st.caption(
-            f"Furthest for at most twice the price: layer {found.best}, {best['effect']:.2f} apart "
+            f"Furthest for at most twice the price: layer {scanned.best}, {best['effect']:.2f} "
+            "apart "
             f"for {best['price']:.1f} times the perplexity, over {spec.samples} texts a side."
         )
 
@@ -306,9 +307,9 @@ def has_layers(spec: SteerSpec) -> bool:
     return spec.made == PROMPTS and has_scan(workspace(), spec)
 
 
-def _take_away(found: Steered) -> None:
+def _take_away(steered: Steered) -> None:
     with st.expander("All texts and their figures"):
-        table = found.texts.round({"score": 3, "perplexity": 2, "repeated": 3})
+        table = steered.texts.round({"score": 3, "perplexity": 2, "repeated": 3})
         st.dataframe(table, hide_index=True, width="stretch")
         save_button("Save as CSV", lambda: safe_csv(table), "steering.csv", width="content")
     with st.expander("What this does not prove"):

@@ -41,21 +41,21 @@ NOT_PROVEN = """
 """
 
 
-def headline(found: Steered) -> str:
+def headline(steered: Steered) -> str:
     """Whether the direction steers: its slope against nought and against random directions."""
-    if found.slope.high < 0:
+    if steered.slope.high < 0:
         return "It pushes the other way."
-    controls = len(found.random_slopes)
-    beats = controls > 0 and found.beaten == controls
-    steady = found.slope.low > 0
+    controls = len(steered.random_slopes)
+    beats = controls > 0 and steered.beaten == controls
+    steady = steered.slope.low > 0
     heads = ("No surer than a random push.", "The push probably works.", "The push works.")
     return heads[beats + steady]
 
 
-def verdict(found: Steered, chosen: float) -> str:
+def verdict(steered: Steered, chosen: float) -> str:
     """What the push did and cost, as Markdown."""
-    zero, one = (found.effect("along", it) for it in (0.0, chosen))
-    cost, price = (found.price("along", it) for it in (0.0, chosen))
+    zero, one = (steered.effect("along", it) for it in (0.0, chosen))
+    cost, price = (steered.price("along", it) for it in (0.0, chosen))
     if chosen == 0:
         return (
             f"**No push.** These texts lie at {zero.value:+.2f}, and the model is little surprised "
@@ -63,17 +63,18 @@ def verdict(found: Steered, chosen: float) -> str:
         )
     sure = f" (95% {one.low:+.2f} to {one.high:+.2f})" if isfinite(one.low) else ""
     said = [
-        f"**{headline(found)}** At {chosen:+.2f} the texts lie at {one.value:+.2f}{sure}; without "
+        f"**{headline(steered)}** At {chosen:+.2f} the texts lie at {one.value:+.2f}{sure}; "
+        "without "
         f"a push at {zero.value:+.2f}."
     ]
     said.append(f"Perplexity goes from {cost.value:.1f} to {price.value:.1f}.")
-    controls = len(found.random_slopes)
+    controls = len(steered.random_slopes)
     if controls:
-        other, dear = found.effect("random", chosen), found.price("random", chosen)
+        other, dear = steered.effect("random", chosen), steered.price("random", chosen)
         said.append(
             f"Random pushes as long bring them to {other.value:+.2f}, at a perplexity of "
             f"{dear.value:.1f}. Over all strengths the direction raises the score more than "
-            f"{found.beaten} of {controls} random ones move it."
+            f"{steered.beaten} of {controls} random ones move it."
         )
     return " ".join(said)
 
