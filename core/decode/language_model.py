@@ -13,28 +13,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from core.context_length import context_length
+from core.decode.architecture import TRIED, USUAL, blocks_of, decoder_of, norm_of, same
+from core.decode.model_text import ModelText
 from core.decode.residual_stream import Edit, hook, hooked
 from core.decode.sampling import Sampling, chosen
 from core.errors import InvalidSpecification, Unsupported
 from core.models.batching import in_batches, memory
 from core.models.passes import passing
-from core.models.prompt import framed
 from core.types import Matrix, Queries
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-NORMS = ("norm", "ln_f", "final_layer_norm", "final_layernorm", "norm_f", "ln_out")  # usual names
 CHUNK = 512  # tokens of fans in one pass
 Places = npt.NDArray[np.int64]
 KEEPS = ("keep keys and values of each token that it has read", "a causal model with attention")
-TRIED = ("llama", "gpt2")  # families that are known to be as :meth:`_require_usual` wants them
-USUAL = (
-    "expected a causal model of a row of blocks, one norm and a plain head, as GPT-2, Llama, Qwen "
-    "and most are: choose another, such as smollm2"
-)
-SAME = 1e-3  # of a state's largest number: passes that differ less are the same
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +73,7 @@ class Fan:
     states: Queries
 
 
-class LanguageModel:
+class LanguageModel(ModelText):
     """A transformers causal model on ``device`` with its tokenizer, taught to be looked into.
 
     Raises Unsupported where its blocks, its final norm or a head that reads it plainly cannot be
@@ -88,18 +81,14 @@ class LanguageModel:
     """
 
     def __init__(self, model: Any, tokenizer: Any, device: str, name: str) -> None:
-        self.model = model.eval().to(device)
-        self.tokenizer = tokenizer
+        super().__init__(model.eval().to(device), tokenizer, name)
         self.device = device
-        self.name = name
-        self._base = _decoder(model)
+        self._base = decoder_of(model)
         named = inspect.signature(self._base.forward).parameters
         self._cache_name = "cache" if "cache" in named else "past_key_values"  # by version
-        self.blocks = _blocks(self._base, name)
+        self.blocks = blocks_of(self._base, name)
         self.depth = len(self.blocks)  # the layers are 0 to depth
-        self.norm = next(
-            (getattr(self._base, norm) for norm in NORMS if hasattr(self._base, norm)), None
-        )
+        self.norm = norm_of(self._base)
         self.head = model.get_output_embeddings()
         if self.norm is None or self.head is None:
             raise Unsupported(f"found no final norm or no language head in {name}; {USUAL}")
@@ -108,18 +97,6 @@ class LanguageModel:
         hook(model, self.blocks)
         if model.config.model_type not in TRIED:
             self._require_usual()
-
-    @cached_property
-    def window(self) -> int:
-        """Tokens that the model reads at once."""
-        return context_length(self.model, self.tokenizer)
-
-    @cached_property
-    def ends(self) -> frozenset[int]:
-        """Ids that end a text."""
-        said = self.model.generation_config.eos_token_id
-        ids = said if isinstance(said, list) else [said, self.tokenizer.eos_token_id]
-        return frozenset(int(number) for number in ids if number is not None)
 
     def _require_usual(self) -> None:
         """Try out, on three tokens, all that is relied on: the head reads the last state and no
@@ -133,7 +110,7 @@ class LanguageModel:
                 input_ids=torch.tensor([ids], device=self.device), output_hidden_states=True
             )
             plain = self.head(out.hidden_states[-1])
-        if not _same(_array(plain), _array(out.logits)):
+        if not same(_array(plain), _array(out.logits)):
             raise Unsupported(
                 f"found {self.name}, whose head does more than read the last state (it caps or "
                 f"scales); {USUAL}"
@@ -141,76 +118,13 @@ class LanguageModel:
         with torch.inference_mode(), passing(self.name, *KEEPS):
             read = self.run([ids[:-1]], cached=True)
             gone_on = self.run([ids[-1:]], layers=[self.depth], cache=read.cache)
-            normed = self.norm(gone_on.stream[self.depth])  # type: ignore[misc]
+            normed = self.norm(gone_on.stream[self.depth])
         last = out.hidden_states[-1][:, -1:]
-        if not all(_same(_array(own), _array(last)) for own in (gone_on.final, normed)):
+        if not all(same(_array(own), _array(last)) for own in (gone_on.final, normed)):
             raise Unsupported(
                 f"found {self.name}, whose last state is more than the norm of what its blocks "
                 f"leave, or which reads on otherwise than at once; {USUAL}"
             )
-
-    # ------------------------------------------------------------------------------ in and out
-
-    def ids(self, text: str, room: int = 0) -> list[int]:
-        """The tokens of a text to go on from, with ``room`` left for more: what the tokenizer puts
-        before a text is in front, what it puts behind one is left out.
-
-        Raises InvalidSpecification for an empty text and for one that is too long.
-        """
-        if not text.strip():
-            raise InvalidSpecification(
-                "found an empty prompt; expected some words to go on from: write a beginning"
-            )
-        read = framed(self.tokenizer, text)
-        if not read.own:
-            raise InvalidSpecification(
-                f"found a prompt without a token that {self.name} knows; expected some words: "
-                "write others"
-            )
-        self.require_room(len(read.open), room)
-        return read.open
-
-    def inner_ids(self, text: str) -> list[int]:
-        """The tokens of a text that stands in the midst of another: none is put around it."""
-        return framed(self.tokenizer, text).own
-
-    def require_room(self, read: int, room: int = 0) -> None:
-        """Raise InvalidSpecification where the model does not read so many tokens at once, with
-        ``room`` for more that it is to write."""
-        if read + room > self.window:
-            more = f" and {room:,} to write" * bool(room)
-            raise InvalidSpecification(
-                f"found a prompt of {read:,} tokens{more}; expected at most "
-                f"{self.window:,} together, which {self.name} reads at once: shorten it"
-            )
-
-    def text(self, ids: Sequence[int]) -> str:
-        """The text of tokens."""
-        return str(self.tokenizer.decode(list(ids), clean_up_tokenization_spaces=False))
-
-    def own_text(self, ids: Sequence[int]) -> str:
-        """The text of tokens without what the tokenizer puts before every text."""
-        lead = self._lead
-        return self.text(ids[len(lead) :] if list(ids[: len(lead)]) == lead else ids)
-
-    @cached_property
-    def _lead(self) -> list[int]:
-        return framed(self.tokenizer, "a").lead
-
-    def pieces(self, ids: Sequence[int]) -> list[str]:
-        """The text of each token by itself, with the space in front of it where it has one.
-
-        The pieces of a text are ``Pieces(lm.text, ids)``: they join to it.
-        """
-        if self._keeps_spaces:
-            return [self.text([number]) for number in ids]
-        before = self.inner_ids("a")[-1:]
-        return [self.text([*before, number])[len(self.text(before)) :] for number in ids]
-
-    @cached_property
-    def _keeps_spaces(self) -> bool:
-        """Whether a token that begins with a space is read with it when it stands alone."""
-        return self.text(self.inner_ids("a a")[-1:]).startswith(" ")
 
     def require_layer(self, layer: int) -> int:
         """The layer. Raises InvalidSpecification where the model has none of that number."""
@@ -273,7 +187,7 @@ class LanguageModel:
         import torch
 
         with torch.inference_mode(), memory():
-            return self.head(self.norm(states))  # type: ignore[no-any-return,misc]
+            return self.head(self.norm(states))  # type: ignore[no-any-return]
 
     def states(self, ids: Sequence[int], edits: Sequence[Edit] = ()) -> npt.NDArray[np.float32]:
         """(depth + 1, t, d) the stream of one text in all layers."""
@@ -412,29 +326,10 @@ class LanguageModel:
             beside = self._beside(ids, read.cache, ahead, tokens, self.depth)
         except (TypeError, ValueError, RuntimeError, AttributeError):
             return False
-        return _same(beside, self._one_by_one(ids, None, ahead, tokens, self.depth))
+        return same(beside, self._one_by_one(ids, None, ahead, tokens, self.depth))
 
 
 # ---------------------------------------------------------------------------------- small things
-
-
-def _decoder(model: Any) -> Any:
-    """What lies below the head: the row of blocks with its embeddings and its final norm."""
-    decoder = model.get_decoder() if hasattr(model, "get_decoder") else model
-    return model.base_model if decoder is model else decoder
-
-
-def _blocks(base: Any, name: str) -> Any:
-    """The model's blocks: its one list of as many modules as the configuration tells of layers."""
-    from torch.nn import ModuleList
-
-    count = int(getattr(base.config, "num_hidden_layers", 0) or 0)
-    lists = [
-        child for child in base.children() if isinstance(child, ModuleList) and len(child) == count
-    ]
-    if count < 1 or len(lists) != 1:
-        raise Unsupported(f"found no row of {count} blocks in {name}; {USUAL}")
-    return lists[0]
 
 
 def _padded(rows: Sequence[Sequence[int]], device: str) -> "Tensor":
@@ -448,8 +343,3 @@ def _padded(rows: Sequence[Sequence[int]], device: str) -> "Tensor":
 def _array(tensor: "Tensor") -> npt.NDArray[np.float32]:
     found: npt.NDArray[np.float32] = tensor.float().cpu().numpy()
     return np.ascontiguousarray(found)
-
-
-def _same(found: npt.NDArray[np.float32], expected: npt.NDArray[np.float32]) -> bool:
-    """Whether two arrays are the same but for rounding."""
-    return bool(np.allclose(found, expected, rtol=SAME, atol=SAME * np.abs(expected).max()))

@@ -89,5 +89,5 @@ def in_space(lm: LanguageModel, layer: int, stream: npt.NDArray[np.float32]) -> 
     import torch
 
     with torch.inference_mode():
-        normed = lm.norm(torch.from_numpy(stream).to(lm.device))  # type: ignore[misc]
+        normed = lm.norm(torch.from_numpy(stream).to(lm.device))
     return np.ascontiguousarray(normed.float().cpu().numpy())

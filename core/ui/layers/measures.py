@@ -11,7 +11,8 @@ from core.figures.scene import Picture, Scene
 from core.figures.tokens import OKABE_ITO
 from core.permalink import LayersView
 from core.pipeline.layers.measures import grid, has_grid, has_measures, measures, parted
-from core.ui.layers.sentences import SETS, states_or_stop, surface
+from core.ui.layers.sentence_scene import surface
+from core.ui.layers.sentences import SETS, states_or_stop
 from core.ui.shared.downloads import safe_csv
 from core.ui.shared.jobs import submitted, watch
 from core.ui.shared.markdown import plain

@@ -116,7 +116,7 @@ def _layers(
     import torch
 
     with torch.inference_mode():
-        normed: Callable[..., Tensor] = lm.norm  # type: ignore[assignment]
+        normed: Callable[..., Tensor] = lm.norm
         last = normed(torch.from_numpy(grid.states[-1]).to(lm.device)).float().cpu().numpy()
     return [*(np.ascontiguousarray(state) for state in grid.states[:-1]), last]
 

@@ -49,7 +49,7 @@ from core.projection.base import PcaSpec, UmapSpec
 from core.signatures.hidden import hidden_states
 from core.spaces.linalg import unit_rows
 from core.ui.layers.senses import labelled
-from core.ui.layers.sentences import nearest_words, surface, telling
+from core.ui.layers.sentence_scene import nearest_words, surface, telling
 
 TEXTS = ["the cat sleeps", "a big dog runs over the small table"]
 
