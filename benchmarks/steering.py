@@ -12,8 +12,9 @@ from typing import Any
 from benchmarks.common import Stopwatch, record, this_command
 from core.pipeline import Workspace
 from core.pipeline.models import speaker
-from core.pipeline.trajectories.steering import Steered, SteerSpec, default_layer, steer
+from core.pipeline.trajectories.steering import Steered, default_layer, steer
 from core.pipeline.trajectories.steering_layers import scan
+from core.pipeline.trajectories.steering_spec import SteerSpec
 from core.teachers.smollm2 import SMOLLM2
 
 PROMPTS = (

@@ -168,6 +168,7 @@ def test_the_check_for_circles_itself():
 
 
 MOST_MODULES = 15  # of a folder, so that it can be read at a glance
+MOST_LINES = 350  # of a module
 MOST_LINES_OF_SCRIPT, MOST_CHARACTERS = 250, 140  # of a module of JavaScript, and of its lines
 ALGEBRA = ("numpy.linalg", "scipy", "sklearn")
 LEFT = {  # names of our own where the field has a word: these are not to come back
@@ -181,6 +182,11 @@ def test_no_folder_holds_more_than_a_glance():
     counted = Counter(path.parent for path in modules)
     crowded = [folder for folder, modules in counted.items() if modules > MOST_MODULES]
     assert crowded == []
+
+
+def test_no_module_is_too_long_to_read():
+    long = {path: path.read_text(encoding="utf-8").count("\n") for path in files()}
+    assert [path for path, lines in long.items() if lines > MOST_LINES] == []
 
 
 def scripts() -> list[Path]:

@@ -41,14 +41,8 @@ def add_to(
 def steer_command(options: argparse.Namespace) -> None:
     from core.decode.sampling import Sampling
     from core.pipeline.models import speaker
-    from core.pipeline.trajectories.steering import (
-        AXIS,
-        PROMPTS,
-        SWEEP,
-        SteerSpec,
-        default_layer,
-        steer,
-    )
+    from core.pipeline.trajectories.steering import default_layer, steer
+    from core.pipeline.trajectories.steering_spec import AXIS, PROMPTS, SWEEP, SteerSpec
 
     if options.scale == 0 and not options.sweep:
         raise InvalidSpecification(

@@ -17,7 +17,7 @@ from core import __version__
 from core.atomic import leavings
 from core.errors import MeaningSpaceError, StoreError, TeacherUnavailable
 from core.integrity import fault_in, read_entries, size_of, unsealed
-from core.pipeline.layers.state_index import MANIFEST
+from core.pipeline.layers.state_index_building import MANIFEST
 from core.regular import read_bytes
 from core.store.disk import Store
 from core.store.manifest import Manifest

@@ -29,17 +29,15 @@ from core.pipeline.texts.pairs import kept_pairs
 from core.pipeline.trajectories.lenses import fitted_lens
 from core.pipeline.trajectories.shapes import ShapeSpec, shape
 from core.pipeline.trajectories.statistics import laws
-from core.pipeline.trajectories.steering import SteerSpec, steer
+from core.pipeline.trajectories.steering import steer
 from core.pipeline.trajectories.steering_layers import scan
+from core.pipeline.trajectories.steering_spec import SteerSpec
 from core.pipeline.workspace import Workspace, picture_key
 from core.progress import scaled
 from core.projection.base import PcaSpec, spec_from_dict
 from core.projection.umap import warm_up as compile_umap
 from core.teachers.registry import TeacherInfo, known
-from core.types import (
-    Progress,
-    silent,
-)
+from core.types import Progress, silent
 
 
 def make_space(

@@ -8,19 +8,17 @@ itself, so no more than k groups can be needed.
 """
 
 import os
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
-from time import perf_counter
 
 import numpy as np
 import numpy.typing as npt
 
 from core.errors import Cancelled, InvalidVectors
+from core.spaces.bf16_gains import bf16_gains
 from core.spaces.linalg import unit_rows
 from core.types import (
     GraphCosines,
@@ -37,7 +35,6 @@ from core.types import (
 EXACT_UP_TO = 100_000  # items; above, the work grows with the square and HNSW takes over
 GROUP = 32  # columns in a group; 16 and 64 were both slower in total
 BLOCK_ROWS, BLOCK_BYTES = 1024, 2**26
-BF16_WORTH_IMPORT = 50_000  # items; below, importing torch costs what bf16 would spare
 SLACK = 17  # bf16 candidates beyond k: 48 for k = 31 gave recall 0.9998
 RECALL_ROWS = 500
 LEAST_RECALL, SLOWLY_UP_TO = 0.95, 200_000  # an index that finds fewer is given up, up to n items
@@ -86,7 +83,7 @@ def knn_graph(unit: Matrix, k: int = 31, progress: Progress = silent) -> Neighbo
         return NeighborGraph(np.empty((1, 0), np.int32), np.empty((1, 0), np.float32), "exact", 1.0)
     if len(unit) > EXACT_UP_TO:
         return _large(unit, k, progress)
-    if _bf16_gains(unit):
+    if bf16_gains(unit):
         return _bf16(unit, k, progress)
     return NeighborGraph(*_exact(unit, k, progress), "exact", 1.0)
 
@@ -337,33 +334,3 @@ def _one_blas_thread() -> AbstractContextManager[object]:
 
     limit: AbstractContextManager[object] = threadpoolctl.threadpool_limits(1, "blas")
     return limit
-
-
-def _bf16_gains(unit: Matrix) -> bool:
-    """Whether bf16 products are twice as fast here, by a measurement of a few milliseconds.
-
-    Without a processor flag for bf16 they never are; and importing torch takes longer than a
-    small space's whole graph, so it must be loaded already or the space be large.
-    """
-    flags = Path("/proc/cpuinfo")
-    if not flags.exists() or "amx_bf16" not in flags.read_text(encoding="utf-8", errors="replace"):
-        return False
-    if len(unit) < BF16_WORTH_IMPORT and "torch" not in sys.modules:
-        return False
-    import torch
-
-    single = torch.from_numpy(np.array(unit[:2048]))
-    halved = single.bfloat16()
-    return _milliseconds(lambda: halved @ halved.T) * 2 < _milliseconds(
-        lambda: unit[:2048] @ unit[:2048].T
-    )
-
-
-def _milliseconds(work: Callable[[], object]) -> float:
-    """The better of three runs."""
-    times: list[float] = []
-    for _ in range(3):
-        start = perf_counter()
-        work()
-        times.append((perf_counter() - start) * 1e3)
-    return min(times)

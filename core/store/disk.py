@@ -17,30 +17,23 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from core.atomic import new_folder, sweep
-from core.errors import (
-    InvalidSpecification,
-    InvalidVectors,
-    StoreError,
-    Unwritable,
-    reason_of,
-)
+from core.errors import InvalidSpecification, InvalidVectors, StoreError, Unwritable, reason_of
 from core.integrity import put_aside, size_of
 from core.regular import what_is
 from core.spaces.neighbors import NeighborGraph
-from core.spaces.space import Provenance, Space
+from core.spaces.space import Space
 from core.store.files import Array, map_arrays, read_table, write_arrays, write_table
 from core.store.held import held_for, pack, unpack
 from core.store.manifest import NAME, Manifest, Newer, damaged
+from core.store.read_back import Artefact, graph_from, space_from, storable
 
 ARRAYS = "arrays.safetensors"
 T = TypeVar("T")
@@ -50,15 +43,6 @@ UNREADABLE = (  # what a reader raises where an artefact is not what it expects
     *(LookupError, TypeError, ValueError, AttributeError, ArithmeticError),
 )
 Identity = tuple[tuple[str, int, int, int], ...]  # name, inode, time and size of each file
-
-
-@dataclass(frozen=True)
-class Artefact:
-    """What one folder holds: read-only arrays, tables, and free JSON."""
-
-    arrays: dict[str, Array] = field(default_factory=dict)
-    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
-    payload: dict[str, Any] = field(default_factory=dict)
 
 
 def default_workspace() -> Path:
@@ -206,9 +190,9 @@ class Store:
 
     def save_space(self, key: str, space: Space) -> bool:
         """Keep a space. Raises StoreError for a text that UTF-8 cannot hold, naming the row."""
-        items = {"text": _storable(space.texts)}
+        items = {"text": storable(space.texts)}
         if space.ids != space.texts:
-            items["id"] = _storable(space.ids)
+            items["id"] = storable(space.ids)
         tables = {"items": pd.DataFrame(items)}
         if len(space.metadata.columns):
             tables["metadata"] = space.metadata
@@ -218,7 +202,7 @@ class Store:
     def load_space(self, key: str) -> Space:
         """The space as it was saved, its vectors memory-mapped. Raises StoreError."""
         try:
-            return _space(self.load("space", key))
+            return space_from(self.load("space", key))
         except (KeyError, TypeError, ValueError):
             raise damaged(self.folder("space", key), "no complete space") from None
 
@@ -231,7 +215,7 @@ class Store:
     def load_graph(self, key: str) -> NeighborGraph:
         """The kNN graph as it was saved, memory-mapped. Raises StoreError."""
         try:
-            return _graph(self.load("graph", key))
+            return graph_from(self.load("graph", key))
         except (KeyError, TypeError, ValueError):
             raise damaged(self.folder("graph", key), "no complete graph") from None
 
@@ -302,37 +286,6 @@ def _read(folder: Path, manifest: Manifest) -> Artefact:
         raise damaged(folder, f"files that do not read ({reason_of(fault)})") from None
 
 
-def _space(kept: Artefact) -> Space:
-    """Raises KeyError, TypeError, ValueError where the parts are not those of one space."""
-    items, vectors = kept.tables["items"], kept.arrays["vectors"]
-    texts = tuple(items["text"].to_numpy(dtype=object).tolist())
-    ids = tuple(items["id"].to_numpy(dtype=object).tolist()) if "id" in items else texts
-    metadata = kept.tables.get("metadata", pd.DataFrame(index=range(len(texts))))
-    if vectors.dtype != np.float32 or vectors.ndim != 2 or not vectors.shape[1]:
-        raise ValueError("no matrix of float32")
-    if not len(texts) == len(vectors) == len(metadata):
-        raise ValueError("texts, vectors and metadata of several lengths")
-    if not all(isinstance(it, str) for it in (*texts, *ids, kept.payload["digest"])):
-        raise TypeError("texts that are none")
-    provenance = Provenance(**kept.payload["provenance"])
-    return Space(ids, texts, vectors, metadata, provenance, kept.payload["digest"])
-
-
-def _graph(kept: Artefact) -> NeighborGraph:
-    """Raises KeyError, TypeError, ValueError where the parts are not those of one graph."""
-    indices, cosines = kept.arrays["indices"], kept.arrays["cosines"]
-    method, recall = kept.payload["method"], kept.payload["recall"]
-    if indices.dtype != np.int32 or cosines.dtype != np.float32 or indices.ndim != 2:
-        raise ValueError("no indices, or no cosines")
-    if indices.shape != cosines.shape:
-        raise ValueError("as many cosines as indices")
-    if indices.size and not 0 <= indices.min() <= indices.max() < len(indices):
-        raise ValueError("a neighbour that is not there")
-    if not isinstance(method, str) or not isinstance(recall, int | float):
-        raise TypeError("no method, or no recall")
-    return NeighborGraph(indices, cosines, method, recall)
-
-
 def _plain(name: str) -> str:
     if re.fullmatch(r"[a-z0-9_-]{1,80}", name):
         return name
@@ -361,15 +314,3 @@ def _entries(folder: Path) -> Iterable[Path]:
         return list(folder.iterdir())
     except OSError:
         return []
-
-
-def _storable(texts: tuple[str, ...]) -> npt.NDArray[np.object_]:
-    for row, text in enumerate(texts):
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            raise StoreError(
-                f"found half a surrogate pair in the text of row {row} ({text!a:.60}); expected "
-                "text that UTF-8 can hold: repair or remove that character"
-            ) from None
-    return np.array(texts, dtype=object)

@@ -32,9 +32,7 @@ from core.figures.trajectories.steering import Measured, layers_figure, steering
 from core.pipeline import Workspace
 from core.pipeline.trajectories import steering
 from core.pipeline.trajectories.steering import (
-    AXIS,
     Steered,
-    SteerSpec,
     count_texts,
     default_layer,
     has_steered,
@@ -42,6 +40,7 @@ from core.pipeline.trajectories.steering import (
     steer_key,
 )
 from core.pipeline.trajectories.steering_layers import scan
+from core.pipeline.trajectories.steering_spec import AXIS, SteerSpec
 from core.teachers.minilm import MinilmSentences
 from core.ui.trajectories.steering_wording import headline, marked, verdict
 

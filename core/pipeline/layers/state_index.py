@@ -11,9 +11,7 @@ Sixteen bits of a row's own range are finer than float16 (an error of at most 2^
 largest number), and become float32 ten times as fast on processors that convert no halves.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -24,32 +22,27 @@ import pandas as pd
 
 from core.atomic import new_folder
 from core.errors import StoreError, reason_of
-from core.integrity import (
-    entries_of,
-    fault_in,
-    put_aside,
-    read_entries,
-    sealed,
-    unsealed,
+from core.integrity import fault_in, put_aside, read_entries, unsealed
+from core.pipeline.layers.state_index_building import (
+    ARRAYS,
+    FORMAT,
+    KIND,
+    MANIFEST,
+    enough_sentences,
+    layer_file,
+    write_index,
 )
 from core.pipeline.models import identity, reader
 from core.regular import read_bytes
-from core.signatures.documents import document_states
 from core.signatures.hidden import Reader
-from core.signatures.tokens import cut_texts
 from core.spaces.neighbors import top_k
-from core.store.files import map_arrays, read_table, write_arrays
+from core.store.files import map_arrays, read_table
 from core.store.keys import store_key
-from core.teachers.corpus import Sentence, corpus_identity, some_sentences
-from core.types import Matrix, Progress, Queries, Rows, Scores, Vector, silent, tell
+from core.teachers.corpus import corpus_identity
+from core.types import Progress, Rows, Scores, Vector, silent
 
 STATES = 50_000  # the last sentence is read whole, so that there are a few more
-SHARE = 128  # sentences read between two steps: what lies in memory at once
-FEWEST = 3  # occurrences of a token, to speak of its usual state
 BLOCK = 1024  # rows: as float32 they stay in a processor's second cache
-FORMAT = {"format": "meaning-space token states", "version": 1}
-MANIFEST, ARRAYS = "manifest.json", "arrays.safetensors"
-KIND = ".i16"  # how the layers' files are named
 
 Integers = npt.NDArray[np.int16]
 Floats = npt.NDArray[np.float32]
@@ -154,7 +147,7 @@ class Layers:
         if not all(type(it) is int and it > 0 for it in (count, states, dim)):
             raise ValueError("a shape that is none")
         self.shape = (states, dim)
-        self.maps = [np.memmap(folder / _file(at), np.int16, "r") for at in range(count)]
+        self.maps = [np.memmap(folder / layer_file(at), np.int16, "r") for at in range(count)]
         if {layer_map.size for layer_map in self.maps} != {states * dim}:
             raise ValueError("layers of another size")
 
@@ -172,7 +165,7 @@ class Layers:
         return len(self.maps)
 
     def __getitem__(self, number: int) -> Integers:
-        name = _file(range(len(self))[number])
+        name = layer_file(range(len(self))[number])
         entry, path = self.entries.get(name), self.folder / name
         if entry is not None and (fault := fault_in(path, entry)) is not None:
             _put_aside(self.folder, fault[0])
@@ -234,110 +227,10 @@ def build_index(
     if has_index(workspace, reference):
         return state_index(workspace, reference)
     model = reader(reference)
-    chosen = _enough(model, count)
+    chosen = enough_sentences(model, count)
     with new_folder(folder) as place:
-        _build(place, model, chosen, progress)
+        write_index(place, model, chosen, progress)
     return state_index(workspace, reference)
-
-
-def _enough(model: Reader, count: int) -> list[Sentence]:
-    """Sentences drawn with a seed, until their tokens are enough."""
-    found: list[Sentence] = []
-    room = count
-    every = some_sentences(1_000_000)
-    for start in range(0, len(every), SHARE):
-        part = every[start : start + SHARE]
-        for cut, sentence in zip(
-            cut_texts([it.text for it in part], model.tokenizer, silent), part, strict=True
-        ):
-            if room <= 0:
-                return found
-            found.append(sentence)
-            room -= cut.own - (model.causal and not cut.lead)  # see _read
-    return found
-
-
-def _build(place: Path, model: Reader, chosen: Sequence[Sentence], progress: Progress) -> None:
-    count = len(model.trial)
-    tables, scales, lengths = [], [], []
-    with ExitStack() as open_files:
-        files = [open_files.enter_context((place / _file(at)).open("wb")) for at in range(count)]
-        for start, table, layers in _read(model, chosen, progress):
-            table["text"] += start
-            tables.append(table)
-            scales.append(np.stack([_write(*it) for it in zip(files, layers, strict=True)]))
-            lengths.append(np.stack([np.linalg.norm(layer, axis=1) for layer in layers]))
-    tokens = pd.concat(tables, ignore_index=True)
-    shape = (len(tokens), model.trial[0].shape[-1])
-    mapped = [np.memmap(place / _file(at), np.int16, "r", shape=shape) for at in range(count)]
-    codes, types = _often(tokens["token"])
-    arrays: dict[str, Any] = {
-        "scales": np.concatenate(scales, axis=1),
-        "lengths": np.concatenate(lengths, axis=1),
-    }
-    means, centred, usual = [], [], []
-    for number, integers in enumerate(mapped):
-        tell(progress, number, count, "Finding the usual state of each token")
-        states = integers * arrays["scales"][number][:, None]
-        means.append(states.mean(axis=0, dtype=np.float64).astype(np.float32))
-        centred.append(np.linalg.norm(states - means[-1], axis=1))
-        usual.append(_means(states, codes, len(types)))
-    arrays |= {
-        "means": np.stack(means),
-        "centred_lengths": np.stack(centred),
-        "usual": np.stack(usual),
-    }
-    with (place / ARRAYS).open("wb") as stream:
-        write_arrays(stream, arrays)
-    tokens.to_parquet(place / "tokens.parquet")
-    types.to_parquet(place / "types.parquet")
-    texts = [(it.text, it.document) for it in chosen]
-    pd.DataFrame(texts, columns=["text", "document"]).to_parquet(place / "texts.parquet")
-    said: dict[str, Any] = {**FORMAT, "model": model.name}
-    said |= {"layers": count, "states": shape[0], "dim": shape[1]}
-    said["files"] = {name: asdict(entry) for name, entry in entries_of(place).items()}
-    (place / MANIFEST).write_text(sealed(said, indent=1), encoding="utf-8")
-
-
-def _read(
-    model: Reader, chosen: Sequence[Sentence], progress: Progress
-) -> Iterator[tuple[int, pd.DataFrame, list[Matrix]]]:
-    """Share by share: the row of its first sentence, its tokens, and each layer's states."""
-    for start in range(0, len(chosen), SHARE):
-        tell(progress, start, len(chosen), f"Reading sentences with {model.name}")
-        states = document_states([it.text for it in chosen[start : start + SHARE]], model)
-        # Position 0 of a causal model is an outlier in every layer, whatever stands there.
-        kept = np.flatnonzero(states.tokens["position"] > 0) if model.causal else slice(None)
-        table = states.tokens.iloc[kept][["text", "start", "end", "token"]]
-        yield start, table.reset_index(drop=True), [layer[kept] for layer in states.layers]
-
-
-def _write(file: Any, states: Matrix) -> Scores:
-    """Append a layer's states (m, d) as integers; the scale of each row (m,)."""
-    scales: Scores = np.abs(states).max(axis=1) / np.float32(np.iinfo(np.int16).max)
-    scales[scales == 0] = 1
-    file.write(np.rint(states / scales[:, None]).astype(np.int16).data)
-    return scales
-
-
-def _often(tokens: "pd.Series[str]") -> tuple[npt.NDArray[np.int64], pd.DataFrame]:
-    """(n,) the place of each token among those that occur often enough, -1 for the rest; these."""
-    counted = tokens.value_counts(sort=False)
-    types = counted[counted >= FEWEST].rename_axis("token").reset_index(name="count")
-    places = {token: row for row, token in enumerate(types["token"])}
-    codes = tokens.map(places).fillna(-1).to_numpy(np.int64)
-    return codes, types
-
-
-def _means(states: Matrix, codes: npt.NDArray[np.int64], count: int) -> Queries:
-    """(v, d) the mean of each token's states."""
-    order = np.argsort(codes, kind="stable")
-    order = order[codes[order] >= 0]
-    if not len(order):
-        return np.empty((0, states.shape[1]), np.float32)
-    begins = np.searchsorted(codes[order], np.arange(count))
-    sums = np.add.reduceat(states[order], begins, axis=0, dtype=np.float64)
-    return (sums / np.bincount(codes[order])[:, None]).astype(np.float32)
 
 
 def _products(integers: Integers, vector: Vector) -> Scores:
@@ -354,10 +247,6 @@ def _over(products: Scores, lengths: Scores) -> Scores:
     safe = np.where(lengths > 0, lengths, 1)
     found: Scores = np.where(lengths > 0, products / safe, 0).astype(np.float32)
     return found
-
-
-def _file(number: int) -> str:
-    return f"layer_{number:02d}{KIND}"
 
 
 def best(scores: Scores, k: int) -> list[tuple[int, float]]:

@@ -20,8 +20,8 @@ from core.signatures.hidden import Reader, hidden_states
 from core.signatures.pooling import Pooling, pool
 from core.signatures.states import States
 from core.spaces.linalg import paired_cosines
-from core.store.disk import Artefact
 from core.store.keys import store_key
+from core.store.read_back import Artefact
 from core.types import Matrix, Progress, Scores, Vector, silent
 
 if TYPE_CHECKING:

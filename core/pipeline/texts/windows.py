@@ -18,8 +18,9 @@ from core.signatures.documents import document_signatures, document_states
 from core.signatures.hidden import Reader
 from core.signatures.pooling import Pooling
 from core.spaces.words import inside_word
-from core.store.disk import Artefact, Store
+from core.store.disk import Store
 from core.store.files import Array
+from core.store.read_back import Artefact
 from core.types import Coords, Progress, QueryCoords, Vector, silent
 
 Said: TypeAlias = dict[str, float]

@@ -10,7 +10,8 @@ import pandas as pd
 from core.decode.steering import Direction, write_pushed
 from core.errors import InvalidSpecification
 from core.pipeline.models import speaker
-from core.pipeline.trajectories.steering import AXIS, SteerSpec, directions, judged, steer_key, sure
+from core.pipeline.trajectories.steering import directions, judged, steer_key, sure
+from core.pipeline.trajectories.steering_spec import AXIS, SteerSpec
 from core.progress import reach, scaled
 from core.types import Progress, Vector, silent
 

@@ -36,9 +36,9 @@ from core.ui.shared.faithfulness_line import noun
 from core.ui.shared.picked_point import (
     Lost,
     PickablePicture,
+    mark_point,
     pickable_picture,
     point_from,
-    with_picked_point,
 )
 from core.ui.shared.projection_form import TITLES
 from core.ui.shared.segments import segments
@@ -162,7 +162,7 @@ def maps_scene(
         for number, (one, other, side, title, hint) in enumerate(_sides(pair, kind)):
             figure = side_map(one, other, colours, tokens(), f"{revision} {side}", side, pick)
             labels = [*pair_labels(texts, one, pick, (side,), named), *regions]
-            with_picked_point(figure, labels, spot if number == on else None)
+            mark_point(figure, labels, spot if number == on else None)
             pictures.append(
                 Picture(
                     figure,

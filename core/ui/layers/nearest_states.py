@@ -9,14 +9,8 @@ from core.errors import MeaningSpaceError
 from core.figures.students.pareto import amount
 from core.permalink import LayersView
 from core.pipeline.layers.nearest_states import NearestStates, nearest_states
-from core.pipeline.layers.state_index import (
-    FEWEST,
-    STATES,
-    StateIndex,
-    has_index,
-    index_bytes,
-    state_index,
-)
+from core.pipeline.layers.state_index import STATES, StateIndex, has_index, index_bytes, state_index
+from core.pipeline.layers.state_index_building import FEWEST
 from core.pipeline.models import identity, reader
 from core.signatures.states import States
 from core.store.disk import default_workspace

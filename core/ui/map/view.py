@@ -20,7 +20,7 @@ from core.types import Coords
 from core.ui.shared.colouring import details, layer
 from core.ui.shared.faithfulness_line import noun
 from core.ui.shared.markdown import plain
-from core.ui.shared.picked_point import Lost, pickable_picture, point_from, with_picked_point
+from core.ui.shared.picked_point import Lost, mark_point, pickable_picture, point_from
 from core.ui.shared.projection_form import TITLES
 from core.ui.shared.state import remember, workspace
 from core.ui.stage import mount, neighbor_list, tokens
@@ -47,7 +47,7 @@ def atlas(
     figure = map_figure(coords, colours, tokens(), revision, chosen)
     labels = map_labels(_region_labels(space, shown), coords, space.texts, chosen)
     if page == "map" and shown.dims == 2:
-        with_picked_point(figure, labels, spot)
+        mark_point(figure, labels, spot)
     title = f"{counted(len(space), noun(space))}, {TITLES[shown.kind]}"
     scene = Scene(
         name=f"map {shown.kind}",

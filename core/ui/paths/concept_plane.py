@@ -256,8 +256,7 @@ def _take_away(islands: Islands, scene: Scene) -> None:
 def _page(islands: Islands, scene: Scene) -> bytes:
     caption = (
         f"What {islands.model} says at {len(islands.cells)} places of the plane through three "
-        "states "
-        f"of its layer {islands.layer}. Made with Meaning Space."
+        f"states of its layer {islands.layer}. Made with Meaning Space."
     )
     return as_page(scene, f"Islands of {', '.join(islands.concepts)}", caption)
 

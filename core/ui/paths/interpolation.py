@@ -20,13 +20,8 @@ from core.figures.paths.interpolation import (
 )
 from core.figures.scene import Picture, Player, Scene, Strip
 from core.permalink import PathView
-from core.pipeline.paths.interpolation import (
-    Between,
-    divergence,
-    has_between,
-    kept_between,
-    require_asked,
-)
+from core.pipeline.paths.interpolation import divergence, has_between, kept_between, require_asked
+from core.pipeline.paths.interpolation_reading import Between
 from core.teachers.causal import depth_of
 from core.ui.paths.layer_choice import layer_slider, measure_layers, naming, pieces_said
 from core.ui.shared.downloads import as_page, file_name, save_page_and_table

@@ -26,7 +26,7 @@ from core.projection.inverse import InvertedPoint
 from core.spaces.space import Space
 from core.ui.shared.colouring import details
 from core.ui.shared.downloads import as_page, file_name, save_page_and_table
-from core.ui.shared.picked_point import Lost, PickablePicture, point_from, with_picked_point
+from core.ui.shared.picked_point import Lost, PickablePicture, mark_point, point_from
 from core.ui.shared.projection_form import TITLES
 from core.ui.shared.state import workspace
 from core.ui.stage import mount, tokens
@@ -98,7 +98,7 @@ def path_scene(journey: DrawnPath, key: str, spot: InvertedPoint | Lost | None =
         path_labels(journey.names, first.on_map[stops], on_map) if journey.shown.dims == 2 else []
     )
     if journey.shown.dims == 2:
-        with_picked_point(on_map_figure, map_labels, spot)
+        mark_point(on_map_figure, map_labels, spot)
     alt = f"{journey.title()}: {_spoken(journey, reports[0])}"
     return Scene(
         name=f"path {journey.title()}",

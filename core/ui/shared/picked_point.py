@@ -154,9 +154,7 @@ def _missing(typed: str) -> str:
     )
 
 
-def with_picked_point(
-    figure: Figure, labels: list[Label], spot: InvertedPoint | Lost | None
-) -> None:
+def mark_point(figure: Figure, labels: list[Label], spot: InvertedPoint | Lost | None) -> None:
     """Let the figure's ground be clicked; mark the place, and name it before everything else."""
     figure.update_layout(hoverdistance=REACH)
     if not isinstance(spot, InvertedPoint):
@@ -295,11 +293,8 @@ def _how_sure(spot: InvertedPoint, description: Description) -> str:
             f"{spot.agreement:.2f} on average: 1 if they meant one thing."
         )
     where = "off the data" if description.off_data else "among the data"
-    return (
-        f"{made} It is further from its neighbours than {description.distance_percentile:.0f}% of "
-        "the "
-        f"items are: {where}."
-    )
+    far = description.distance_percentile
+    return f"{made} It is further from its neighbours than {far:.0f}% of the items are: {where}."
 
 
 def sentence_of(point: Vector, reference: str, space: Space) -> None:

@@ -27,12 +27,12 @@ from core.ui.shared.jobs import follow, space_or_wait, to_show
 from core.ui.shared.markdown import plain
 from core.ui.shared.picked_point import (
     Lost,
+    mark_point,
     middle_box,
     pickable_picture,
     picked_point_panel,
     point_from,
     point_of,
-    with_picked_point,
 )
 from core.ui.shared.projection_form import TITLES
 from core.ui.shared.state import remember, workspace
@@ -128,7 +128,7 @@ def _scene(
     )
     near = [] if found is None else [(space.texts[row], coords[row]) for row in found.near]
     labels = texts_labels(topic_labels(topics), None, found, near)
-    with_picked_point(figure, labels, spot)
+    mark_point(figure, labels, spot)
     return Scene(
         name=f"sentences {shown.kind}",
         pictures=[

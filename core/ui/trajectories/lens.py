@@ -245,22 +245,23 @@ def _answer(lm: LanguageModel, grid: LensGrid, chosen: int) -> None:
     best = LayerCurve(
         "of the likeliest", grid.probabilities[:, chosen, 0].tolist(), tokens().quiet, "dot"
     )
-    figure = layer_curves(
-        [curve, best], "probability", tokens(), f"answer {chosen}", first, (0.0, 1.0)
-    )
-    picture = Picture(
-        figure,
-        title="Probability by layer",
-        tag="read by a lens",
-        alt=", ".join(f"{layer_name(k)} {share:.2f}" for k, share in enumerate(shares)),
-        height=200,
-    )
-    mount(Scene("answer", [picture], legend=curve_legend([curve, best])), "lens answer")
+    alt = ", ".join(f"{layer_name(k)} {share:.2f}" for k, share in enumerate(shares))
+    _mount("answer", [curve, best], "Probability by layer", alt, chosen, first)
     rank = int(grid.rank[len(grid.rank) // 2, chosen])
     st.caption(
         f"It is the likeliest word from {layer_name(first)} on. Half-way up it stands "
         f"{'first' if rank == 1 else f'no. {rank:,}'} of {lm.vocabulary:,}."
     )
+
+
+def _mount(
+    name: str, curves: list[LayerCurve], title: str, alt: str, chosen: int, first: int | None = None
+) -> None:
+    """Curves over the layers, of shares or of bits: both end at 1."""
+    unit = {"answer": "probability", "apart": "bits apart"}[name]
+    figure = layer_curves(curves, unit, tokens(), f"{name} {chosen}", first, (0.0, 1.0))
+    picture = Picture(figure, title=title, tag="read by a lens", alt=alt, height=200)
+    mount(Scene(name, [picture], legend=curve_legend(curves)), f"lens {name}")
 
 
 def _apart(model: str, lm: LanguageModel, grid: LensGrid, chosen: int) -> None:
@@ -286,18 +287,10 @@ def _apart(model: str, lm: LanguageModel, grid: LensGrid, chosen: int) -> None:
         LayerCurve("logit lens from the answer", found.logit.tolist(), theme.second),
         LayerCurve("one lens from the other", found.between.tolist(), theme.third, "dot"),
     ]
-    figure = layer_curves(curves, "bits apart", theme, f"apart {chosen}", None, (0.0, 1.0))
     told = "; ".join(
         f"{curve.name} " + ", ".join(f"{v:.2f}" for v in curve.values) for curve in curves
     )
-    picture = Picture(
-        figure,
-        title="Divergence by layer",
-        tag="read by a lens",
-        alt=f"Bits, by layer. {told}.",
-        height=200,
-    )
-    mount(Scene("apart", [picture], legend=curve_legend(curves)), "lens apart")
+    _mount("apart", curves, "Divergence by layer", f"Bits, by layer. {told}.", chosen)
     half = len(found.between) // 2
     st.caption(
         f"Jensen-Shannon divergence: 0 is the same, 1 nothing in common. In layer {half} the "

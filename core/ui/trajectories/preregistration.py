@@ -146,8 +146,7 @@ def _line(one: Locked, score: Score | None) -> None:
     show = {"supported": st.success, "not supported": st.error, "undecided": st.info}[score.outcome]
     show(
         f"**{score.outcome.capitalize()}**: {one.guess.sentence}. {what} "
-        f"{score.interval.value:.3g}, "
-        f"{one.level:.1%} interval {score.interval.low:.3g} to {score.interval.high:.3g}, "
-        f"{score.documents} held-out documents.{within} {about}",
+        f"{score.interval.value:.3g}, {one.level:.1%} interval {score.interval.low:.3g} to "
+        f"{score.interval.high:.3g}, {score.documents} held-out documents.{within} {about}",
         icon=ICONS[score.outcome],
     )

@@ -47,8 +47,7 @@ def _ring(shaped: Shaped) -> str:
     trip = (
         f"The round trip in true order is at its best in layer {least['reader']}, where "
         f"{least['p']:.1%} of all are as short; {shaped.p_best:.1%} of all orders do as well in "
-        "the "
-        "layer that suits them best"
+        "the layer that suits them best"
     )
     if shaped.luck <= SURE:
         most = 2 * len(ordered) >= len(layers) and chance_in_order(n) <= RARE

@@ -14,12 +14,7 @@ from core.figures.trajectories.steering import (
 )
 from core.permalink import MAX_TEXT, MAX_WORDS, TrajectoriesView
 from core.pipeline.trajectories.steering import (
-    AXIS,
-    PROMPTS,
-    SWEEP,
-    USUAL,
     Steered,
-    SteerSpec,
     count_texts,
     default_layer,
     has_steered,
@@ -27,6 +22,7 @@ from core.pipeline.trajectories.steering import (
     steer_key,
 )
 from core.pipeline.trajectories.steering_layers import has_scan, scan
+from core.pipeline.trajectories.steering_spec import AXIS, PROMPTS, SWEEP, USUAL, SteerSpec
 from core.spaces.words import lines_of
 from core.teachers.causal import depth_of
 from core.ui.shared.downloads import safe_csv, save_button
@@ -297,8 +293,7 @@ def _layers(spec: SteerSpec, depth: int) -> None:
         best = rows[rows["layer"] == scanned.best].iloc[0]
         st.caption(
             f"Furthest for at most twice the price: layer {scanned.best}, {best['effect']:.2f} "
-            "apart "
-            f"for {best['price']:.1f} times the perplexity, over {spec.samples} texts a side."
+            f"apart for {best['price']:.1f} times the perplexity, over {spec.samples} texts a side."
         )
 
 

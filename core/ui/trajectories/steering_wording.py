@@ -64,8 +64,7 @@ def verdict(steered: Steered, chosen: float) -> str:
     sure = f" (95% {one.low:+.2f} to {one.high:+.2f})" if isfinite(one.low) else ""
     said = [
         f"**{headline(steered)}** At {chosen:+.2f} the texts lie at {one.value:+.2f}{sure}; "
-        "without "
-        f"a push at {zero.value:+.2f}."
+        f"without a push at {zero.value:+.2f}."
     ]
     said.append(f"Perplexity goes from {cost.value:.1f} to {price.value:.1f}.")
     controls = len(steered.random_slopes)

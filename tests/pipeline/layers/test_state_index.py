@@ -9,6 +9,7 @@ from tiny_states import tiny
 from core.errors import Cancelled, InvalidSpecification, StoreError
 from core.pipeline.layers import nearest_states as became_module
 from core.pipeline.layers import state_index as module
+from core.pipeline.layers import state_index_building as building
 from core.pipeline.layers.nearest_states import nearest_states
 from core.pipeline.layers.state_index import StateIndex, build_index, has_index, index_folder
 from core.signatures.documents import document_states
@@ -32,8 +33,8 @@ def _small(model, monkeypatch):
     for place in (module, became_module):
         monkeypatch.setattr(place, "reader", lambda _: model)
         monkeypatch.setattr(place, "identity", lambda name: name)
-    monkeypatch.setattr(module, "some_sentences", lambda count: SENTENCES[:count])
-    monkeypatch.setattr(module, "SHARE", 7)
+    monkeypatch.setattr(building, "some_sentences", lambda count: SENTENCES[:count])
+    monkeypatch.setattr(building, "SHARE", 7)
     became_module._table.cache_clear()
     became_module._names.cache_clear()
     module._opened.cache_clear()

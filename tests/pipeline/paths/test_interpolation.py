@@ -15,13 +15,13 @@ from core.pipeline.models import speaker
 from core.pipeline.paths import layer_suggestion
 from core.pipeline.paths.interpolation import (
     KINDS,
-    Between,
     between,
     divergence,
     has_between,
     kept_between,
     usual_layer,
 )
+from core.pipeline.paths.interpolation_reading import Between
 from core.pipeline.paths.layer_suggestion import Named, has_named, kept_named, nouns_named
 from core.teachers.smollm2 import SMOLLM2, installed
 from core.types import Progress
