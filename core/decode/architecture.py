@@ -18,7 +18,7 @@ USUAL = (
 
 def decoder_of(model: Any) -> Any:
     """What lies below the head: the row of blocks with its embeddings and its final norm."""
-    decoder = model.getdecoder_of() if hasattr(model, "getdecoder_of") else model
+    decoder = model.get_decoder() if hasattr(model, "get_decoder") else model
     return model.base_model if decoder is model else decoder
 
 
